@@ -1,0 +1,73 @@
+"""An attempt: one try at a job, handed to a compute target and owned by one runner.
+
+Everything about it is in its folder, which only its runner writes::
+
+    spec.json      AttemptSpec, written by the hub before launch
+    lock           flock'ed by the runner while it lives: who holds it owns the attempt
+    heartbeat      touched by the runner every HEARTBEAT seconds
+    spool.jsonl    SpoolEvents, appended
+    status.json    AttemptStatus, *linked* into place: whoever links it first has the verdict
+    output.ipynb   the executed notebook, replaced by rename
+    log.txt        the runner's and the script's stdout and stderr
+    work/          the working folder;  outputs/ below it is kept (also PERIJOVE_OUTPUTS)
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import BaseModel, Field, JsonValue
+
+from perijove.models.jobs import FailureReason, JobKind, JobState
+
+HEARTBEAT = 2.0
+"""Seconds between two heartbeats of a runner."""
+LEASE = 30.0
+"""Seconds without a heartbeat after which a runner has lost its attempt."""
+OUTPUT_LIMIT = 50 * 1024 * 1024
+"""Bytes of cell output kept for one attempt; more is dropped, and said in the notebook."""
+SPEC, LOCK, SPOOL, STATUS, OUTPUT = "spec.json", "lock", "spool.jsonl", "status.json", "output.ipynb"
+HEARTBEAT_FILE, LOG, WORK, OUTPUTS = "heartbeat", "log.txt", "work", "outputs"
+
+
+class AttemptSpec(BaseModel):
+    """All a runner needs to know. Secrets are in ``environ`` only; the file is 0600."""
+
+    job_id: str
+    attempt: int
+    kind: JobKind
+    name: str
+    folder: str = Field(description="absolute path of the attempt's folder")
+    source: str = Field(description="absolute path of the snapshot's notebook or script")
+    snapshot: str = Field(description="absolute path of the snapshot folder")
+    origin: str = Field(description="absolute folder the snapshot was taken from")
+    workdir: str = Field(description="absolute working folder of the kernel or script")
+    outputs: str = Field(description="absolute folder whose files are kept as artifacts")
+    environment: str | None = None
+    parameters: dict[str, JsonValue] = Field(default_factory=dict)
+    timeout: float | None = None
+    environ: dict[str, str] = Field(default_factory=dict, description="added to the environment")
+    poke: str | None = Field(default=None, description="Unix datagram socket to poke after events")
+    output_limit: int = OUTPUT_LIMIT
+
+
+class AttemptStatus(BaseModel):
+    """The verdict on an attempt. ``state`` is terminal."""
+
+    state: JobState
+    reason: FailureReason | None = None
+    message: str | None = None
+    ended_at: datetime
+    pid: int = Field(description="who wrote it")
+    kernel: dict[str, JsonValue] = Field(
+        default_factory=dict, description="name, language, version of the kernel that ran"
+    )
+    packages: dict[str, str] = Field(default_factory=dict, description="package → version")
+
+
+class RunnerProcess(BaseModel):
+    """A process named so that a recycled pid is not mistaken for it."""
+
+    pid: int
+    start_time: float = Field(description="clock ticks since boot on Linux, else epoch seconds")
+    boot_id: str

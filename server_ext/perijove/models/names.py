@@ -1,0 +1,121 @@
+"""What a name, a tag, a parameter and a relative path may look like: said once, used everywhere."""
+
+from __future__ import annotations
+
+import keyword
+import math
+import unicodedata
+from pathlib import PurePosixPath
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, JsonValue
+
+NAME_LENGTH = 128
+"""Characters in a job, experiment or environment name."""
+TEXT_LENGTH = 4000
+"""Characters in a tag's value (MLflow cuts run tags silently at 8,000 bytes)."""
+PARAMETER_DEPTH = 32
+"""Nesting of lists and objects in a parameter's value."""
+PARAMETER_BYTES = 1_000_000
+"""Size of all parameters of one job as JSON."""
+INT_MAX = 2**63 - 1
+
+_FORBIDDEN_IN_NAMES = set('/\\<>"\'`&:%?*|')
+
+
+def _printable(text: str, what: str) -> None:
+    for char in text:
+        category = unicodedata.category(char)
+        # Cc control, Cf format (RTL marks, zero-width), Cs lone surrogates, Co private, Cn unassigned
+        if category in {"Cc", "Cf", "Cs", "Co", "Cn"}:
+            raise ValueError(
+                f"{what} must not contain control or invisible characters (found U+{ord(char):04X})"
+            )
+
+
+def check_name(name: str) -> str:
+    """A name as users see it: 1 to 128 visible characters, no slashes, quotes, HTML or edge blanks."""
+    if not name or name != name.strip():
+        raise ValueError("a name must not be empty and must not start or end with a blank")
+    if len(name) > NAME_LENGTH:
+        raise ValueError(f"a name must have at most {NAME_LENGTH} characters (this has {len(name)})")
+    _printable(name, "a name")
+    bad = sorted(_FORBIDDEN_IN_NAMES & set(name))
+    if bad:
+        raise ValueError(f"a name must not contain {' '.join(bad)}")
+    if name in {".", ".."}:
+        raise ValueError("a name must not be '.' or '..'")
+    return name
+
+
+def check_parameter_name(name: str) -> str:
+    """A parameter becomes a variable in the notebook, so it must be a Python-like identifier."""
+    if not name.isidentifier():
+        raise ValueError(f"parameter names must be identifiers; {name[:80]!r} is not")
+    if keyword.iskeyword(name):
+        raise ValueError(f"parameter names must not be keywords; {name!r} is one")
+    if len(name) > NAME_LENGTH:
+        raise ValueError(f"parameter names must have at most {NAME_LENGTH} characters")
+    if name.startswith("__"):
+        raise ValueError("parameter names must not start with two underscores")
+    return name
+
+
+def check_text(text: str) -> str:
+    """Free text that ends up in a UTF-8 column: no lone surrogates, no NUL."""
+    for char in text:
+        if char == "\0" or unicodedata.category(char) == "Cs":
+            raise ValueError(f"text must be valid Unicode without NUL (found U+{ord(char):04X})")
+    return text
+
+
+def check_value(value: Any, path: str = "value", depth: int = 0) -> JsonValue:
+    """A parameter's value: JSON, finite, 64-bit integers, nested at most 32 deep."""
+    if depth > PARAMETER_DEPTH:
+        raise ValueError(f"{path.split('.')[0][:80]} is nested deeper than {PARAMETER_DEPTH} levels")
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        if not -INT_MAX - 1 <= value <= INT_MAX:
+            raise ValueError(f"{path} must fit in 64 bits")
+        return value
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"{path} must be a finite number, not {value}")
+        return value
+    if isinstance(value, str):
+        return check_text(value)
+    if isinstance(value, (list, tuple)):
+        return [check_value(item, f"{path}[{i}]", depth + 1) for i, item in enumerate(value)]
+    if isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, str):
+                raise ValueError(f"{path} must have text keys")
+            check_text(key)
+        return {k: check_value(v, f"{path}.{k}", depth + 1) for k, v in value.items()}
+    raise ValueError(f"{path} must be a JSON value, not {type(value).__name__}")
+
+
+def check_relative_path(path: str) -> str:
+    """A path below a root, with forward slashes: not absolute, no ``..``, no NUL."""
+    _printable(path, "a path")
+    pure = PurePosixPath(path)
+    if not path or pure.is_absolute() or "\\" in path or (len(path) > 1 and path[1] == ":"):
+        raise ValueError("a path must be relative to its root, with forward slashes")
+    if ".." in pure.parts:
+        raise ValueError("a path must not contain '..'")
+    if len(path) > 4096:
+        raise ValueError("a path must have at most 4096 characters")
+    return str(pure)
+
+
+def check_workspace(name: str) -> str:
+    """A workspace's name is a folder's name: letters, digits, ``-`` and ``_``, at most 64."""
+    if not (0 < len(name) <= 64 and name.isascii() and name.replace("-", "").replace("_", "").isalnum()):
+        raise ValueError("a workspace name must be 1 to 64 letters, digits, '-' or '_'")
+    return name
+
+
+Name = Annotated[str, AfterValidator(check_name)]
+Text = Annotated[str, AfterValidator(check_text)]
+RelativePath = Annotated[str, AfterValidator(check_relative_path)]
