@@ -6,14 +6,25 @@ Every implementation of a contract passes the same suite in ``perijove.testing``
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+from pydantic import JsonValue
 
 from perijove.models.attempts import AttemptSpec
 from perijove.models.events import SpoolEvent
-from perijove.models.jobs import MetricPoint
+from perijove.models.jobs import Job, JobState, MetricPoint
 from perijove.models.workspaces import TargetSummary
+
+
+class OutboxStep(NamedTuple):
+    """A write that MLflow still has to get: ``start`` or ``finish`` of a job."""
+
+    id: int
+    job_id: str
+    step: str
 
 
 class AttemptSink(Protocol):
@@ -142,9 +153,101 @@ class Tracker(ABC):
         """Release connections."""
 
 
-class EventLog(Protocol):
-    """A job's numbered events, durable against kill -9."""
+class JobStore(ABC):
+    """The control database's jobs, attempts and outbox.
 
-    def append(self, job_id: str, attempt: int, events: Sequence[SpoolEvent]) -> None: ...
+    One process writes. Every change to a job gives it the next workspace-wide ``revision``,
+    in the same transaction. Methods are short and synchronous.
+    """
 
-    def read(self, job_id: str, after: int, limit: int) -> AsyncIterator[str]: ...
+    @abstractmethod
+    def add(self, job: Job) -> bool:
+        """Store a new job, together with its outbox step *start*; False: its id is known."""
+
+    @abstractmethod
+    def get(self, job_id: str) -> Job | None:
+        """The job, deleted ones too."""
+
+    @abstractmethod
+    def find(self, prefix: str) -> list[Job]:
+        """Up to two jobs, not deleted, whose ids start so."""
+
+    @abstractmethod
+    def update(
+        self,
+        job_id: str,
+        *,
+        expect: Collection[JobState] | None = None,
+        outbox: str | None = None,
+        attempt_begins: int | None = None,
+        attempt_ends: int | None = None,
+        **changes: object,
+    ) -> Job | None:
+        """Change columns if the state is one of `expect`; None: it was not, nothing changed.
+
+        `outbox` adds that step; `attempt_begins`/`attempt_ends` note the attempt, all in the
+        same transaction.
+        """
+
+    @abstractmethod
+    def list(
+        self,
+        *,
+        states: Collection[JobState] = (),
+        experiment: str | None = None,
+        name: str | None = None,
+        limit: int = 100,
+        before: str | None = None,
+    ) -> list[Job]:
+        """Jobs that are not deleted, newest first; `before` is a job id to page on from."""
+
+    @abstractmethod
+    def queued(self, compute: str, limit: int) -> list[Job]:
+        """Queued jobs of a target, oldest first."""
+
+    @abstractmethod
+    def active(self) -> list[Job]:
+        """Jobs that are not terminal, oldest first."""
+
+    @abstractmethod
+    def open_attempts(self) -> list[tuple[str, int]]:
+        """(job id, attempt) begun and not ended."""
+
+    @abstractmethod
+    def changed_since(self, revision: int, limit: int) -> list[Job]:
+        """Jobs with a higher revision, lowest first, deleted ones too."""
+
+    @abstractmethod
+    def revision(self) -> int:
+        """The highest revision given out."""
+
+    @abstractmethod
+    def counts(self) -> dict[JobState, int]:
+        """Jobs that are not deleted, by state."""
+
+    @abstractmethod
+    def ended_before(self, moment: datetime) -> list[Job]:
+        """Terminal jobs that are not deleted and ended before."""
+
+    @abstractmethod
+    def outbox(self, skip: Collection[str] = (), limit: int = 16) -> list[OutboxStep]:
+        """The first pending step of each job not in `skip`, oldest first."""
+
+    @abstractmethod
+    def outbox_done(self, step: OutboxStep) -> None:
+        """The step is in MLflow: forget it."""
+
+    @abstractmethod
+    def outbox_size(self) -> int:
+        """Ended jobs that still have a step pending."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release the database."""
+
+
+class TaskRunner(Protocol):
+    """Runs short, untrusted or heavy work away from the hub: ``inspect`` and ``render``."""
+
+    async def run(self, task: str, args: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+        """The task's result; raises the PerijoveError it ended with."""

@@ -1,0 +1,1 @@
+"""Compute targets: where attempts run. One module a kind."""

@@ -1,0 +1,1 @@
+"""The hub: one detached process a workspace, which puts everything together and answers HTTP."""

@@ -1,0 +1,113 @@
+"""The HTTP application: routes, the one table from errors to statuses, and the guard."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from perijove import __version__
+from perijove.errors import InvalidInput, NotFound, PerijoveError
+from perijove.hub.context import Hub
+from perijove.hub.routes import events, jobs, notebooks, workspace
+from perijove.hub.security import Guard
+
+log = logging.getLogger(__name__)
+
+
+class ErrorDetail(BaseModel):
+    """What went wrong: a stable code, a sentence, the field at fault, what to do."""
+
+    code: str
+    message: str
+    field: str | None = None
+    remedy: str | None = None
+
+
+class ErrorBody(BaseModel):
+    """The body of every answer that is not 2xx."""
+
+    error: ErrorDetail
+
+
+class AsciiResponse(JSONResponse):
+    """JSON with escapes: a message may quote a lone surrogate that UTF-8 cannot carry."""
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, separators=(",", ":")).encode("ascii")
+
+
+STATUSES = {
+    400: "The request is no valid JSON.",
+    401: "The bearer token is missing or wrong.",
+    403: "The Host header is not this machine's.",
+    404: "There is no such thing.",
+    405: "The path has no such method.",
+    409: "Its state forbids it.",
+    413: "The body or the snapshot is too large.",
+    422: "Something asked for breaks a rule; `field` names it.",
+    503: "MLflow or a helper process does not answer.",
+}
+
+
+def create_app(hub: Hub | None, token: str = "") -> FastAPI:
+    """The application around a hub; None gives the one whose OpenAPI document is printed."""
+    app = FastAPI(
+        title="Perijove hub",
+        version=__version__,
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        responses={
+            status: {"model": ErrorBody, "description": text} for status, text in STATUSES.items()
+        },
+    )
+    app.state.hub = hub
+    for module in (workspace, jobs, notebooks, events):
+        app.include_router(module.router, prefix="/api")
+    app.add_exception_handler(PerijoveError, _perijove_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _unexpected)
+    app.add_middleware(Guard, token=token)
+    return app
+
+
+def _answer(error: PerijoveError, status: int | None = None) -> Response:
+    return AsciiResponse({"error": error.to_json()}, status or error.status)
+
+
+def _perijove_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, PerijoveError)
+    return _answer(error)
+
+
+def _validation_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    where = [str(part) for part in first["loc"] if part not in ("body", "query", "path")]
+    message = str(first["msg"]).removeprefix("Value error, ")
+    field = ".".join(where) or str(first["loc"][0])
+    if first["type"] == "json_invalid":
+        return _answer(InvalidInput(f"The body is no valid JSON: {message}.", field="body"), 400)
+    return _answer(InvalidInput(f"{field[:200]}: {message}", field=field[:200]))
+
+
+def _http_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    kind = NotFound if error.status_code == 404 else InvalidInput
+    answer = _answer(kind(str(error.detail)), error.status_code)
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+def _unexpected(request: Request, error: Exception) -> Response:
+    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return _answer(PerijoveError("The hub failed; its log says why.", remedy="See hub.log."))

@@ -1,0 +1,53 @@
+"""What the routes work with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from perijove.abc import TaskRunner, Tracker
+from perijove.models.jobs import JobState
+from perijove.models.workspaces import HubStatus, TargetSummary, WorkspaceFolder
+from perijove.services.broker import Broker
+from perijove.services.environments import Environments
+from perijove.services.jobs import JobService
+from perijove.services.notebooks import NotebookService
+
+
+@dataclass
+class Hub:
+    """The parts of a running hub."""
+
+    folder: WorkspaceFolder
+    url: str
+    jobs: JobService
+    notebooks: NotebookService
+    environments: Environments
+    tracker: Tracker
+    tasks: TaskRunner
+    broker: Broker
+    tracking_state: Callable[[], str]
+    status_now: Callable[[], HubStatus]
+    stop: Callable[[], None]
+
+    def targets(self) -> list[TargetSummary]:
+        """The compute targets, with how many jobs run and wait on each."""
+        store, supervisor = self.jobs.store, self.jobs.supervisor
+        waiting = store.counts().get(JobState.QUEUED, 0)
+        return [
+            target.summary().model_copy(
+                update={"running_jobs": len(supervisor.busy(name)), "queued_jobs": waiting}
+            )
+            for name, target in supervisor.targets.items()
+        ]
+
+
+def _hub(request: Request) -> Hub:
+    hub: Hub = request.app.state.hub
+    return hub
+
+
+TheHub = Annotated[Hub, Depends(_hub)]

@@ -1,0 +1,303 @@
+"""Starts a workspace's hub: takes its lock, makes its parts, serves until it is told to stop.
+
+The order is by what a first job needs: the zygote and the HTTP server at once, MLflow behind
+them. Nothing waits for MLflow; its socket is bound first, so whoever talks to it early waits in
+its queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+import yaml
+from pydantic import ValidationError
+
+from perijove import __version__
+from perijove.abc import ComputeTarget
+from perijove.compute.local import LocalTarget
+from perijove.compute.tasks import ProcessTasks
+from perijove.compute.zygote import Zygote
+from perijove.errors import InvalidInput
+from perijove.hub.app import create_app
+from perijove.hub.context import Hub
+from perijove.hub.pokes import Pokes
+from perijove.hub.tracking import Tracking
+from perijove.models.processes import current_process, runtime_dir
+from perijove.models.workspaces import HubInfo, HubStatus, WorkspaceConfig, WorkspaceFolder
+from perijove.services.broker import Broker
+from perijove.services.environments import Environments
+from perijove.services.events import EventLogs
+from perijove.services.jobs import JobService
+from perijove.services.notebooks import NotebookService
+from perijove.services.recorder import Recorder
+from perijove.services.supervisor import Supervisor
+from perijove.store.database import open_database
+from perijove.store.jobs import SqlJobStore
+
+log = logging.getLogger(__name__)
+
+MLFLOW_AFTER = 3.0
+"""Seconds the MLflow server's start waits at most for the zygote's: both want all cores."""
+
+
+def lock(folder: WorkspaceFolder) -> int | None:
+    """The workspace's lock as a descriptor to keep; None: another hub has it."""
+    folder.root.mkdir(parents=True, exist_ok=True)
+    folder.root.chmod(0o700)
+    descriptor = os.open(folder.hub_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def read_config(folder: WorkspaceFolder) -> WorkspaceConfig:
+    """``config.yaml``, or the defaults.
+
+    Raises
+    ------
+    InvalidInput: it has an unknown key or a value that breaks a rule.
+    """
+    try:
+        data = yaml.safe_load(folder.config.read_text("utf-8"))
+    except FileNotFoundError:
+        data = None
+    except yaml.YAMLError as error:
+        raise InvalidInput(f"{folder.config} is no valid YAML: {error}") from None
+    try:
+        config = WorkspaceConfig.model_validate(data or {})
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        raise InvalidInput(f"{folder.config}: {field}: {first['msg']}", field=field) from None
+    if config.tracking_uri is None and (uri := os.environ.get("PERIJOVE_TRACKING_URI")):
+        config.tracking_uri = uri
+    return config
+
+
+def read_secrets(folder: WorkspaceFolder) -> dict[str, str]:
+    """The owner's token and the signing key; made on first use."""
+    with suppress(FileNotFoundError, ValueError):
+        found: dict[str, str] = json.loads(folder.secrets.read_text())
+        return found
+    made = {"token": secrets.token_urlsafe(32), "signing_key": secrets.token_urlsafe(32)}
+    write_private(folder.secrets, json.dumps(made))
+    return made
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file that only its owner may read."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial.touch(0o600)
+    partial.write_text(text)
+    partial.rename(path)
+
+
+def bind() -> socket.socket:
+    """A listening socket on a free loopback port."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(128)
+    return listener
+
+
+class Server(uvicorn.Server):
+    """uvicorn, which leaves signals to us and says when it serves."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.serving = asyncio.Event()
+
+    def install_signal_handlers(self) -> None:
+        return
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.serving.set()
+
+
+async def serve(folder: WorkspaceFolder) -> None:
+    """Run the hub until a signal or a shutdown request."""
+    config = read_config(folder)
+    keys = read_secrets(folder)
+    folder.jobs.mkdir(exist_ok=True)
+    zygote = None
+    if config.warm_start and sys.platform == "linux":
+        zygote = Zygote(config.preload, folder.hub_log)
+        await zygote.start()
+    listener = bind()
+    broker, logs = Broker(), EventLogs(folder)
+    store = SqlJobStore(open_database(folder.database, folder.backups))
+    pokes = Pokes(runtime_dir() / f"{_short(folder)}.poke")
+    tracking = Tracking(folder, config, keys["token"], str(pokes.path), broker)
+    tasks = ProcessTasks(zygote)
+    local = LocalTarget(config.slots, config.lease_seconds, zygote)
+    targets: dict[str, ComputeTarget] = {local.name: local}
+    recorder = Recorder(folder, store, logs, broker, tracking.tracker, tasks)
+    supervisor = Supervisor(
+        folder=folder,
+        store=store,
+        logs=logs,
+        broker=broker,
+        targets=targets,
+        tracker=tracking.tracker,
+        signing_key=keys["signing_key"],
+        experiment_id=recorder.experiment_id,
+        on_ended=recorder.wake,
+        poke=str(pokes.path),
+    )
+    pokes.listen(local.poke, supervisor.metrics)
+    environments = Environments(zygote is not None)
+    jobs = JobService(
+        folder, config, store, logs, broker, environments, supervisor, recorder, tracking.tracker
+    )
+    stopping = asyncio.Event()
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    me = current_process()
+
+    def status_now() -> HubStatus:
+        return HubStatus(
+            state="running",
+            url=url,
+            tracking_uri=tracking.tracker.tracking_uri,
+            tracking_state=tracking.state(recorder.reachable),
+            pid=me.pid,
+            home=str(folder.home),
+            workspace=folder.name,
+            jobs=store.counts(),
+            targets=hub.targets(),
+            versions=versions(),
+            recording=store.outbox_size(),
+        )
+
+    hub = Hub(
+        folder=folder,
+        url=url,
+        jobs=jobs,
+        notebooks=NotebookService(tasks),
+        environments=environments,
+        tracker=tracking.tracker,
+        tasks=tasks,
+        broker=broker,
+        tracking_state=lambda: tracking.state(recorder.reachable),
+        status_now=status_now,
+        stop=stopping.set,
+    )
+    await supervisor.start()
+    loops = [asyncio.create_task(work) for work in (supervisor.run(), recorder.run())]
+    loops.append(asyncio.create_task(_start_tracking(tracking, zygote)))
+    loops.append(asyncio.create_task(tracking.watch(store, supervisor)))
+    server = Server(
+        uvicorn.Config(
+            create_app(hub, keys["token"]),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=2,
+        )
+    )
+    serving = asyncio.create_task(server.serve([listener]))
+    await server.serving.wait()
+    info = HubInfo(
+        url=url,
+        tracking_uri=tracking.tracker.tracking_uri,
+        token=keys["token"],
+        version=__version__,
+        home=str(folder.home),
+        workspace=folder.name,
+        **me.model_dump(),
+    )
+    write_private(folder.hub_json, info.model_dump_json(indent=1))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    log.info("The hub of workspace %s serves at %s", folder.name, url)
+    await asyncio.wait([serving, asyncio.create_task(stopping.wait())], return_when="FIRST_COMPLETED")
+    await asyncio.sleep(0.05)  # the answer to the shutdown request leaves first
+    folder.hub_json.unlink(missing_ok=True)
+    broker.close()
+    server.should_exit = True
+    await serving
+    for task in loops:
+        task.cancel()
+    await asyncio.gather(*loops, return_exceptions=True)
+    await recorder.close()
+    await supervisor.close()
+    await tracking.stop(leave=bool(store.active()))
+    if zygote is not None:
+        await zygote.close()
+    pokes.close()
+    store.close()
+
+
+async def _start_tracking(tracking: Tracking, zygote: Zygote | None) -> None:
+    if zygote is not None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(zygote.ready.wait(), MLFLOW_AFTER)
+    await tracking.start()
+
+
+def versions() -> dict[str, str]:
+    """The versions of what matters in a bug report."""
+    found = {"perijove": __version__, "python": sys.version.split()[0]}
+    for name in ("mlflow", "papermill", "ipykernel", "jupyterlab"):
+        with suppress(PackageNotFoundError):
+            found[name] = _version(name)
+    return found
+
+
+_versions: dict[str, str] = {}
+
+
+def _version(name: str) -> str:
+    if name not in _versions:
+        _versions[name] = version(name)
+    return _versions[name]
+
+
+def _short(folder: WorkspaceFolder) -> str:
+    import hashlib
+
+    return hashlib.sha256(str(folder.root).encode()).hexdigest()[:16]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """``python -m perijove.hub --workspace NAME``: serve in the foreground."""
+    import argparse
+
+    parser = argparse.ArgumentParser(prog="perijove.hub", description=main.__doc__)
+    parser.add_argument("--workspace", default=os.environ.get("PERIJOVE_WORKSPACE", "default"))
+    name: Any = parser.parse_args(argv).workspace
+    home = Path(os.environ.get("PERIJOVE_HOME") or Path.home() / ".perijove").absolute()
+    folder = WorkspaceFolder(home, name)
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    for noisy in ("httpx", "httpcore", "alembic"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    descriptor = lock(folder)
+    if descriptor is None:
+        log.info("Another hub serves workspace %s", name)
+        return 0
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    try:
+        asyncio.run(serve(folder))
+    except InvalidInput as error:
+        log.error("%s", error)
+        return 2
+    return 0

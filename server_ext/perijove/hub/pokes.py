@@ -1,0 +1,78 @@
+"""The Unix datagram socket on which runners say that their spool grew, and MLflow that a job's
+run got metrics. A lost datagram costs a second: the spools are looked at anyway.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import socket
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+Poke = Callable[[str, int], Awaitable[None]]
+Metrics = Callable[[str, int, Sequence[Mapping[str, Any]]], Awaitable[None]]
+
+
+class Pokes:
+    """Bound at a path that the next hub of the workspace has too."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.unlink(missing_ok=True)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        self._socket.bind(str(path))
+        path.chmod(0o600)
+        self._socket.setblocking(False)
+        self._waiting: set[tuple[str, int]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def listen(self, poke: Poke, metrics: Metrics) -> None:
+        """Hand what arrives to the target and to the supervisor."""
+        self._poke, self._metrics = poke, metrics
+        asyncio.get_running_loop().add_reader(self._socket.fileno(), self._receive)
+
+    def close(self) -> None:
+        """Stop listening."""
+        asyncio.get_running_loop().remove_reader(self._socket.fileno())
+        self._socket.close()
+        self.path.unlink(missing_ok=True)
+
+    def _receive(self) -> None:
+        for _ in range(256):
+            try:
+                data = self._socket.recv(1 << 16)
+            except BlockingIOError:
+                return
+            try:
+                message = json.loads(data)
+                key = (str(message["job_id"]), int(message["attempt"]))
+                points = message.get("metrics")
+            except (ValueError, KeyError, TypeError, AttributeError):
+                log.warning("A datagram that is no poke was dropped")
+                continue
+            if points is not None:
+                self._spawn(self._metrics(*key, points))
+            elif key not in self._waiting:
+                # many pokes before the spool is read are one
+                self._waiting.add(key)
+                self._spawn(self._deliver(key))
+
+    async def _deliver(self, key: tuple[str, int]) -> None:
+        self._waiting.discard(key)
+        await self._poke(*key)
+
+    def _spawn(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("A poke failed", exc_info=error)

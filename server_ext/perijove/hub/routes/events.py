@@ -1,0 +1,88 @@
+"""The one stream of a user interface: changed jobs, events of watched jobs, the hub's state."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Iterator
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import StreamingResponse
+
+from perijove.errors import InvalidInput
+from perijove.hub.context import Hub, TheHub
+from perijove.hub.streams import KEEP_ALIVE, event_seq
+
+router = APIRouter(tags=["events"])
+BATCH = 500
+"""Jobs in one message of the backlog."""
+PACE = 0.1
+"""Seconds between two looks: a hundred changes a second are ten messages."""
+WATCHES = 50
+WATCH = re.compile(r"^([0-9a-f-]{36}):(\d{1,15})$")
+SSE = {200: {"content": {"text/event-stream": {}}, "description": "server-sent events"}}
+
+
+@router.get("/events", responses=SSE, response_class=StreamingResponse)
+async def events(
+    hub: TheHub,
+    after: Annotated[int, Query(ge=0, le=2**53, description="the last revision seen")] = 0,
+    watch: Annotated[
+        list[str] | None, Query(description="<job id>:<last seq seen>", max_length=WATCHES)
+    ] = None,
+) -> StreamingResponse:
+    """Server-sent events: ``jobs``, ``job_event``, ``status``."""
+    watched = dict(_watch(item) for item in watch or ())
+    return StreamingResponse(
+        _stream(hub, after, watched),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+def _watch(item: str) -> tuple[str, int]:
+    found = WATCH.match(item)
+    if found is None:
+        raise InvalidInput("watch must be <job id>:<number>.", field="watch")
+    return found[1], int(found[2])
+
+
+async def _stream(hub: Hub, after: int, watched: dict[str, int]) -> AsyncIterator[str]:
+    offsets = dict.fromkeys(watched, 0)
+    told = ""
+    if after > hub.jobs.store.revision():
+        after = 0  # another database: begin anew
+    with hub.broker.subscribe() as changed:
+        while not hub.broker.closed:
+            changed.clear()
+            status = hub.status_now().model_dump_json()
+            if status != told:
+                told = status
+                yield f"event: status\ndata: {status}\n\n"
+            while jobs := hub.jobs.store.changed_since(after, BATCH):
+                after = jobs[-1].revision
+                listed = ",".join(job.model_dump_json() for job in jobs)
+                yield f"event: jobs\nid: {after}\ndata: [{listed}]\n\n"
+            for job_id in watched:
+                for line in _new_lines(hub, job_id, watched, offsets):
+                    yield f"event: job_event\ndata: {line}\n\n"
+            try:
+                await asyncio.wait_for(changed.wait(), KEEP_ALIVE)
+                await asyncio.sleep(PACE)
+            except TimeoutError:
+                yield ": \n\n"
+
+
+def _new_lines(
+    hub: Hub, job_id: str, seen: dict[str, int], offsets: dict[str, int]
+) -> Iterator[str]:
+    while True:
+        lines, offsets[job_id] = hub.jobs.logs.read(job_id, offsets[job_id])
+        if not lines:
+            return
+        for line in lines:
+            if event_seq(line) > seen[job_id]:
+                yield line
+        seen[job_id] = max(seen[job_id], json.loads(lines[-1])["seq"])

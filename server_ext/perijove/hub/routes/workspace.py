@@ -1,0 +1,81 @@
+"""The workspace: its state, its parts, and its end."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from perijove.errors import Conflict
+from perijove.hub.context import TheHub
+from perijove.models.notebooks import EnvironmentSummary
+from perijove.models.workspaces import HubStatus, TargetSummary
+
+router = APIRouter(tags=["workspace"])
+
+
+class Shutdown(BaseModel, extra="forbid"):
+    force: bool = Field(default=False, description="cancel active jobs first")
+
+
+class Stopping(BaseModel):
+    state: str = "stopping"
+    canceled: list[str]
+
+
+class Experiment(BaseModel):
+    id: str
+    name: str
+
+
+class TrackingUi(BaseModel):
+    """Where MLflow's own UI is; `token` opens it once as ``/?token=``."""
+
+    url: str
+    embedded: bool
+
+
+@router.get("/status")
+async def status(hub: TheHub) -> HubStatus:
+    """What runs, and how many jobs are in each state."""
+    return hub.status_now()
+
+
+@router.post("/shutdown")
+async def shutdown(hub: TheHub, wish: Shutdown) -> Stopping:
+    """End the hub, its zygote and its MLflow server."""
+    active = hub.jobs.store.active()
+    if active and not wish.force:
+        raise Conflict(
+            f"{len(active)} jobs are active.",
+            remedy="Wait for them, cancel them, or use --force, which cancels them.",
+        )
+    for job in active:
+        await hub.jobs.cancel(job.id)
+    for job in active:
+        await hub.jobs.wait(job.id, timeout=30, until="terminal")
+    hub.stop()
+    return Stopping(canceled=[job.id for job in active])
+
+
+@router.get("/environments")
+async def environments(hub: TheHub) -> list[EnvironmentSummary]:
+    """The kernelspecs jobs can run in."""
+    return hub.environments.list()
+
+
+@router.get("/compute")
+async def compute(hub: TheHub) -> list[TargetSummary]:
+    """The compute targets."""
+    return hub.targets()
+
+
+@router.get("/experiments")
+async def experiments(hub: TheHub) -> list[Experiment]:
+    """MLflow's active experiments."""
+    return [Experiment(id=key, name=name) for key, name in await hub.tracker.experiments()]
+
+
+@router.get("/tracking")
+async def tracking(hub: TheHub) -> TrackingUi:
+    """Where MLflow's own UI is."""
+    return TrackingUi(url=hub.tracker.tracking_uri, embedded=hub.tracker.assigns_run_ids)

@@ -1,0 +1,1 @@
+"""What Perijove does, one file per noun, over the contracts in ``perijove.abc`` only."""

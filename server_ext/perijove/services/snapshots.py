@@ -1,0 +1,127 @@
+"""What a job keeps of its source, and the folder it runs in.
+
+A notebook's snapshot is the notebook; a script's is its folder, without what ``.gitignore`` and
+``.perijoveignore`` name. A job runs in a folder of its own, so that two jobs never write into
+each other's files: it has the snapshot, links to everything else that lies beside the source
+(``data/``, ``../data``, helper modules), and an empty ``outputs/``.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+import pathspec
+
+from perijove.errors import SnapshotTooLarge
+from perijove.models.attempts import OUTPUTS
+from perijove.models.jobs import JobKind
+from perijove.services.sources import Source
+
+ALWAYS_IGNORED = (".git/", ".ipynb_checkpoints/", "__pycache__/", ".venv/", "node_modules/")
+IGNORE_FILES = (".gitignore", ".perijoveignore")
+
+
+def take_snapshot(source: Source, target: Path, max_bytes: int, max_files: int) -> None:
+    """Copy what the job keeps into `target`, at the same paths as below the root.
+
+    Raises
+    ------
+    SnapshotTooLarge: the folder passes `max_bytes` or `max_files`; nothing is left behind.
+    """
+    copied = target / source.path
+    copied.parent.mkdir(parents=True)
+    if source.kind is JobKind.SCRIPT:
+        folder = source.file.parent
+        files = list(_measured(folder, max_bytes, max_files))
+        for file in files:
+            to = copied.parent / file.relative_to(folder)
+            to.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(file, to)
+    copied.write_bytes(source.content)
+
+
+def _measured(folder: Path, max_bytes: int, max_files: int) -> Iterator[Path]:
+    sizes: dict[str, int] = {}
+    total = count = 0
+    for file in _kept(folder, folder, []):
+        size = file.stat().st_size
+        total += size
+        count += 1
+        top = file.relative_to(folder).parts[0]
+        sizes[top] = sizes.get(top, 0) + size
+        if total > max_bytes or count > max_files:
+            largest = sorted(sizes, key=lambda name: -sizes[name])[:3]
+            rule = f"{max_bytes >> 20} MiB" if total > max_bytes else f"{max_files} files"
+            raise SnapshotTooLarge(
+                f"The snapshot of {folder} must have at most {rule}; "
+                f"the most is in {', '.join(largest)}.",
+                field="path",
+                remedy="Name what the job does not need in .perijoveignore, one pattern a line.",
+            )
+        yield file
+
+
+def _kept(folder: Path, top: Path, above: list[tuple[Path, pathspec.GitIgnoreSpec]]) -> Iterator[Path]:
+    lines = [*ALWAYS_IGNORED] if folder == top else []
+    for name in IGNORE_FILES:
+        try:
+            lines += (folder / name).read_text("utf-8", "replace").splitlines()
+        except OSError:
+            continue
+    specs = [*above, (folder, pathspec.GitIgnoreSpec.from_lines(lines))] if lines else above
+    with os.scandir(folder) as entries:
+        found = sorted(entries, key=lambda entry: entry.name)
+    for entry in found:
+        is_folder = entry.is_dir(follow_symlinks=False)
+        if any(_matches(spec, base, entry.path, is_folder) for base, spec in specs):
+            continue
+        if is_folder:
+            yield from _kept(Path(entry.path), top, specs)
+        elif entry.is_file(follow_symlinks=False):
+            yield Path(entry.path)
+        elif entry.is_symlink() and _inside(entry.path, top):
+            yield Path(entry.path)
+
+
+def _matches(spec: pathspec.GitIgnoreSpec, base: Path, path: str, is_folder: bool) -> bool:
+    relative = os.path.relpath(path, base).replace(os.sep, "/")
+    return spec.match_file(relative + "/" if is_folder else relative)
+
+
+def _inside(path: str, top: Path) -> bool:
+    """A link to a regular file below `top`; one that leads out is not followed."""
+    real = Path(os.path.realpath(path))
+    return real.is_file() and real.is_relative_to(top.resolve())
+
+
+def lay_out(kind: JobKind, path: str, snapshot: Path, origin: Path, work: Path) -> Path:
+    """Make the working folder below `work`; returns where the job starts.
+
+    `origin` is the root the snapshot was taken from. Calling it again completes a half-made one.
+    """
+    here = work / PurePosixPath(path).parent
+    here.mkdir(parents=True, exist_ok=True)
+    if kind is JobKind.SCRIPT:
+        shutil.copytree(snapshot, work, dirs_exist_ok=True)
+    (here / OUTPUTS).mkdir(exist_ok=True)
+    level, mirrored = origin, work
+    for part in (*PurePosixPath(path).parent.parts, None):
+        _link_entries(level, mirrored)
+        if part is not None:
+            level, mirrored = level / part, mirrored / part
+    return here
+
+
+def _link_entries(origin: Path, target: Path) -> None:
+    try:
+        with os.scandir(origin) as entries:
+            names = [entry.name for entry in entries]
+    except OSError:
+        return  # the source was moved away since: the job has its snapshot
+    present = set(os.listdir(target))
+    for name in names:
+        if name not in present and name not in (".git", ".ipynb_checkpoints"):
+            os.symlink(origin / name, target / name)

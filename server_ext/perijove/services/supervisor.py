@@ -1,0 +1,374 @@
+"""Moves jobs through their life: queue → attempt → verdict, and what happens on the way.
+
+Everything it needs to go on after a kill -9 is in the database and the attempts' folders;
+`start` reads both and takes up where the last hub stopped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import os
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from perijove.abc import ComputeTarget, JobStore, Tracker
+from perijove.errors import PerijoveError
+from perijove.faults import step
+from perijove.models.attempts import OUTPUT, SPEC, STATUS, WORK, AttemptSpec, AttemptStatus
+from perijove.models.events import EventType, SpoolEvent
+from perijove.models.jobs import ACTIVE_STATES, FailureReason, Job, JobState
+from perijove.models.tokens import AttemptToken, sign
+from perijove.models.workspaces import WorkspaceFolder
+from perijove.services.broker import Broker
+from perijove.services.events import EventLogs
+from perijove.services.files import outputs_folder
+from perijove.services.snapshots import lay_out
+
+log = logging.getLogger(__name__)
+
+PROGRESS_EVERY = 0.2
+"""Seconds between two writes of a job's progress."""
+RUN_PATIENCE = 3.0
+"""Seconds an attempt waits for its MLflow run when the server assigns run ids."""
+
+
+@dataclass
+class Supervisor:
+    """The loop that launches queued jobs, and the sink of all compute targets."""
+
+    folder: WorkspaceFolder
+    store: JobStore
+    logs: EventLogs
+    broker: Broker
+    targets: Mapping[str, ComputeTarget]
+    tracker: Tracker
+    signing_key: str
+    experiment_id: Callable[[str], Awaitable[str | None]]
+    on_ended: Callable[[], None]
+    poke: str | None = None
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _busy: dict[str, set[str]] = field(default_factory=dict)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _progress: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    async def start(self) -> None:
+        """Start the targets and take up every job that is not over."""
+        for target in self.targets.values():
+            await target.start(self)
+            self._busy[target.name] = set()
+        opened = set(self.store.open_attempts())
+        for job in self.store.active():
+            self._note_state(job)
+            if job.state is JobState.QUEUED:
+                if job.cancel_requested:
+                    self.cancel(job)
+            elif (job.id, job.attempt) in opened:
+                self._busy[job.compute].add(job.id)
+                await self._adopt(job)
+        self.wake()
+
+    async def run(self) -> None:
+        """Launch what is queued, for ever."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            for target in self.targets.values():
+                free = target.slots - len(self._busy[target.name])
+                for job in self.store.queued(target.name, free) if free > 0 else ():
+                    self._begin(target, job)
+
+    async def close(self) -> None:
+        """Let go of the targets; attempts go on."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for target in self.targets.values():
+            await target.close()
+
+    def wake(self) -> None:
+        """Something was queued or a slot is free."""
+        self._wake.set()
+
+    def spec(self, job: Job, attempt: int) -> AttemptSpec:
+        """The attempt as the runner gets it."""
+        folder = self.folder.attempt(job.id, attempt)
+        outputs = outputs_folder(self.folder, job, attempt)
+        snapshot = self.folder.snapshot(job.id)
+        payload = AttemptToken(job_id=job.id, attempt=attempt, run_id=job.run_id or "")
+        environ = {
+            "MLFLOW_TRACKING_URI": self.tracker.tracking_uri,
+            "MLFLOW_TRACKING_TOKEN": sign(payload, self.signing_key),
+            "MLFLOW_RUN_ID": job.run_id,
+            "MLFLOW_EXPERIMENT_ID": job.experiment_id,
+            # MLflow takes the name where the id is not known yet
+            "MLFLOW_EXPERIMENT_NAME": None if job.experiment_id else job.experiment,
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "DO_NOT_TRACK": "true",
+            "PERIJOVE_JOB_ID": job.id,
+            "PERIJOVE_ATTEMPT": str(attempt),
+            "PERIJOVE_RUN_ID": job.run_id,
+            "PERIJOVE_OUTPUTS": str(outputs),
+            "PERIJOVE_WORKSPACE": self.folder.name,
+            "PERIJOVE_HOME": str(self.folder.home),
+        }
+        if not self.tracker.assigns_run_ids:
+            environ |= {k: v for k, v in os.environ.items() if k.startswith("MLFLOW_TRACKING_")}
+            environ["MLFLOW_TRACKING_URI"] = self.tracker.tracking_uri
+            if "MLFLOW_TRACKING_TOKEN" not in os.environ:
+                environ["MLFLOW_TRACKING_TOKEN"] = None
+        return AttemptSpec(
+            job_id=job.id,
+            attempt=attempt,
+            kind=job.kind,
+            name=job.name,
+            folder=str(folder),
+            source=str(snapshot / job.path),
+            snapshot=str(snapshot),
+            origin=job.root,
+            workdir=str(outputs.parent),
+            outputs=str(outputs),
+            environment=job.environment,
+            parameters=job.parameters,
+            timeout=job.timeout,
+            environ={key: value for key, value in environ.items() if value is not None},
+            poke=self.poke,
+        )
+
+    def cancel(self, job: Job) -> None:
+        """Carry out a stored wish to cancel; returns at once."""
+        queued = self.store.update(
+            job.id,
+            expect=[JobState.QUEUED],
+            state=JobState.CANCELED,
+            ended_at=datetime.now(UTC),
+            outbox="finish",
+        )
+        if queued is not None:
+            self._over(queued)
+        elif job.attempt:
+            self._spawn(self.targets[job.compute].cancel(job.id, job.attempt))
+
+    # launching
+
+    def _begin(self, target: ComputeTarget, job: Job) -> None:
+        begun = self.store.update(
+            job.id,
+            expect=[JobState.QUEUED],
+            state=JobState.PREPARING,
+            attempt=job.attempt + 1,
+            attempt_begins=job.attempt + 1,
+            done=0,
+        )
+        if begun is None:
+            return
+        step("launch.attempt")
+        self._busy[target.name].add(begun.id)
+        self._note_state(begun)
+        self._spawn(self._launch(begun))
+
+    async def _launch(self, job: Job) -> None:
+        target = self.targets[job.compute]
+        try:
+            if job.run_id is None:
+                job = await self._await_run(job)
+            if job.experiment_id is None and (found := await self.experiment_id(job.experiment)):
+                job = self.store.update(job.id, experiment_id=found) or job
+            spec = self._write_spec(job)
+            step("launch.spec")
+            await target.launch(spec)
+            step("launch.forked")
+        except (PerijoveError, OSError) as error:
+            await self._verdict(job, _failed_launch(error))
+            return
+        current = self.store.get(job.id)
+        if current is not None and current.cancel_requested:
+            await target.cancel(job.id, job.attempt)
+
+    async def _adopt(self, job: Job) -> None:
+        target = self.targets[job.compute]
+        path = self.folder.attempt(job.id, job.attempt) / SPEC
+        if path.exists() and await target.adopt(AttemptSpec.model_validate_json(path.read_text())):
+            if job.cancel_requested:
+                self._spawn(target.cancel(job.id, job.attempt))
+        else:
+            self._spawn(self._launch(job))
+
+    def _write_spec(self, job: Job) -> AttemptSpec:
+        spec = self.spec(job, job.attempt)
+        folder = Path(spec.folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        lay_out(job.kind, job.path, Path(spec.snapshot), Path(job.root), folder / WORK)
+        partial = folder / f".{SPEC}"
+        partial.touch(0o600)
+        partial.write_text(spec.model_dump_json())
+        partial.rename(folder / SPEC)
+        return spec
+
+    async def _await_run(self, job: Job) -> Job:
+        """Give the recorder a moment to make the run, so that user code finds its id."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + RUN_PATIENCE
+        with self.broker.subscribe() as changed:
+            while job.run_id is None and loop.time() < deadline:
+                changed.clear()
+                job = self.store.get(job.id) or job
+                if job.run_id is None:
+                    try:
+                        await asyncio.wait_for(changed.wait(), deadline - loop.time())
+                    except TimeoutError:
+                        break
+        return job
+
+    # what runners report
+
+    async def events(self, job_id: str, attempt: int, events: Sequence[SpoolEvent]) -> None:
+        """See `AttemptSink`."""
+        fresh = self.logs.append(job_id, attempt, events)
+        if not fresh:
+            return
+        job = self.store.get(job_id)
+        if job is not None and job.attempt == attempt and not job.state.terminal:
+            self._advance(job, fresh)
+        self.broker.changed()
+
+    def _advance(self, job: Job, events: Sequence[SpoolEvent]) -> None:
+        kinds = {event.type for event in events}
+        done, total = job.progress.done, job.progress.total
+        pending = self._progress.get(job.id)
+        if pending is not None:
+            done, total = pending["done"], pending["total"]
+        for event in events:
+            if event.type is EventType.NOTEBOOK:
+                done, total = 0, int(str(event.data.get("total", total)))
+            elif event.type is EventType.CELL_FINISHED:
+                done += 1
+        changes: dict[str, Any] = {"done": done, "total": total}
+        if job.state is JobState.PREPARING and kinds & {EventType.ATTEMPT, EventType.NOTEBOOK}:
+            begun = next(e.time for e in events if e.type in (EventType.ATTEMPT, EventType.NOTEBOOK))
+            self._progress.pop(job.id, None)
+            started = {} if job.started_at else {"started_at": begun}
+            running = self.store.update(
+                job.id, expect=[JobState.PREPARING], state=JobState.RUNNING, **started, **changes
+            )
+            if running is not None:
+                self._note_state(running)
+        elif (done, total) != (job.progress.done, job.progress.total):
+            if pending is None:
+                asyncio.get_running_loop().call_later(PROGRESS_EVERY, self._write_progress, job.id)
+            self._progress[job.id] = changes
+
+    def _write_progress(self, job_id: str) -> None:
+        changes = self._progress.pop(job_id, None)
+        if changes is not None and self.store.update(job_id, expect=ACTIVE_STATES, **changes):
+            self.broker.changed()
+
+    async def metrics(self, job_id: str, attempt: int, points: Sequence[Mapping[str, Any]]) -> None:
+        """Metric values that user code logged to the job's run."""
+        job = self.store.get(job_id)
+        if job is None or job.deleted or job.attempt != attempt:
+            return
+        for point in points:
+            self.logs.note(job_id, attempt, EventType.METRIC, dict(point))
+        self.broker.changed()
+
+    async def ended(self, job_id: str, attempt: int) -> None:
+        """See `AttemptSink`."""
+        job = self.store.get(job_id)
+        if job is None or job.attempt != attempt or job.state.terminal:
+            return
+        status = _read_status(self.folder.attempt(job_id, attempt) / STATUS)
+        step("finish.ingested")
+        await self._verdict(job, status)
+
+    async def _verdict(self, job: Job, status: AttemptStatus) -> None:
+        current = self.store.get(job.id)
+        if current is None or current.state.terminal or current.attempt != job.attempt:
+            return
+        changes: dict[str, Any] = self._progress.pop(job.id, None) or {}
+        if status.state is JobState.FAILED and current.cancel_requested:
+            if status.reason is FailureReason.LOST:
+                status = status.model_copy(
+                    update={"state": JobState.CANCELED, "reason": None, "message": None}
+                )
+        again = (
+            status.state is JobState.FAILED
+            and current.attempt <= current.retries
+            and not current.cancel_requested
+        )
+        output = self.folder.attempt(job.id, job.attempt) / OUTPUT
+        ended = self.store.update(
+            job.id,
+            expect=ACTIVE_STATES,
+            state=JobState.QUEUED if again else status.state,
+            reason=status.reason,
+            message=status.message,
+            ended_at=None if again else status.ended_at,
+            output_notebook=str(output) if output.exists() else current.output_notebook,
+            attempt_ends=job.attempt,
+            outbox=None if again else "finish",
+            **changes,
+        )
+        step("finish.stored")
+        self._busy[job.compute].discard(job.id)
+        if ended is not None:
+            self._over(ended)
+        self.wake()
+
+    def _over(self, job: Job) -> None:
+        self._note_state(job)
+        self.broker.changed()
+        if job.state.terminal:
+            self.on_ended()
+
+    def _note_state(self, job: Job) -> None:
+        reason = job.reason.value if job.reason else None
+        data = {"state": job.state.value, "reason": reason, "message": job.message}
+        try:
+            self.logs.note_state(job.id, job.attempt, data)
+        except OSError as error:  # a full disk must not stop the loop; `start` notes it again
+            log.warning("The event log of job %s cannot be written: %s", job.id, error)
+        self.broker.changed()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("A supervisor task failed", exc_info=error)
+
+    def busy(self, target: str) -> Collection[str]:
+        """Jobs that hold a slot of the target."""
+        return self._busy.get(target, set())
+
+
+def _read_status(path: Path) -> AttemptStatus:
+    try:
+        return AttemptStatus.model_validate_json(path.read_text())
+    except (OSError, ValueError) as error:
+        return AttemptStatus(
+            state=JobState.FAILED,
+            reason=FailureReason.LOST,
+            message=f"The runner left no readable verdict ({error}).",
+            ended_at=datetime.now(UTC),
+            pid=os.getpid(),
+        )
+
+
+def _failed_launch(error: PerijoveError | OSError) -> AttemptStatus:
+    full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+    return AttemptStatus(
+        state=JobState.FAILED,
+        reason=FailureReason.DISK_FULL if full else FailureReason.ENVIRONMENT_FAILED,
+        message=f"The attempt could not be launched: {error}",
+        ended_at=datetime.now(UTC),
+        pid=os.getpid(),
+    )
+
