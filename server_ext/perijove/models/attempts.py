@@ -4,6 +4,7 @@ Everything about it is in its folder, which only its runner writes::
 
     spec.json      AttemptSpec, written by the hub before launch
     lock           flock'ed by the runner while it lives: who holds it owns the attempt
+    runner.json    RunnerProcess, who has the lock
     heartbeat      touched by the runner every HEARTBEAT seconds
     spool.jsonl    SpoolEvents, appended
     status.json    AttemptStatus, *linked* into place: whoever links it first has the verdict
@@ -27,7 +28,7 @@ LEASE = 30.0
 OUTPUT_LIMIT = 50 * 1024 * 1024
 """Bytes of cell output kept for one attempt; more is dropped, and said in the notebook."""
 SPEC, LOCK, SPOOL, STATUS, OUTPUT = "spec.json", "lock", "spool.jsonl", "status.json", "output.ipynb"
-HEARTBEAT_FILE, LOG, WORK, OUTPUTS = "heartbeat", "log.txt", "work", "outputs"
+HEARTBEAT_FILE, RUNNER, LOG, WORK, OUTPUTS = "heartbeat", "runner.json", "log.txt", "work", "outputs"
 
 
 class AttemptSpec(BaseModel):

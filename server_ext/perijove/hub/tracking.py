@@ -1,0 +1,85 @@
+"""The workspace's MLflow: the embedded server and its client, or an existing server's client."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from contextlib import suppress
+
+from perijove.abc import JobStore, Tracker
+from perijove.errors import PerijoveError
+from perijove.models.jobs import JobState
+from perijove.models.workspaces import WorkspaceConfig, WorkspaceFolder
+from perijove.services.broker import Broker
+from perijove.services.supervisor import Supervisor
+from perijove.tracking.rest import RestTracker
+from perijove.tracking.server import MlflowServer
+
+log = logging.getLogger(__name__)
+
+LOOK = 2.0
+"""Seconds between two looks at the metrics of running jobs on an existing server."""
+
+
+class Tracking:
+    """What the hub knows of MLflow."""
+
+    def __init__(
+        self,
+        folder: WorkspaceFolder,
+        config: WorkspaceConfig,
+        token: str,
+        poke: str,
+        broker: Broker,
+    ) -> None:
+        self._broker = broker
+        self._server: MlflowServer | None = None
+        if config.tracking_uri is None:
+            self._server = MlflowServer(folder, poke)
+            self._server.bind()
+            self.tracker: Tracker = RestTracker(
+                self._server.uri, token=token, assigns_run_ids=True
+            )
+        else:
+            self.tracker = RestTracker(
+                config.tracking_uri.rstrip("/"), token=os.environ.get("MLFLOW_TRACKING_TOKEN")
+            )
+
+    async def start(self) -> None:
+        """Start the embedded server; returns when it was asked to, not when it serves."""
+        if self._server is not None:
+            await self._server.start()
+
+    async def stop(self, leave: bool) -> None:
+        """Stop the embedded server, or with `leave` let it serve the jobs that go on."""
+        await self.tracker.close()
+        if self._server is not None:
+            await (self._server.release() if leave else self._server.stop())
+
+    def state(self, reachable: bool) -> str:
+        """``starting | running | unreachable``."""
+        if self._server is not None and self._server.state != "running":
+            return self._server.state
+        return "running" if reachable else "unreachable"
+
+    async def watch(self, store: JobStore, supervisor: Supervisor) -> None:
+        """Bring metrics into the event logs of running jobs, where no plug-in pushes them."""
+        if self._server is not None:
+            return
+        told: dict[str, dict[str, int]] = {}
+        while True:
+            await asyncio.sleep(LOOK)
+            running = [job for job in store.active() if job.state is JobState.RUNNING]
+            told = {job.id: told.get(job.id, {}) for job in running}
+            for job in running:
+                if job.run_id is None:
+                    continue
+                with suppress(PerijoveError):
+                    history = await self.tracker.metrics(job.run_id)
+                    for key, points in history.items():
+                        fresh = points[told[job.id].get(key, 0) :]
+                        told[job.id][key] = len(points)
+                        await supervisor.metrics(
+                            job.id, job.attempt, [{"key": key, **p.model_dump()} for p in fresh]
+                        )

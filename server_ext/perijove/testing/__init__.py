@@ -1,0 +1,1 @@
+"""Contract suites and in-memory fakes, shipped for plug-in authors."""
