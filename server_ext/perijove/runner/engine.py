@@ -1,0 +1,166 @@
+"""The papermill engine ``perijove``.
+
+As plain papermill's engine it does what papermill's own does. In an attempt it also reports what
+happens as it happens, keeps the executed notebook on disk, bounds the output, and believes the
+kernel rather than the notebook: papermill marks cells *completed* after a kernel has died.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+from jupyter_client.client import KernelClient
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbformat import NotebookNode
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import NBClientEngine, NotebookExecutionManager
+from papermill.log import logger
+
+from perijove.faults import step
+from perijove.runner.manager import ForkedKernelManager
+from perijove.runner.output import Outputs
+
+if TYPE_CHECKING:
+    from perijove.runner.notebook import NotebookAttempt
+
+READY = 60.0
+"""Seconds a kernel has to answer its first request."""
+ASK_AGAIN = 0.1
+"""Seconds after which a kernel whose IOPub was not connected yet is asked again."""
+
+
+class PerijoveEngine(NBClientEngine):  # type: ignore[misc]
+    """See the module's docstring."""
+
+    @classmethod
+    def execute_managed_notebook(
+        cls,
+        nb_man: NotebookExecutionManager,
+        kernel_name: str,
+        attempt: NotebookAttempt | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        if attempt is None:
+            return super().execute_managed_notebook(nb_man, kernel_name, **kwargs)
+        attempt.begin(nb_man.nb)
+        client = AttemptClient(
+            nb_man, attempt, kernel_name=kernel_name, log=logger, timeout=None, record_timing=True
+        )
+        return client.execute(cwd=attempt.spec.workdir)
+
+
+class AttemptClient(PapermillNotebookClient):  # type: ignore[misc]
+    """Runs the cells of an attempt."""
+
+    def __init__(self, nb_man: Any, attempt: NotebookAttempt, **kwargs: Any) -> None:
+        super().__init__(nb_man, km=attempt.manager(), **kwargs)
+        self.owns_km = True
+        self._attempt = attempt
+        self._outputs = Outputs(attempt.spool, attempt.spec.output_limit)
+
+    async def async_start_new_kernel_client(self) -> KernelClient:
+        """Like nbclient's, but ready as soon as the kernel is: nbclient's own check always
+        waits 0.2 s for messages that may come, where we wait for the one that must."""
+        assert self.km is not None
+        self.kc = self.km.client()
+        self.kc.start_channels()
+        await self._wait_ready(self.kc)
+        self.kc.allow_stdin = False
+        step("run.kernel")
+        return self.kc
+
+    start_new_kernel_client = None  # set below: nbclient binds its own at class creation
+
+    async def _wait_ready(self, client: Any) -> None:
+        deadline = time.monotonic() + READY
+        answered = heard = False
+        while not (answered and heard):
+            request = client.kernel_info()
+            again = time.monotonic() + ASK_AGAIN * (1 if answered or not heard else 10)
+            while not (answered and heard) and time.monotonic() < again:
+                if not answered:
+                    reply = await _message(client.shell_channel, ASK_AGAIN)
+                    answered = reply is not None and reply["msg_type"] == "kernel_info_reply"
+                    if answered and reply is not None:
+                        self._attempt.kernel_info(reply["content"])
+                elif (message := await _message(client.iopub_channel, ASK_AGAIN)) is not None:
+                    parent = message["parent_header"].get("msg_id")
+                    idle = message["content"].get("execution_state") == "idle"
+                    heard = parent == request and message["msg_type"] == "status" and idle
+            if not await _alive(self.km):
+                raise DeadKernelError("Kernel died before it answered")
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"The kernel did not answer within {READY:.0f} s")
+
+    async def _async_poll_kernel_alive(self) -> None:
+        """A forked kernel's death is known at once, another's by looking ten times a second."""
+        if isinstance(self.km, ForkedKernelManager):
+            await self.km.forked.gone()
+        else:
+            while await _alive(self.km):
+                await asyncio.sleep(0.1)
+        if self.task_poll_for_reply is not None:
+            # what the kernel said before it died is still read
+            await asyncio.sleep(0.05)
+            self.task_poll_for_reply.cancel()
+
+    def papermill_execute_cells(self) -> None:
+        """papermill's loop, with a report before and after each cell."""
+        for index, cell in enumerate(self.nb.cells):
+            runs = cell.cell_type == "code" and bool(cell.source.strip())
+            begun = time.monotonic()
+            failure: CellExecutionError | None = None
+            if cell.cell_type == "code":
+                self._attempt.cell_started(index)
+            try:
+                self.nb_man.cell_start(cell, index)
+                self._outputs.cell = index
+                self.execute_cell(cell, index)
+            except CellExecutionError as error:
+                failure = error
+                self.nb_man.cell_exception(cell, cell_index=index, exception=error)
+            finally:
+                self.nb_man.cell_complete(cell, cell_index=index)
+                self._outputs.flush()
+                if cell.cell_type == "code":
+                    took = time.monotonic() - begun
+                    self._attempt.cell_finished(index, cell, failure is None, took if runs else 0)
+            if failure is not None:
+                break
+
+    def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
+        """Keep and report what the kernel says, up to the limit."""
+        if not self._outputs.admit(msg, cell):
+            return None
+        before = len(cell.get("outputs", ()))
+        output: NotebookNode | None = super().process_message(msg, cell, cell_index)
+        self._outputs.report(msg, cell, before, output)
+        self._attempt.autosave()
+        return output
+
+
+def _bind_sync() -> None:
+    from nbclient.util import run_sync
+
+    AttemptClient.start_new_kernel_client = run_sync(AttemptClient.async_start_new_kernel_client)
+
+
+_bind_sync()
+
+
+async def _message(channel: Any, timeout: float) -> dict[str, Any] | None:
+    from queue import Empty
+
+    try:
+        found: dict[str, Any] = await channel.get_msg(timeout=timeout)
+    except Empty:
+        return None
+    return found
+
+
+async def _alive(manager: Any) -> bool:
+    return bool(await manager.is_alive())
+
+

@@ -1,0 +1,192 @@
+"""Kernels: forked from the runner where that is possible, started the ordinary way elsewhere.
+
+A forked kernel is an ordinary ipykernel in every respect a notebook can see, except that its
+modules are already in memory. It is forked before the runner has a thread or a ZeroMQ context,
+boots while the runner prepares the notebook, and talks over ``ipc://`` sockets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import json
+import os
+import select
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NoReturn
+from uuid import uuid4
+
+from perijove.models.processes import runtime_dir
+from perijove.runner.state import close_files, origin, restore
+
+BOOT = 10.0
+"""Seconds a forked kernel has to come up before an ordinary one is started instead."""
+LEAVE = 10.0
+"""Seconds a kernel has to end by itself: user code's atexit handlers run in them."""
+LEAVE_INTERRUPTED = 3.0
+"""The same after the job was canceled or its time is over."""
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+
+
+def prctl(option: int, value: int) -> None:
+    """Linux's prctl; nothing elsewhere."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
+
+
+def can_fork(spec: dict[str, Any], python: str) -> bool:
+    """Is this kernelspec plainly the ipykernel of this very interpreter? In doubt: no."""
+    argv = [str(part) for part in spec.get("argv", [])]
+    return (
+        sys.platform == "linux"
+        and spec.get("language") == "python"
+        and os.path.abspath(python) == os.path.abspath(sys.executable)
+        and [part for part in argv[1:] if part != "-Xfrozen_modules=off"]
+        == ["-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        and not spec.get("env")
+        and "kernel_provisioner" not in (spec.get("metadata") or {})
+    )
+
+
+class ForkedKernel:
+    """A kernel that is a child of this process."""
+
+    def __init__(self, workdir: str, environ: dict[str, str]) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="k", dir=runtime_dir()))
+        self.connection_file = self.folder / "kernel.json"
+        self.connection = {
+            "transport": "ipc",
+            "ip": str(self.folder / "s"),
+            "shell_port": 1,
+            "iopub_port": 2,
+            "stdin_port": 3,
+            "control_port": 4,
+            "hb_port": 5,
+            "key": uuid4().hex,
+            "signature_scheme": "hmac-sha256",
+            "kernel_name": "",
+        }
+        self.connection_file.touch(0o600)
+        self.connection_file.write_text(json.dumps(self.connection))
+        self._ready, ready = os.pipe()
+        self.status: int | None = None
+        self.interrupted = False
+        self.pid = os.fork()
+        if self.pid == 0:
+            _become_kernel(str(self.connection_file), workdir, environ, ready)
+        os.close(ready)
+        with suppress(OSError):
+            os.setpgid(self.pid, self.pid)
+        self._pidfd = os.pidfd_open(self.pid)
+
+    def wait_ready(self) -> bool:
+        """Wait until its sockets are bound; False: it does not come up."""
+        readable, _, _ = select.select([self._ready], [], [], BOOT)
+        up = bool(readable) and os.read(self._ready, 1) == b"1"
+        os.close(self._ready)
+        return up
+
+    def poll(self) -> int | None:
+        """None while it lives, else its exit code (negative: the signal)."""
+        if self.status is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.status = os.waitstatus_to_exitcode(status)
+        return self.status
+
+    def send_signal(self, number: int) -> None:
+        """To the kernel's process group, while it lives."""
+        if self.poll() is None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, number)
+
+    def interrupt(self) -> None:
+        """End what runs now: a KeyboardInterrupt in the cell."""
+        self.interrupted = True
+        self.send_signal(signal.SIGINT)
+
+    async def gone(self) -> None:
+        """Return when it has ended."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        loop.add_reader(self._pidfd, lambda: done.done() or done.set_result(None))
+        try:
+            await done
+        finally:
+            loop.remove_reader(self._pidfd)
+
+    def end(self, patience: float) -> None:
+        """Wait `patience` seconds for its end, then kill it; free what it had."""
+        deadline = time.monotonic() + patience
+        while self.poll() is None:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([self._pidfd], [], [], left)[0]:
+                self.send_signal(signal.SIGKILL)
+                deadline = time.monotonic() + LEAVE
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _become_kernel(
+    connection_file: str, workdir: str, environ: dict[str, str], ready: int
+) -> NoReturn:
+    """The child's side of the fork: forget the runner, be an ipykernel."""
+    code = 1
+    try:
+        os.setpgid(0, 0)
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        null = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(null, 0)
+        close_files(keep=(ready,))
+        os.set_inheritable(ready, False)
+        restore(environ | {"JPY_PARENT_PID": str(os.getppid())})
+        os.chdir(workdir)
+        sys.argv = ["ipykernel_launcher", "-f", connection_file]
+        from ipykernel.kernelapp import IPKernelApp
+
+        app = IPKernelApp.instance()
+        app.initialize(
+            [
+                "-f",
+                connection_file,
+                "--HistoryManager.hist_file=:memory:",
+                f"--IPKernelApp.parent_handle={os.getppid()}",
+            ]
+        )
+        os.write(ready, b"1")
+        os.close(ready)
+        app.start()
+        code = 0
+    except SystemExit as leaving:
+        code = leaving.code if isinstance(leaving.code, int) else 0 if leaving.code is None else 1
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        _leave(code)
+
+
+def _leave(code: int) -> NoReturn:
+    """End as an interpreter does: threads joined, atexit handlers run, streams flushed."""
+    import atexit
+    import threading
+
+    with suppress(BaseException):
+        threading._shutdown()  # type: ignore[attr-defined]
+    with suppress(BaseException):
+        atexit._run_exitfuncs()
+    for stream in (sys.__stdout__, sys.__stderr__):
+        with suppress(BaseException):
+            stream.flush()  # type: ignore[union-attr]
+    os._exit(code)
+
+
+def base_environ() -> dict[str, str]:
+    """What an ordinarily started process would have got."""
+    return dict(origin.environ)

@@ -1,0 +1,50 @@
+"""A forked kernel as jupyter_client's kernel manager, so that nbclient uses it like any other."""
+
+from __future__ import annotations
+
+import signal
+from jupyter_client.manager import AsyncKernelManager
+
+from perijove.runner.kernel import LEAVE, LEAVE_INTERRUPTED, ForkedKernel
+
+
+class ForkedKernelManager(AsyncKernelManager):
+    """Manages a kernel that is up already."""
+
+    forked: ForkedKernel
+
+    def adopt(self, kernel: ForkedKernel) -> None:
+        """Take the connection of a forked kernel."""
+        self.forked = kernel
+        self.load_connection_info(
+            kernel.connection | {"key": str(kernel.connection["key"]).encode()}
+        )
+        self.connection_file = str(kernel.connection_file)
+
+    @property
+    def has_kernel(self) -> bool:
+        return True
+
+    async def is_alive(self) -> bool:  # type: ignore[override]
+        return self.forked.poll() is None
+
+    async def interrupt_kernel(self) -> None:  # type: ignore[override]
+        self.forked.send_signal(signal.SIGINT)
+
+    async def signal_kernel(self, signum: int) -> None:  # type: ignore[override]
+        self.forked.send_signal(signum)
+
+    async def shutdown_kernel(  # type: ignore[override]
+        self, now: bool = False, restart: bool = False
+    ) -> None:
+        if now:
+            self.forked.send_signal(signal.SIGKILL)
+        elif self.forked.poll() is None:
+            self._connect_control_socket()
+            request = self.session.msg("shutdown_request", {"restart": restart})
+            self.session.send(self._control_socket, request)
+        self.forked.end(LEAVE if not self.forked.interrupted else LEAVE_INTERRUPTED)
+
+    async def cleanup_resources(self, restart: bool = False) -> None:  # type: ignore[override]
+        if self._control_socket is not None:
+            self._close_control_socket()

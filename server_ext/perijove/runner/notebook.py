@@ -1,0 +1,283 @@
+"""An attempt at a notebook: papermill with our engine, and what it leaves."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+from jupyter_client.manager import AsyncKernelManager
+from nbclient.exceptions import DeadKernelError
+from papermill.exceptions import PapermillException, PapermillExecutionError
+from papermill.execute import execute_notebook
+
+from perijove.faults import step
+from perijove.models.attempts import OUTPUT, AttemptSpec
+from perijove.models.events import EventType
+from perijove.models.jobs import FailureReason
+from perijove.models.processes import runtime_dir
+from perijove.runner.kernel import ForkedKernel, can_fork
+from perijove.runner.manager import ForkedKernelManager
+from perijove.runner.spool import Spool
+from perijove.runner.verdicts import Failure, cell_failure, death, oom_kills
+
+AUTOSAVE = 2.0
+"""Seconds between two saves of the notebook while it runs."""
+
+
+class NotebookAttempt:
+    """Executes one notebook. `fork` must be called before any thread is started."""
+
+    def __init__(self, spec: AttemptSpec, spool: Spool) -> None:
+        self.spec = spec
+        self.spool = spool
+        self.kernel: dict[str, Any] = {}
+        self._output = Path(spec.folder) / OUTPUT
+        self._nb: Any = None
+        self._cells: list[tuple[int, str, bool]] = []
+        self._started = -1
+        self._saved = 0.0
+        self._forked: ForkedKernel | None = None
+        self._manager: Any = None
+        self._oom = oom_kills()
+        self._name = spec.environment or "python3"
+        try:
+            found = KernelSpecManager().get_kernel_spec(self._name)
+        except NoSuchKernel:
+            known = ", ".join(sorted(KernelSpecManager().find_kernel_specs()))
+            raise Failure(
+                FailureReason.ENVIRONMENT_FAILED,
+                f"there is no kernel named {self._name!r}; there are: {known}",
+            ) from None
+        self._spec = found.to_dict()
+        self.python = _program(self._spec)
+
+    def fork(self, warm: bool) -> None:
+        """Fork the kernel now, if this process has what it takes."""
+        if warm and can_fork(self._spec, self.python):
+            self._forked = ForkedKernel(self.spec.workdir, dict(os.environ))
+
+    def interrupt(self) -> None:
+        """A signal is about to end the attempt: let the cell that runs clean up."""
+        if self._forked is not None:
+            self._forked.interrupt()
+
+    def run(self) -> None:
+        """Execute the notebook.
+
+        Raises
+        ------
+        Failure: how it failed.
+        Stopped: a signal ended it.
+        OSError: the disk is full.
+        """
+        warm = self._forked is not None
+        self.spool.emit((EventType.ATTEMPT, {"attempt": self.spec.attempt, "warm": warm}))
+        _log_to(self.spool)
+        try:
+            execute_notebook(
+                self.spec.source,
+                None,
+                parameters=self.spec.parameters,
+                engine_name="perijove",
+                kernel_name=self._name,
+                language=self._spec.get("language"),
+                progress_bar=False,
+                attempt=self,
+            )
+        except DeadKernelError:
+            raise death(self._where("the kernel"), self._kernel_status(), self._oom) from None
+        except PapermillExecutionError as error:
+            raise self._user_failure(error.ename, error.evalue) from None
+        except PapermillException as error:
+            raise Failure(FailureReason.USER_ERROR, str(error)) from None
+        except (RuntimeError, FileNotFoundError) as error:
+            if self._nb is not None and self.kernel:
+                raise
+            raise Failure(
+                FailureReason.ENVIRONMENT_FAILED,
+                f"the kernel {self._name!r} did not start: {error}",
+            ) from None
+        else:
+            self._check_complete()
+        finally:
+            # a kernel that was not shut down by nbclient (it died, or papermill never got to it)
+            if self._forked is not None:
+                self._forked.end(0)
+            if self._nb is not None:
+                self.save(final=True)
+
+    # called by the engine
+
+    def manager(self) -> Any:
+        """The kernel's manager: the forked kernel's if it came up, else a new one's."""
+        if self._forked is not None:
+            if self._forked.wait_ready():
+                self._manager = ForkedKernelManager(kernel_name=self._name)
+                self._manager.adopt(self._forked)
+                return self._manager
+            logging.getLogger("papermill").warning(
+                "The forked kernel did not come up; an ordinary one is started"
+            )
+            self._forked.end(0)
+            self._forked = None
+        self._manager = AsyncKernelManager(kernel_name=self._name)
+        if self._spec.get("language") == "python":
+            # no port to be had by others on this machine
+            self._manager.transport = "ipc"
+            self._manager.ip = str(runtime_dir() / f"i{os.getpid()}")
+        return self._manager
+
+    def begin(self, nb: Any) -> None:
+        """The notebook is parameterised and about to run."""
+        self._nb = nb
+        # papermill's own marks cannot be used: it calls cells completed that never ran
+        self._cells = [
+            (index, cell.cell_type, bool(cell.source.strip()))
+            for index, cell in enumerate(nb.cells)
+        ]
+        cells = [
+            {
+                "index": index,
+                "id": cell.get("id", ""),
+                "cell_type": cell.cell_type,
+                "source": cell.source,
+                "metadata": {"tags": cell.metadata.get("tags", [])},
+            }
+            for index, cell in enumerate(nb.cells)
+        ]
+        total = sum(cell.cell_type == "code" for cell in nb.cells)
+        metadata = {key: nb.metadata[key] for key in ("kernelspec", "language_info") if key in nb.metadata}
+        self.spool.emit(
+            (EventType.NOTEBOOK, {"cells": cells, "metadata": metadata, "total": total})
+        )
+
+    def kernel_info(self, content: dict[str, Any]) -> None:
+        """What the kernel says of itself."""
+        language = content.get("language_info", {})
+        self.kernel = {
+            "name": self._name,
+            "language": language.get("name"),
+            "version": language.get("version"),
+            "implementation": content.get("implementation"),
+        }
+
+    def cell_started(self, index: int) -> None:
+        self._started = index
+        self.spool.emit((EventType.CELL_STARTED, {"index": index}))
+
+    def cell_finished(self, index: int, cell: Any, ok: bool, took: float) -> None:
+        self.spool.emit(
+            (
+                EventType.CELL_FINISHED,
+                {
+                    "index": index,
+                    "status": "ok" if ok else "error",
+                    "execution_count": cell.get("execution_count"),
+                    "duration": round(took, 6),
+                },
+            )
+        )
+        step("run.cell")
+        self.autosave()
+
+    def autosave(self) -> None:
+        """Save, if that was not done lately."""
+        if time.monotonic() - self._saved > AUTOSAVE:
+            if self._saved:
+                self.save()
+            self._saved = time.monotonic()
+
+    def save(self, final: bool = False) -> None:
+        """Replace the output notebook; what was there stays whole until then.
+
+        Raises
+        ------
+        OSError: the disk is full.
+        """
+        partial = self._output.with_name(f".{OUTPUT}")
+        text = nbformat.writes(self._nb)
+        try:
+            with partial.open("wb") as file:
+                file.write(text.encode("utf-8", "replace"))
+                if final:
+                    file.flush()
+                    os.fsync(file.fileno())
+            os.replace(partial, self._output)
+        except OSError:
+            partial.unlink(missing_ok=True)
+            raise
+        if final:
+            step("finish.output")
+
+    # the verdict
+
+    def _kernel_status(self) -> int | None:
+        if self._forked is not None:
+            return self._forked.poll()
+        process = getattr(getattr(self._manager, "provisioner", None), "process", None)
+        with suppress(Exception):
+            return None if process is None else process.wait(1)
+        return None
+
+    def _where(self, what: str) -> str:
+        number, _ = self._progress()
+        return f"cell {number}: {what}" if number else what
+
+    def _user_failure(self, ename: str, evalue: str) -> Failure:
+        number, left = self._progress()
+        if ename == "SystemExit":
+            return Failure(FailureReason.USER_ERROR, _exited(number, left, evalue))
+        return cell_failure(number, ename, evalue)
+
+    def _check_complete(self) -> None:
+        """papermill takes ``sys.exit(0)`` for success; it is not while cells remain."""
+        number, left = self._progress()
+        if left and any(_exit_code(cell) is not None for cell in self._nb.cells):
+            raise Failure(FailureReason.USER_ERROR, _exited(number, left, "0"))
+
+    def _progress(self) -> tuple[int, int]:
+        """(number of the code cell that was started last, code cells with text after it)."""
+        code = [(index, text) for index, kind, text in self._cells if kind == "code"]
+        number = sum(index <= self._started for index, _ in code)
+        return number, sum(text and index > self._started for index, text in code)
+
+
+def _exit_code(cell: Any) -> str | None:
+    for output in cell.get("outputs", ()):
+        if output.output_type == "error" and output.ename == "SystemExit":
+            return str(output.evalue)
+    return None
+
+
+def _exited(number: int, left: int, code: str) -> str:
+    cells = f"; {left} code cell{'s' * (left != 1)} did not run" if left else ""
+    return f"cell {number}: sys.exit({code}) ended the notebook{cells}"
+
+
+def _program(spec: dict[str, Any]) -> str:
+    program = str((spec.get("argv") or [""])[0])
+    if spec.get("language") == "python" and program in ("python", "python3"):
+        return sys.executable  # jupyter_client does the same replacement
+    return program
+
+
+class _SpoolHandler(logging.Handler):
+    def __init__(self, spool: Spool) -> None:
+        super().__init__(logging.WARNING)
+        self._spool = spool
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = f"{record.getMessage()}\n"
+        with suppress(OSError):
+            self._spool.emit((EventType.LOG, {"stream": "runner", "text": text}))
+
+
+def _log_to(spool: Spool) -> None:
+    logging.getLogger("papermill").addHandler(_SpoolHandler(spool))

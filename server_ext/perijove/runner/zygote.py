@@ -1,0 +1,175 @@
+"""The zygote: a single-threaded process that has imported the slow modules and forks runners.
+
+``python -m perijove.runner.zygote --control-fd N --preload numpy,pandas`` speaks JSON over the
+SOCK_SEQPACKET socket N, one message a packet::
+
+    hub → zygote   {"id": 1, "fork": "attempt", "folder": "…"}
+                   {"id": 2, "fork": "task", "task": "render", "args": {…}, "result": "…"}
+    zygote → hub   {"id": 1, "pid": 4711}            or {"id": 1, "error": "…"}
+                   {"ready": "runner"}               it can fork from now on
+                   {"ready": "pandas"}  {"skipped": "torch", "error": "…"}  {"ready": "all"}
+                   {"exited": 4711, "status": 0}     a child ended, with its wait status
+
+It serves between two imports, so the first job does not wait for the last module. When the hub
+closes the socket it ends; what it forked lives on.
+"""
+
+from __future__ import annotations
+
+from perijove.runner import state  # isort: skip - notes what this process looks like, first of all
+
+import argparse
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NoReturn
+
+from perijove.runner.lean import forget_lean_modules, import_papermill
+
+RUNNER_MODULES = (
+    "perijove.runner.attempt",
+    "perijove.runner.notebook",
+    "perijove.runner.engine",
+    "perijove.runner.script",
+    "ipykernel.kernelapp",
+    "ipykernel.ipkernel",
+    "ipykernel.zmqshell",
+    "IPython.core.completer",
+    "matplotlib_inline.config",
+)
+LATER_MODULES = ("jsonschema", "perijove.runner.tasks", "nbconvert")
+
+
+class Zygote:
+    """Serves one hub."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self._signals, wake = os.pipe()
+        os.set_blocking(wake, False)
+        os.set_blocking(self._signals, False)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def preload(self, modules: list[str]) -> None:
+        """Import everything, serving in between."""
+        import_papermill()
+        for name in RUNNER_MODULES:
+            importlib.import_module(name)
+        gc.freeze()
+        self._say({"ready": "runner"})
+        forget_lean_modules()
+        for name in (*LATER_MODULES, *modules):
+            self.serve(block=False)
+            try:
+                importlib.import_module(name)
+                state.watch_pools()
+                gc.freeze()
+                self._say({"ready": name})
+            except Exception as error:
+                self._say({"skipped": name, "error": str(error)[:500]})
+        from perijove.runner.packages import our_packages
+
+        our_packages()
+        gc.collect()
+        gc.freeze()
+        assert threading.active_count() == 1, "a preloaded module started a thread"
+        self._say({"ready": "all"})
+
+    def serve(self, block: bool = True) -> None:
+        """Answer what has come; with `block`, for ever."""
+        while True:
+            waiting = [self._control, self._signals]
+            readable, _, _ = select.select(waiting, [], [], None if block else 0)
+            if self._signals in readable:
+                with suppress(BlockingIOError):
+                    os.read(self._signals, 4096)
+                self._reap()
+            if self._control in readable:
+                data = self._control.recv(1 << 16)
+                if not data:
+                    os._exit(0)
+                self._answer(json.loads(data))
+            elif not block:
+                return
+
+    def _answer(self, request: dict[str, Any]) -> None:
+        if "ping" in request:
+            self._say({"pong": request["ping"]})
+            return
+        try:
+            pid = os.fork()
+        except OSError as error:
+            self._say({"id": request["id"], "error": str(error)})
+            return
+        if pid == 0:
+            self._child(request)
+        self._say({"id": request["id"], "pid": pid})
+
+    def _child(self, request: dict[str, Any]) -> NoReturn:
+        try:
+            os.setsid()
+            state.close_files()
+            state.restore(state.origin.environ)
+            if request["fork"] == "attempt":
+                from perijove.runner.attempt import run_attempt
+
+                run_attempt(Path(request["folder"]), warm=True)
+            else:
+                from perijove.runner.tasks import run_task
+
+                os.nice(5)
+                run_task(request["task"], request["args"], Path(request["result"]))
+        except BaseException:
+            import traceback
+
+            traceback.print_exc()
+        finally:
+            with suppress(OSError, ValueError):
+                sys.stdout.flush()
+                sys.stderr.flush()
+            os._exit(0)
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            self._say({"exited": pid, "status": status})
+
+    def _say(self, message: dict[str, Any]) -> None:
+        try:
+            self._control.send(json.dumps(message).encode())
+        except OSError:
+            os._exit(0)
+
+
+def main() -> None:
+    """See the module's docstring."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--control-fd", type=int, required=True)
+    parser.add_argument("--preload", default="")
+    options = parser.parse_args()
+    # `-m` put the current folder first; a kernel's path must not have the hub's
+    state.origin.path = sys.path[1:]
+    sys.path[:] = sys.path[1:]
+    os.environ.update(state.SINGLE_THREAD)
+    zygote = Zygote(socket.socket(fileno=options.control_fd))
+    zygote.preload([name for name in options.preload.split(",") if name])
+    zygote.serve()
+
+
+if __name__ == "__main__":
+    main()
