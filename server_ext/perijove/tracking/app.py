@@ -1,0 +1,32 @@
+"""The ``mlflow.app`` plug-in ``perijove``: MLflow's own application behind our guard.
+
+Its settings come from the environment: PERIJOVE_SECRETS (the workspace's secrets.json),
+PERIJOVE_JOBS (its jobs folder), PERIJOVE_POKE (the hub's datagram socket).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from mlflow.server import handlers
+from mlflow.server.fastapi_app import create_fastapi_app
+from starlette.types import ASGIApp
+
+from perijove.tracking.guard import Guard
+from perijove.tracking.store import JobTrackingStore
+
+
+def create_app(*_: Any, **__: Any) -> ASGIApp:
+    """The guarded application; its tracking store honours run ids chosen by the hub."""
+    handlers._tracking_store_registry.register(
+        "sqlite", lambda store_uri, artifact_uri: JobTrackingStore(store_uri, artifact_uri)
+    )
+    handlers._get_tracking_store()
+    return Guard(
+        create_fastapi_app(),
+        Path(os.environ["PERIJOVE_SECRETS"]),
+        Path(os.environ["PERIJOVE_JOBS"]),
+        os.environ.get("PERIJOVE_POKE"),
+    )

@@ -1,0 +1,293 @@
+"""The hub's client of MLflow's REST API.
+
+MLflow's own client would import mlflow into the hub (seconds, 200 MB), is synchronous and tries
+again for minutes by itself; the hub's outbox already does that, and must know what happened in
+between. After any failure of *create* the run is looked up by its job before it is tried again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from perijove.abc import Tracker
+from perijove.errors import InvalidInput, TrackingUnreachable
+from perijove.models.jobs import MetricPoint
+
+API = "/api/2.0/mlflow"
+TIMEOUT = httpx.Timeout(30, connect=5)
+PARAM_LENGTH, TAG_LENGTH, BATCH = 6000, 8000, 100
+HISTORY_PAGE = 25_000
+CHUNK = 1 << 20
+
+
+class RestTracker(Tracker):
+    """See `Tracker`."""
+
+    def __init__(
+        self, uri: str, *, token: str | None = None, assigns_run_ids: bool = False
+    ) -> None:
+        self._uri = uri
+        self._assigns = assigns_run_ids
+        self._client = httpx.AsyncClient(
+            base_url=uri, timeout=TIMEOUT, trust_env=False, auth=_auth(token), follow_redirects=False
+        )
+        self._locations: dict[str, str] = {}
+
+    @property
+    def tracking_uri(self) -> str:
+        return self._uri
+
+    @property
+    def assigns_run_ids(self) -> bool:
+        return self._assigns
+
+    async def ready(self) -> bool:
+        try:
+            answer = await self._client.get("/health", timeout=2)
+        except httpx.HTTPError:
+            return False
+        return answer.status_code < 500
+
+    async def ensure_experiment(self, name: str) -> str:
+        found = await self._experiment(name)
+        if found is None:
+            try:
+                made = await self._post("experiments/create", {"name": name})
+                return str(made["experiment_id"])
+            except InvalidInput:
+                # somebody else made it in between, or the name is refused
+                found = await self._experiment(name)
+                if found is None:
+                    raise
+        if found.get("lifecycle_stage") == "deleted":
+            await self._post("experiments/restore", {"experiment_id": found["experiment_id"]})
+        return str(found["experiment_id"])
+
+    async def _experiment(self, name: str) -> dict[str, Any] | None:
+        try:
+            found = await self._get("experiments/get-by-name", {"experiment_name": name})
+        except InvalidInput as error:
+            if error.field == "RESOURCE_DOES_NOT_EXIST":
+                return None
+            raise
+        experiment: dict[str, Any] = found["experiment"]
+        return experiment
+
+    async def ensure_run(
+        self,
+        job_id: str,
+        experiment_id: str,
+        *,
+        run_id: str | None,
+        name: str,
+        start_time_ms: int,
+        tags: Mapping[str, str],
+    ) -> str:
+        if run_id is not None and not self._assigns:
+            return run_id  # made by an earlier try
+        if not self._assigns:
+            known = await self._runs_of(job_id, experiment_id)
+            if known:
+                return await self._keep_one(known)
+        listed = [{"key": key, "value": value[:TAG_LENGTH]} for key, value in tags.items()]
+        if run_id is not None:
+            listed.append({"key": "perijove.run_id", "value": run_id})
+        made = await self._post(
+            "runs/create",
+            {
+                "experiment_id": experiment_id,
+                "run_name": name,
+                "start_time": start_time_ms,
+                "user_id": tags.get("mlflow.user", ""),
+                "tags": listed,
+            },
+        )
+        info = made["run"]["info"]
+        self._locations[info["run_id"]] = info["artifact_uri"]
+        return str(info["run_id"])
+
+    async def _runs_of(self, job_id: str, experiment_id: str) -> list[dict[str, Any]]:
+        found = await self._post(
+            "runs/search",
+            {
+                "experiment_ids": [experiment_id],
+                "filter": f"tags.`perijove.job_id` = '{job_id}'",
+                "order_by": ["attributes.start_time ASC"],
+                "run_view_type": "ACTIVE_ONLY",
+                "max_results": 10,
+            },
+        )
+        runs: list[dict[str, Any]] = found.get("runs", [])
+        return runs
+
+    async def _keep_one(self, runs: Sequence[dict[str, Any]]) -> str:
+        for spare in runs[1:]:
+            await self._post("runs/delete", {"run_id": spare["info"]["run_id"]})
+        return str(runs[0]["info"]["run_id"])
+
+    async def log_params(self, run_id: str, params: Mapping[str, str]) -> None:
+        listed = [{"key": key, "value": value[:PARAM_LENGTH]} for key, value in params.items()]
+        for start in range(0, len(listed), BATCH):
+            await self._post(
+                "runs/log-batch", {"run_id": run_id, "params": listed[start : start + BATCH]}
+            )
+
+    async def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
+        listed = [{"key": key, "value": value[:TAG_LENGTH]} for key, value in tags.items()]
+        for start in range(0, len(listed), BATCH):
+            await self._post(
+                "runs/log-batch", {"run_id": run_id, "tags": listed[start : start + BATCH]}
+            )
+
+    async def end_run(self, run_id: str, status: str, end_time_ms: int) -> None:
+        await self._post(
+            "runs/update", {"run_id": run_id, "status": status, "end_time": end_time_ms}
+        )
+
+    async def log_artifacts(self, run_id: str, files: Sequence[tuple[Path, str]]) -> None:
+        location = await self._location(run_id)
+        if not location.startswith("mlflow-artifacts:"):
+            await self._upload_elsewhere(run_id, files)
+            return
+        root = location.removeprefix("mlflow-artifacts:").lstrip("/")
+        for file, path in files:
+            url = f"/api/2.0/mlflow-artifacts/artifacts/{quote(root)}/{quote(path)}"
+            await self._send("PUT", url, content=_chunks(file))
+
+    async def _location(self, run_id: str) -> str:
+        if run_id not in self._locations:
+            found = await self._get("runs/get", {"run_id": run_id})
+            self._locations[run_id] = found["run"]["info"]["artifact_uri"]
+            while len(self._locations) > 1000:
+                self._locations.pop(next(iter(self._locations)))
+        return self._locations[run_id]
+
+    async def _upload_elsewhere(self, run_id: str, files: Sequence[tuple[Path, str]]) -> None:
+        """Into S3 and the like, with MLflow's own artifact repositories, in a process of theirs."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "perijove.tracking.upload",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        task = {
+            "uri": self._uri,
+            "run_id": run_id,
+            "files": [[str(file), path] for file, path in files],
+        }
+        _, said = await process.communicate(json.dumps(task).encode())
+        if process.returncode != 0:
+            last = said.decode("utf-8", "replace").strip().splitlines()[-1:]
+            raise TrackingUnreachable(f"The artifacts of run {run_id} were not stored: {last}")
+
+    async def metrics(self, run_id: str) -> dict[str, list[MetricPoint]]:
+        try:
+            found = await self._get("runs/get", {"run_id": run_id})
+        except InvalidInput as error:
+            if error.field == "RESOURCE_DOES_NOT_EXIST":
+                return {}  # the outbox has not made it yet
+            raise
+        latest = found["run"]["data"].get("metrics", [])
+        return {item["key"]: await self._history(run_id, item["key"]) for item in latest}
+
+    async def _history(self, run_id: str, key: str) -> list[MetricPoint]:
+        points: list[MetricPoint] = []
+        page: str | None = None
+        while True:
+            query = {"run_id": run_id, "metric_key": key, "max_results": str(HISTORY_PAGE)}
+            found = await self._get(
+                "metrics/get-history", query | ({"page_token": page} if page else {})
+            )
+            for item in found.get("metrics", []):
+                points.append(
+                    MetricPoint(
+                        value=item["value"],
+                        step=int(item.get("step", 0)),
+                        timestamp=int(item["timestamp"]),
+                    )
+                )
+            page = found.get("next_page_token")
+            if not page:
+                return sorted(points, key=lambda point: (point.step, point.timestamp))
+
+    async def experiments(self) -> list[tuple[str, str]]:
+        listed: list[tuple[str, str]] = []
+        page = None
+        while True:
+            found = await self._post(
+                "experiments/search",
+                {"max_results": 1000, "view_type": "ACTIVE_ONLY"}
+                | ({"page_token": page} if page else {}),
+            )
+            listed += [(e["experiment_id"], e["name"]) for e in found.get("experiments", [])]
+            page = found.get("next_page_token")
+            if not page:
+                return listed
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def _get(self, path: str, query: Mapping[str, str]) -> dict[str, Any]:
+        return await self._send("GET", f"{API}/{path}", params=dict(query))
+
+    async def _post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        return await self._send("POST", f"{API}/{path}", json=dict(body))
+
+    async def _send(self, method: str, url: str, **content: Any) -> dict[str, Any]:
+        try:
+            answer = await self._client.request(method, url, **content)
+        except httpx.HTTPError as error:
+            raise TrackingUnreachable(
+                f"MLflow at {self._uri} does not answer ({type(error).__name__}).",
+                remedy="It is tried again until it does.",
+            ) from None
+        if answer.status_code < 300:
+            found: dict[str, Any] = json.loads(answer.content or b"{}")
+            return found
+        try:
+            said = answer.json()
+        except ValueError:
+            said = {}
+        message = said.get("message") if isinstance(said, dict) else None
+        code = said.get("error_code") if isinstance(said, dict) else None
+        # 401 and 403 can be mended by the owner, so nothing is given up for them
+        if answer.status_code >= 500 or answer.status_code in (401, 403, 408, 429):
+            raise TrackingUnreachable(
+                f"MLflow at {self._uri} answered {answer.status_code}: {message or 'no reason'}."
+            )
+        raise InvalidInput(f"MLflow refused {url}: {message or answer.status_code}", field=code)
+
+
+def _auth(token: str | None) -> httpx.Auth | None:
+    if token:
+        return _Bearer(token)
+    user = os.environ.get("MLFLOW_TRACKING_USERNAME")
+    if user:
+        return httpx.BasicAuth(user, os.environ.get("MLFLOW_TRACKING_PASSWORD", ""))
+    return None
+
+
+class _Bearer(httpx.Auth):
+    def __init__(self, token: str) -> None:
+        self._header = f"Bearer {token}"
+
+    def auth_flow(self, request: httpx.Request) -> Any:
+        request.headers["Authorization"] = self._header
+        yield request
+
+
+async def _chunks(file: Path) -> AsyncIterator[bytes]:
+    with file.open("rb") as stream:
+        while piece := stream.read(CHUNK):
+            yield piece

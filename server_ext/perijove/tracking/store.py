@@ -1,0 +1,109 @@
+"""The embedded server's tracking store: MLflow's own, with run ids the hub may choose.
+
+The hub chooses a job's run id at submission and hands it to the runner, long before MLflow is
+up; the run is created under that id later, once, however often that is tried.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import re
+import sqlite3
+import threading
+import uuid
+from contextvars import ContextVar
+from typing import Any
+
+import sqlalchemy
+from mlflow.entities import Run, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
+from mlflow.store.tracking import sqlalchemy_store
+from mlflow.store.tracking.dbmodels.models import SqlRun, SqlTag
+
+log = logging.getLogger(__name__)
+
+RUN_ID_TAG = "perijove.run_id"
+JOB_ID_TAG = "perijove.job_id"
+ANALYZE_EVERY = 500
+"""Runs after which SQLite counts again. It never does by itself, and then searching 10,000 runs
+by a metric takes a plan that is quadratic in their number."""
+
+_chosen: ContextVar[str | None] = ContextVar("chosen run id", default=None)
+
+
+class _Uuid:
+    """The uuid module as MLflow's store sees it: one id can be chosen beforehand."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(uuid, name)
+
+    @staticmethod
+    def uuid4() -> uuid.UUID:
+        chosen = _chosen.get()
+        _chosen.set(None)
+        return uuid.uuid4() if chosen is None else uuid.UUID(hex=chosen)
+
+
+sqlalchemy_store.uuid = _Uuid()
+
+
+@sqlalchemy.event.listens_for(sqlalchemy.Engine, "connect")
+def _configure(connection: Any, _: Any) -> None:
+    if isinstance(connection, sqlite3.Connection):
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=20000"):
+            connection.execute(f"PRAGMA {pragma}")
+
+
+class JobTrackingStore(sqlalchemy_store.SqlAlchemyStore):  # type: ignore[misc]
+    """See the module's docstring."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._made = itertools.count(1)
+        self._creating = threading.Lock()
+
+    def create_run(
+        self,
+        experiment_id: str,
+        user_id: str,
+        start_time: int,
+        tags: list[RunTag],
+        run_name: str | None,
+    ) -> Run:
+        given = {tag.key: tag.value for tag in tags or []}
+        run_id = given.get(RUN_ID_TAG)
+        if next(self._made) % ANALYZE_EVERY == 0:
+            self._analyze()
+        if run_id is None:
+            return super().create_run(experiment_id, user_id, start_time, tags, run_name)
+        if not re.fullmatch("[0-9a-f]{32}", run_id):
+            raise MlflowException(
+                f"The tag {RUN_ID_TAG} must be 32 hexadecimal digits.", INVALID_PARAMETER_VALUE
+            )
+        with self._creating:
+            if (known := self._known(run_id, given.get(JOB_ID_TAG))) is not None:
+                return self.get_run(known)
+            tags = [tag for tag in tags if tag.key != RUN_ID_TAG]
+            _chosen.set(run_id)
+            try:
+                return super().create_run(experiment_id, user_id, start_time, tags, run_name)
+            finally:
+                _chosen.set(None)
+
+    def _known(self, run_id: str, job_id: str | None) -> str | None:
+        """The run that has this id, or is the job's already."""
+        with self.ManagedSessionMaker() as session:
+            found = session.query(SqlRun.run_uuid).filter(SqlRun.run_uuid == run_id).first()
+            if found is None and job_id is not None:
+                query = session.query(SqlTag.run_uuid)
+                found = query.filter(SqlTag.key == JOB_ID_TAG, SqlTag.value == job_id).first()
+            return None if found is None else str(found[0])
+
+    def _analyze(self) -> None:
+        if self.db_type != "sqlite":
+            return
+        with self.engine.begin() as connection:
+            connection.execute(sqlalchemy.text("PRAGMA analysis_limit=1000"))
+            connection.execute(sqlalchemy.text("ANALYZE"))
