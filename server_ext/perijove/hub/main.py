@@ -110,7 +110,7 @@ def write_private(path: Path, text: str) -> None:
 
 def bind() -> socket.socket:
     """A listening socket on a free loopback port."""
-    listener = socket.socket()
+    listener = socket.socket(proto=socket.IPPROTO_TCP)  # asyncio turns Nagle off only for these
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", 0))
     listener.listen(128)

@@ -8,6 +8,7 @@ boots while the runner prepares the notebook, and talks over ``ipc://`` sockets.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import ctypes
 import json
 import os
@@ -16,6 +17,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -162,6 +164,9 @@ def _become_kernel(
         os.close(ready)
         app.start()
         code = 0
+        # it would close its channels in order, and now and then wait 10 s for a thread it has
+        # just stopped; whoever listened has got everything
+        atexit.unregister(app.close)
     except SystemExit as leaving:
         code = leaving.code if isinstance(leaving.code, int) else 0 if leaving.code is None else 1
     except BaseException:
@@ -174,9 +179,6 @@ def _become_kernel(
 
 def _leave(code: int) -> NoReturn:
     """End as an interpreter does: threads joined, atexit handlers run, streams flushed."""
-    import atexit
-    import threading
-
     with suppress(BaseException):
         threading._shutdown()  # type: ignore[attr-defined]
     with suppress(BaseException):

@@ -45,7 +45,7 @@ RUNNER_MODULES = (
     "IPython.core.completer",
     "matplotlib_inline.config",
 )
-LATER_MODULES = ("jsonschema", "perijove.runner.tasks", "nbconvert")
+LATER_MODULES = ("ipykernel.debugger", "jsonschema", "perijove.runner.tasks", "nbconvert")
 
 
 class Zygote:
@@ -65,6 +65,7 @@ class Zygote:
         import_papermill()
         for name in RUNNER_MODULES:
             importlib.import_module(name)
+        _rehearse()
         gc.freeze()
         self._say({"ready": "runner"})
         forget_lean_modules()
@@ -154,6 +155,16 @@ class Zygote:
             self._control.send(json.dumps(message).encode())
         except OSError:
             os._exit(0)
+
+
+def _rehearse() -> None:
+    """Do once what is then remembered: compile the notebook schema, list entry points."""
+    import nbformat
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    nbformat.validate(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1")]))
+    with suppress(Exception):  # no kernelspec of that name: every job will say so by itself
+        KernelSpecManager().get_kernel_spec("python3")
 
 
 def main() -> None:

@@ -117,7 +117,7 @@ class MlflowServer:
 
     def _listen(self) -> None:
         for port in (self._port, 0):
-            listener = socket.socket()
+            listener = socket.socket(proto=socket.IPPROTO_TCP)
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 listener.bind(("127.0.0.1", port))
