@@ -12,7 +12,9 @@ The tree::
     ├── Unreachable             a process that should answer does not
     │   ├── HubUnreachable
     │   └── TrackingUnreachable
-    └── MissingExtra            an optional dependency is not installed
+    ├── MissingExtra            an optional dependency is not installed
+    ├── WaitTimeout             what was waited for has not happened yet
+    └── JobFailed               a job ended, and not well
 
 Each class has a stable ``code`` (what programs read) and an HTTP status and CLI exit code;
 nothing else in the code base maps errors to either.
@@ -109,6 +111,16 @@ class MissingExtra(PerijoveError):
     code = "missing_extra"
     status = 501
     exit_code = 2
+
+
+class WaitTimeout(PerijoveError, TimeoutError):
+    code = "wait_timeout"
+    status = 504
+
+
+class JobFailed(PerijoveError):
+    code = "job_failed"
+    status = 409
 
 
 def _walk(cls: type[PerijoveError]) -> list[type[PerijoveError]]:

@@ -1,0 +1,1 @@
+"""The command line: ``perijove NOUN VERB``, one file a noun."""

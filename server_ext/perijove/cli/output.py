@@ -1,0 +1,79 @@
+"""How results leave: one JSON document, or tables for people."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+from pydantic import BaseModel
+
+STYLES = {"succeeded": "green", "failed": "red", "canceled": "yellow", "running": "blue"}
+
+
+def plain(result: Any) -> Any:
+    """JSON's types."""
+    if isinstance(result, BaseModel):
+        return result.model_dump(mode="json")
+    if isinstance(result, (list, tuple)):
+        return [plain(item) for item in result]
+    return result
+
+
+def emit(result: Any, as_json: bool, human: str = "") -> None:
+    """Print a result: the JSON document, or the text for people."""
+    if as_json:
+        click.echo(json.dumps(plain(result), indent=1))
+    elif human:
+        click.echo(human)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns as wide as they need to be."""
+    widths = [max([len(click.unstyle(row[i])) for row in rows] + [len(name)]) for i, name in enumerate(head)]
+    lines = ["  ".join(click.style(n.ljust(w), bold=True) for n, w in zip(head, widths, strict=True))]
+    for row in rows:
+        cells = [c + " " * (w - len(click.unstyle(c))) for c, w in zip(row, widths, strict=True)]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def state(name: str) -> str:
+    """A state in its colour."""
+    return click.style(name, fg=STYLES.get(name))
+
+
+def ago(moment: datetime | None) -> str:
+    """``4 min ago``."""
+    if moment is None:
+        return "–"
+    seconds = (datetime.now(UTC) - moment).total_seconds()
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit} ago"
+    return "just now"
+
+
+def duration(begun: datetime | None, ended: datetime | None) -> str:
+    """``2 m 14 s``; up to now for what has not ended."""
+    if begun is None:
+        return "–"
+    seconds = ((ended or datetime.now(UTC)) - begun).total_seconds()
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} m" if hours else f"{minutes} m {rest:02d} s"
+
+
+def say(text: str) -> None:
+    """A message for people, beside the result."""
+    click.echo(text, err=True)
+
+
+def is_terminal() -> bool:
+    """Is somebody watching standard error?"""
+    return sys.stderr.isatty()

@@ -1,0 +1,1 @@
+"""The SDK: the hub's API as Python objects."""

@@ -1,0 +1,104 @@
+"""The workspace: where everything begins."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from perijove.client.discovery import ensure_hub, workspace_folder
+from perijove.client.http import HubClient
+from perijove.client.jobs import Jobs
+from perijove.errors import NotFound
+from perijove.models.notebooks import EnvironmentSummary
+from perijove.models.workspaces import HubStatus, HubUp, TargetSummary
+
+_T = TypeVar("_T", TargetSummary, EnvironmentSummary)
+
+
+class Compute:
+    """``workspace.compute``."""
+
+    def __init__(self, client: HubClient) -> None:
+        self._client = client
+
+    def list(self) -> list[TargetSummary]:
+        """The compute targets."""
+        return [TargetSummary.model_validate(x) for x in self._client.request("GET", "/compute")]
+
+    def get(self, name: str) -> TargetSummary:
+        """The target of this name; raises NotFound."""
+        return _named(self.list(), name, "compute target")
+
+
+class Environments:
+    """``workspace.environments``: the kernelspecs jobs can run in."""
+
+    def __init__(self, client: HubClient) -> None:
+        self._client = client
+
+    def list(self) -> list[EnvironmentSummary]:
+        """All environments."""
+        listed = self._client.request("GET", "/environments")
+        return [EnvironmentSummary.model_validate(item) for item in listed]
+
+    def get(self, name: str) -> EnvironmentSummary:
+        """The environment of this name; raises NotFound."""
+        return _named(self.list(), name, "environment")
+
+
+class Experiments:
+    """``workspace.experiments``: MLflow's."""
+
+    def __init__(self, client: HubClient) -> None:
+        self._client = client
+
+    def list(self) -> list[dict[str, str]]:
+        """``{id, name}`` of all active experiments."""
+        listed: list[dict[str, str]] = self._client.request("GET", "/experiments")
+        return listed
+
+
+class Workspace:
+    """A workspace on this machine; its hub is started when it is first needed.
+
+    Parameters
+    ----------
+    name: default: PERIJOVE_WORKSPACE, else ``default``.
+    start: False: use a running hub only.
+    """
+
+    def __init__(self, name: str | None = None, *, start: bool = True) -> None:
+        self.client = HubClient(workspace_folder(name), start)
+        self.name = self.client.folder.name
+        self.jobs = Jobs(self.client)
+        self.compute = Compute(self.client)
+        self.environments = Environments(self.client)
+        self.experiments = Experiments(self.client)
+
+    @property
+    def tracking_uri(self) -> str:
+        """MLflow's address, for ``mlflow.set_tracking_uri``."""
+        return self.client.info.tracking_uri
+
+    def up(self) -> HubUp:
+        """Start the hub if it does not run."""
+        info, _ = ensure_hub(self.client.folder)
+        return HubUp.model_validate(info.model_dump(include=set(HubUp.model_fields)))
+
+    def status(self) -> HubStatus:
+        """What runs."""
+        return HubStatus.model_validate(self.client.request("GET", "/status"))
+
+    def close(self) -> None:
+        """Release connections; the hub goes on."""
+        self.client.close()
+
+    def __repr__(self) -> str:
+        return f"Workspace({self.name!r})"
+
+
+def _named(items: list[_T], name: str, what: str) -> _T:
+    for item in items:
+        if item.name == name:
+            return item
+    known = ", ".join(item.name for item in items)
+    raise NotFound(f"There is no {what} named {name!r}.", remedy=f"There are: {known}.")
