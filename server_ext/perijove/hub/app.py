@@ -17,6 +17,7 @@ from perijove.errors import InvalidInput, NotFound, PerijoveError
 from perijove.hub.context import Hub
 from perijove.hub.routes import events, jobs, notebooks, workspace
 from perijove.hub.security import Guard
+from perijove.models.problems import invalid
 
 log = logging.getLogger(__name__)
 
@@ -92,12 +93,10 @@ def _perijove_error(_: Request, error: Exception) -> Response:
 def _validation_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    where = [str(part) for part in first["loc"] if part not in ("body", "query", "path")]
-    message = str(first["msg"]).removeprefix("Value error, ")
-    field = ".".join(where) or str(first["loc"][0])
     if first["type"] == "json_invalid":
-        return _answer(InvalidInput(f"The body is no valid JSON: {message}.", field="body"), 400)
-    return _answer(InvalidInput(f"{field[:200]}: {message}", field=field[:200]))
+        return _answer(InvalidInput(f"The body is no valid JSON: {first['msg']}.", field="body"), 400)
+    place = [str(part) for part in first["loc"]]
+    return _answer(invalid(place[1:] or place, first))
 
 
 def _http_error(_: Request, error: Exception) -> Response:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from perijove.errors import InvalidInput
 from perijove.models.jobs import JobDefinition
+from perijove.models.problems import invalid
 
 YAML_BYTES = 1_000_000
 SUFFIX = ".job.yaml"
@@ -66,9 +67,7 @@ def make_definition(data: dict[str, Any]) -> JobDefinition:
         return JobDefinition.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
-        field = ".".join(map(str, first["loc"]))
-        message = str(first["msg"]).removeprefix("Value error, ")
-        raise InvalidInput(f"{field}: {message}", field=field) from None
+        raise invalid(first["loc"], first) from None
 
 
 def dump_definition(definition: JobDefinition) -> str:

@@ -19,6 +19,8 @@ from perijove.models.names import (
     check_parameter_name,
     check_value,
 )
+from perijove.models.problems import PartError
+
 
 
 class JobKind(StrEnum):
@@ -104,8 +106,11 @@ class JobDefinition(BaseModel):
         for name, item in value.items():
             if not isinstance(name, str):
                 raise ValueError("parameter names must be text")
-            check_parameter_name(name)
-            checked[name] = check_value(item, name)
+            try:
+                check_parameter_name(name)
+                checked[name] = check_value(item, name)
+            except ValueError as error:
+                raise PartError(name, str(error)) from None
         if len(json.dumps(checked)) > PARAMETER_BYTES:
             raise ValueError(f"parameters must have at most {PARAMETER_BYTES} bytes as JSON")
         return checked

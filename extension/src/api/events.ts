@@ -1,0 +1,162 @@
+/**
+ * The one stream. It says which jobs changed, what happened in the jobs that are watched, and how
+ * the hub is. It is resumed where it broke: jobs by revision, events by number.
+ */
+import { URLExt } from '@jupyterlab/coreutils';
+import { ServerConnection } from '@jupyterlab/services';
+import { IDisposable } from '@lumino/disposable';
+import { ISignal, Signal } from '@lumino/signaling';
+import { createParser } from 'eventsource-parser';
+
+import type { HubStatus, Job, JobEvent } from './index';
+
+export type ConnectionState = 'connecting' | 'open' | 'broken';
+
+/** Milliseconds between tries: doubled up to the last, with up to a third more by chance. */
+const BACK_OFF = { first: 500, last: 15000 };
+
+export class EventStream implements IDisposable {
+  constructor(private _settings: ServerConnection.ISettings) {}
+
+  readonly jobs: ISignal<this, Job[]> = new Signal<this, Job[]>(this);
+  readonly events: ISignal<this, JobEvent> = new Signal<this, JobEvent>(this);
+  readonly status: ISignal<this, HubStatus> = new Signal<this, HubStatus>(this);
+  readonly connection: ISignal<this, ConnectionState> = new Signal<
+    this,
+    ConnectionState
+  >(this);
+
+  get isDisposed(): boolean {
+    return this._disposed;
+  }
+
+  /** Connect, and stay connected until disposed. */
+  start(): void {
+    void this._run();
+  }
+
+  /** Also tell of the job's events with numbers above `after`. */
+  watch(jobId: string, after = 0): void {
+    if (!this._watched.has(jobId)) {
+      this._watched.set(jobId, after);
+      this._reconnect();
+    }
+  }
+
+  /** Tell no more of the job's events. */
+  unwatch(jobId: string): void {
+    this._watched.delete(jobId);
+  }
+
+  /** Try again at once. */
+  retry(): void {
+    this._reconnect();
+  }
+
+  dispose(): void {
+    if (!this._disposed) {
+      this._disposed = true;
+      this._abort?.abort();
+      Signal.clearData(this);
+    }
+  }
+
+  private _reconnect(): void {
+    this._wake?.();
+    this._abort?.abort();
+  }
+
+  private async _run(): Promise<void> {
+    let delay = BACK_OFF.first;
+    while (!this._disposed) {
+      this._say('connecting');
+      const abort = (this._abort = new AbortController());
+      try {
+        await this._read(abort, () => {
+          delay = BACK_OFF.first;
+          this._say('open');
+        });
+      } catch {
+        // what broke it does not matter: it is resumed where it was
+      }
+      if (this._disposed || abort.signal.aborted) {
+        continue;
+      }
+      this._say('broken');
+      await this._sleep(delay * (1 + Math.random() / 3));
+      delay = Math.min(BACK_OFF.last, delay * 2);
+    }
+  }
+
+  private async _read(abort: AbortController, opened: () => void): Promise<void> {
+    const query = new URLSearchParams([['after', String(this._revision)]]);
+    for (const [jobId, seq] of this._watched) {
+      query.append('watch', `${jobId}:${seq}`);
+    }
+    const url = URLExt.join(this._settings.baseUrl, 'perijove', 'events');
+    const response = await ServerConnection.makeRequest(
+      `${url}?${query}`,
+      { signal: abort.signal, headers: { Accept: 'text/event-stream' } },
+      this._settings
+    );
+    if (!response.ok || !response.body) {
+      throw new Error(String(response.status));
+    }
+    opened();
+    const parser = createParser({
+      onEvent: message => this._handle(message.event ?? '', message.data, message.id)
+    });
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) {
+        return;
+      }
+      parser.feed(value);
+    }
+  }
+
+  private _handle(event: string, data: string, id?: string): void {
+    if (event === 'jobs') {
+      this._revision = Number(id);
+      this._emit(this.jobs, JSON.parse(data) as Job[]);
+    } else if (event === 'status') {
+      this._emit(this.status, JSON.parse(data) as HubStatus);
+    } else if (event === 'job_event') {
+      const job = JSON.parse(data) as JobEvent;
+      const seen = this._watched.get(job.job_id);
+      if (seen !== undefined && job.seq > seen) {
+        this._watched.set(job.job_id, job.seq);
+        this._emit(this.events, job);
+      }
+    }
+  }
+
+  private _say(state: ConnectionState): void {
+    if (state !== this._state) {
+      this._state = state;
+      this._emit(this.connection, state);
+    }
+  }
+
+  private _emit<T>(signal: ISignal<this, T>, args: T): void {
+    (signal as Signal<this, T>).emit(args);
+  }
+
+  private _sleep(milliseconds: number): Promise<void> {
+    return new Promise(resolve => {
+      const timer = window.setTimeout(resolve, milliseconds);
+      this._wake = () => {
+        window.clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  private _abort: AbortController | null = null;
+  private _disposed = false;
+  private _revision = 0;
+  private _state: ConnectionState | null = null;
+  private _wake: (() => void) | null = null;
+  private _watched = new Map<string, number>();
+}

@@ -1,0 +1,23 @@
+/** The hub's API: its types under short names, the one fetch and the one stream. */
+import type { components } from './types';
+
+type Schemas = components['schemas'];
+
+export type Job = Schemas['Job'];
+export type JobState = Schemas['JobState'];
+export type JobFile = Schemas['JobFile'];
+export type JobEvent = Schemas['JobEvent'];
+export type MetricPoint = Schemas['MetricPoint'];
+export type HubStatus = Schemas['HubStatus'];
+export type TargetSummary = Schemas['TargetSummary'];
+export type Environment = Schemas['EnvironmentSummary'];
+export type Experiment = Schemas['Experiment'];
+export type NotebookInspection = Schemas['NotebookInspection'];
+export type NotebookParameter = Schemas['NotebookParameter'];
+export type PruneReport = Schemas['PruneReport'];
+export type JobDefinition = Partial<Schemas['JobDefinition']> & {
+  path: string;
+};
+
+export { ApiError, request, fileUrl } from './request';
+export { EventStream, type ConnectionState } from './events';

@@ -1,0 +1,1 @@
+"""Jupyter's server extension: authorises and forwards; nothing is decided here."""

@@ -1,0 +1,22 @@
+"""Wires the handlers into a Jupyter server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jupyter_server.utils import url_path_join
+
+from perijove.jupyter.events import EventsHandler
+from perijove.jupyter.gateway import Gateway
+from perijove.jupyter.handlers import ROUTES
+
+
+def _load_jupyter_server_extension(server_app: Any) -> None:
+    """Called by Jupyter when the extension is enabled. The hub is started by its first request."""
+    base = server_app.web_app.settings["base_url"]
+    server_app.web_app.settings["perijove_gateway"] = Gateway()
+    handlers = [
+        (url_path_join(base, "perijove", "api", pattern), handler) for pattern, handler in ROUTES
+    ]
+    handlers.append((url_path_join(base, "perijove", "events"), EventsHandler))
+    server_app.web_app.add_handlers(".*$", handlers)
