@@ -21,10 +21,7 @@ export class EventStream implements IDisposable {
   readonly jobs: ISignal<this, Job[]> = new Signal<this, Job[]>(this);
   readonly events: ISignal<this, JobEvent> = new Signal<this, JobEvent>(this);
   readonly status: ISignal<this, HubStatus> = new Signal<this, HubStatus>(this);
-  readonly connection: ISignal<this, ConnectionState> = new Signal<
-    this,
-    ConnectionState
-  >(this);
+  readonly connection: ISignal<this, ConnectionState> = new Signal<this, ConnectionState>(this);
 
   get isDisposed(): boolean {
     return this._disposed;

@@ -56,13 +56,7 @@ async function send(
   const { status } = response;
   try {
     const { error } = await response.json();
-    throw new ApiError(
-      status,
-      error.code,
-      error.message,
-      error.field,
-      error.remedy
-    );
+    throw new ApiError(status, error.code, error.message, error.field, error.remedy);
   } catch (error) {
     throw error instanceof ApiError
       ? error

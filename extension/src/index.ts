@@ -1,0 +1,4 @@
+/** The extension's plugins. */
+import { jobsPlugin } from './jobs/plugin';
+
+export default [jobsPlugin];

@@ -1,0 +1,179 @@
+/** The verbs on jobs, as commands: for buttons, menus, the palette and the keyboard. */
+import { JupyterFrontEnd } from '@jupyterlab/application';
+import {
+  Clipboard,
+  Dialog,
+  Notification,
+  showDialog,
+  showErrorMessage
+} from '@jupyterlab/apputils';
+import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
+import { INotebookTracker } from '@jupyterlab/notebook';
+import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { TranslationBundle } from '@jupyterlab/translation';
+import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
+
+import { ApiError, fileUrl, type Job } from '../api';
+import { perijoveIcon } from '../components/icons';
+import { runOn } from './form';
+import { JobManager } from './manager';
+import { CommandIDs } from './tokens';
+
+export interface ICommandOptions {
+  app: JupyterFrontEnd;
+  manager: JobManager;
+  trans: TranslationBundle;
+  notebooks: INotebookTracker | null;
+  browser: IDefaultFileBrowser | null;
+  settings: ISettingRegistry.ISettings | null;
+  open(jobId: string): void;
+}
+
+export function addCommands(options: ICommandOptions): void {
+  const { app, manager, trans, open } = options;
+  const { commands } = app;
+
+  const jobOf = (args: ReadonlyPartialJSONObject): Job | undefined => {
+    const row = app.contextMenuHitTest(node => Boolean(node.dataset.jobId));
+    const id = (args.jobId as string | undefined) ?? row?.dataset.jobId;
+    return id ? manager.get(id) : undefined;
+  };
+  /** A verb on a job; what it throws is said in a dialog. */
+  const verb = (id: string, label: string, act: (job: Job) => Promise<unknown> | void) =>
+    commands.addCommand(id, {
+      label,
+      isVisible: args => Boolean(jobOf(args)),
+      execute: async args => {
+        const job = jobOf(args);
+        if (job) {
+          await guarded(label, async () => void (await act(job)));
+        }
+      }
+    });
+  const guarded = async (title: string, act: () => Promise<void>) => {
+    try {
+      await act();
+    } catch (error) {
+      const text = error instanceof ApiError ? error.text : String((error as Error).message);
+      await showErrorMessage(title, text);
+    }
+  };
+
+  verb(CommandIDs.open, trans.__('Open'), job => open(job.id));
+
+  verb(CommandIDs.cancel, trans.__('Cancel'), async job => {
+    if (options.settings?.get('confirmCancel').composite !== false) {
+      const answer = await showDialog({
+        title: trans.__('Cancel %1?', job.name),
+        body: trans.__('What it has done so far is kept.'),
+        buttons: [
+          Dialog.cancelButton({ label: trans.__('Let it run') }),
+          Dialog.warnButton({ label: trans.__('Cancel the job') })
+        ]
+      });
+      if (!answer.button.accept) {
+        return;
+      }
+    }
+    await manager.cancel(job.id);
+  });
+
+  verb(CommandIDs.rerun, trans.__('Run again…'), async job => {
+    const root = manager.status?.home;
+    try {
+      const again = await runOn(manager, job.path, trans, {
+        name: job.name,
+        experiment: job.experiment,
+        environment: job.environment,
+        compute: job.compute,
+        parameters: job.parameters,
+        timeout: job.timeout,
+        retries: job.retries,
+        tags: job.tags
+      });
+      if (again) {
+        open(again.id);
+      }
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status === 0 || root === undefined) {
+        throw error;
+      }
+      // the notebook is not where it was, or lies elsewhere: its snapshot can be run all the same
+      open((await manager.rerun(job.id)).id);
+    }
+  });
+
+  verb(CommandIDs.remove, trans.__('Delete…'), async job => {
+    const answer = await showDialog({
+      title: trans.__('Delete %1?', job.name),
+      body: trans.__(
+        'Its files on this machine are deleted. Its MLflow run stays, with parameters, metrics and artifacts.'
+      ),
+      buttons: [Dialog.cancelButton(), Dialog.warnButton({ label: trans.__('Delete') })]
+    });
+    if (answer.button.accept) {
+      Notification.info((await manager.delete(job.id)).message, { autoClose: 5000 });
+    }
+  });
+
+  verb(CommandIDs.openRun, trans.__('Open run in MLflow'), async job => {
+    window.open(await manager.runLink(job.id), '_blank', 'noopener');
+  });
+
+  verb(CommandIDs.copyId, trans.__('Copy job id'), job => {
+    Clipboard.copyToSystem(job.id);
+  });
+
+  verb(CommandIDs.download, trans.__('Download executed notebook'), job => {
+    const name = (job.path.split('/').pop() ?? '').replace(/\.ipynb$/, '');
+    const link = document.createElement('a');
+    link.href = fileUrl(manager.settings, job.id, `notebook/${name}.ipynb`, true);
+    link.download = `${name}.ipynb`;
+    link.click();
+  });
+
+  commands.addCommand(CommandIDs.runOn, {
+    label: trans.__('Run on…'),
+    caption: trans.__('Run this notebook or script as a job'),
+    icon: args => (args.toolbar ? undefined : perijoveIcon),
+    execute: args =>
+      guarded(trans.__('Run on…'), async () => {
+        const path = await chosenPath(options, args);
+        if (!path) {
+          await showDialog({
+            title: trans.__('Run on…'),
+            body: trans.__('Open a notebook first, or select one in the file browser.'),
+            buttons: [Dialog.okButton()]
+          });
+          return;
+        }
+        const job = await runOn(manager, path, trans);
+        if (job) {
+          open(job.id);
+        }
+      })
+  });
+}
+
+/** The notebook in front (saved first), else what is selected in the file browser. */
+async function chosenPath(
+  options: ICommandOptions,
+  args: ReadonlyPartialJSONObject
+): Promise<string | null> {
+  const selected = () => {
+    const items = options.browser ? [...options.browser.selectedItems()] : [];
+    return items.find(item => /\.(ipynb|py)$/.test(item.path))?.path ?? null;
+  };
+  if (args.browser) {
+    return selected();
+  }
+  const panel = options.notebooks?.currentWidget;
+  if (!panel) {
+    return selected();
+  }
+  if (panel.context.model.dirty) {
+    // the job runs what is on disk
+    await panel.context.save();
+  }
+  return panel.context.path;
+}

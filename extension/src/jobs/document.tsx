@@ -1,0 +1,276 @@
+/** A job in the main area: what it is, the executing notebook, metrics, log, files, details. */
+import { IThemeManager, MainAreaWidget, ReactWidget } from '@jupyterlab/apputils';
+import { IEditorLanguageRegistry } from '@jupyterlab/codemirror';
+import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import { TranslationBundle } from '@jupyterlab/translation';
+import { CommandRegistry } from '@lumino/commands';
+import { Signal } from '@lumino/signaling';
+import * as React from 'react';
+
+import type { Job, JobEvent, JobFile } from '../api';
+import { useClock } from '../components/clock';
+import { perijoveIcon } from '../components/icons';
+import { useSignal } from '../components/signal';
+import { StatePill } from '../components/state';
+import { DetailsView } from './detailsview';
+import { FilesView } from './filesview';
+import { cellText, duration, elapsed, stateText } from './format';
+import { LogView } from './logview';
+import { isOver, JobManager } from './manager';
+import { MetricsView } from './metricsview';
+import { NotebookModel } from './notebook';
+import { NotebookView } from './notebookview';
+import { CommandIDs } from './tokens';
+
+export interface IDocumentOptions {
+  jobId: string;
+  manager: JobManager;
+  commands: CommandRegistry;
+  rendermime: IRenderMimeRegistry;
+  languages: IEditorLanguageRegistry;
+  themes: IThemeManager | null;
+  trans: TranslationBundle;
+}
+
+/** The document of a job, as JupyterLab's shell has it. */
+export class JobDocument extends MainAreaWidget<JobView> {
+  constructor(options: IDocumentOptions) {
+    super({ content: new JobView(options) });
+    this.id = `perijove-job-${options.jobId}`;
+    this.title.icon = perijoveIcon;
+    this.title.closable = true;
+    this.toolbar.hide();
+    const name = () => {
+      const job = options.manager.get(options.jobId);
+      this.title.label = job?.name ?? options.jobId.slice(0, 8);
+      this.title.caption = job ? `${job.name}: ${stateText(job, options.trans)}` : '';
+    };
+    options.manager.changed.connect(name, this);
+    name();
+  }
+
+  get jobId(): string {
+    return this.content.jobId;
+  }
+}
+
+class JobView extends ReactWidget {
+  constructor(private _options: IDocumentOptions) {
+    super();
+    this.addClass('jp-perijove-document');
+    const { manager, jobId } = _options;
+    manager.event.connect(this._onEvent, this);
+    manager.watch(jobId);
+    void this._loadMetrics();
+  }
+
+  readonly model = new NotebookModel();
+  readonly modelChanged = new Signal<this, void>(this);
+
+  get jobId(): string {
+    return this._options.jobId;
+  }
+
+  dispose(): void {
+    if (!this.isDisposed) {
+      this._options.manager.unwatch(this.jobId);
+      Signal.clearData(this);
+      super.dispose();
+    }
+  }
+
+  protected render(): React.ReactElement {
+    return <View {...this._options} view={this} />;
+  }
+
+  private _onEvent(_: JobManager, event: JobEvent): void {
+    if (event.job_id === this.jobId) {
+      this.model.apply(event);
+      this.modelChanged.emit();
+    }
+  }
+
+  /** The stream has what was logged while the hub listened; MLflow has all of it. */
+  private async _loadMetrics(): Promise<void> {
+    try {
+      const metrics = await this._options.manager.metrics(this.jobId);
+      for (const [key, points] of Object.entries(metrics)) {
+        for (const point of points) {
+          this.model.addPoint(key, point.value, point.step, point.timestamp);
+        }
+      }
+      this.modelChanged.emit();
+    } catch {
+      // MLflow is away: the events are what there is
+    }
+  }
+}
+
+type Tab = 'notebook' | 'metrics' | 'log' | 'files' | 'details';
+
+function View(props: IDocumentOptions & { view: JobView }): React.ReactElement {
+  const { manager, view, trans, jobId } = props;
+  useSignal(manager.changed);
+  useSignal(view.modelChanged);
+  const job = manager.get(jobId);
+  const active = job ? !isOver(job) : false;
+  const now = useClock(active);
+  const [tab, setTab] = React.useState<Tab>('notebook');
+  const files = useFiles(manager, job);
+  const theme = props.themes?.theme ?? '';
+  if (!job) {
+    return manager.isReady ? (
+      <div className="jp-perijove-empty">
+        <h3>{trans.__('This job was deleted')}</h3>
+        <p>{trans.__('Its MLflow run may still be there.')}</p>
+      </div>
+    ) : (
+      <div className="jp-perijove-loading" aria-busy="true">
+        <div />
+        <div />
+      </div>
+    );
+  }
+  const isScript = job.kind === 'script';
+  const shown: Tab = isScript && tab === 'notebook' ? 'log' : tab;
+  const tabs: [Tab, string, string][] = [
+    ...(isScript ? [] : [['notebook', trans.__('Notebook'), ''] as [Tab, string, string]]),
+    ['metrics', trans.__('Metrics'), count(view.model.metrics.size)],
+    ['log', trans.__('Log'), ''],
+    ['files', trans.__('Files'), count(files?.length ?? 0)],
+    ['details', trans.__('Details'), '']
+  ];
+  const onKeyDown = (event: React.KeyboardEvent) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (step) {
+      const at = tabs.findIndex(([key]) => key === shown);
+      setTab(tabs[(at + step + tabs.length) % tabs.length][0]);
+    }
+  };
+  const metrics = <MetricsView model={view.model} theme={theme} trans={trans} />;
+  return (
+    <>
+      <Header {...props} job={job} now={now} />
+      <nav className="jp-perijove-tabs" role="tablist" onKeyDown={onKeyDown}>
+        {tabs.map(([key, label, number]) => (
+          <button
+            key={key}
+            role="tab"
+            aria-selected={shown === key}
+            tabIndex={shown === key ? 0 : -1}
+            className={shown === key ? 'jp-mod-current' : ''}
+            onClick={() => setTab(key)}
+          >
+            {label} {number && <span>{number}</span>}
+          </button>
+        ))}
+      </nav>
+      <div className="jp-perijove-body" role="tabpanel">
+        {shown === 'notebook' && (
+          <div className="jp-perijove-split">
+            <NotebookView
+              model={view.model}
+              now={now}
+              active={active}
+              message={job.state === 'failed' ? (job.message ?? null) : null}
+              rendermime={props.rendermime}
+              languages={props.languages}
+              trans={trans}
+            />
+            {view.model.metrics.size > 0 && (
+              <aside aria-label={trans.__('Metrics')}>
+                <h4>{trans.__('Metrics')}</h4>
+                {metrics}
+              </aside>
+            )}
+          </div>
+        )}
+        {shown === 'metrics' && <div className="jp-perijove-scroll">{metrics}</div>}
+        {shown === 'log' && <LogView text={view.model.log} trans={trans} />}
+        {shown === 'files' && <FilesView job={job} files={files} manager={manager} trans={trans} />}
+        {shown === 'details' && (
+          <div className="jp-perijove-scroll">
+            <DetailsView job={job} trans={trans} />
+          </div>
+        )}
+      </div>
+    </>
+  );
+}
+
+function Header(props: IDocumentOptions & { job: Job; now: number }): React.ReactElement {
+  const { job, trans, commands, now } = props;
+  const took = elapsed(job, now);
+  const progress = [
+    job.state === 'running' ? cellText(job, trans) : '',
+    took === null ? '' : duration(took)
+  ].filter(Boolean);
+  const run = (id: string) => void commands.execute(id, { jobId: job.id });
+  const parameters = Object.entries(job.parameters).map(
+    ([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`
+  );
+  const source = job.path + (job.git_commit ? ` @ ${job.git_commit.slice(0, 7)}` : '');
+  const facts: [string, string][] = [
+    [trans.__('Compute'), job.compute],
+    [trans.__('Environment'), job.environment ?? ''],
+    [trans.__('Experiment'), job.experiment],
+    [trans.__('Parameters'), parameters.join(' · ')],
+    [trans.__('Source'), source]
+  ];
+  return (
+    <header className="jp-perijove-title">
+      <div>
+        <h1 title={job.name}>{job.name}</h1>
+        <StatePill state={job.state} label={stateText(job, trans)} />
+        <span className="jp-perijove-count">{progress.join(' · ')}</span>
+        <span className="jp-perijove-spacer" />
+        {!isOver(job) && (
+          <button
+            className="jp-Button jp-mod-styled jp-mod-minimal"
+            disabled={job.cancel_requested}
+            onClick={() => run(CommandIDs.cancel)}
+          >
+            {job.cancel_requested ? trans.__('Canceling…') : trans.__('Cancel')}
+          </button>
+        )}
+        <button
+          className="jp-Button jp-mod-styled jp-mod-minimal"
+          onClick={() => run(CommandIDs.rerun)}
+        >
+          {trans.__('Run again…')}
+        </button>
+        <button
+          className="jp-Button jp-mod-styled jp-mod-accept"
+          disabled={!job.run_id || !job.experiment_id}
+          onClick={() => run(CommandIDs.openRun)}
+        >
+          {trans.__('Open in MLflow')}
+        </button>
+      </div>
+      <div className="jp-perijove-facts">
+        {facts
+          .filter(([, value]) => value)
+          .map(([name, value]) => (
+            <span key={name} title={value}>
+              {name} <b>{value}</b>
+            </span>
+          ))}
+      </div>
+    </header>
+  );
+}
+
+/** Its files: read when it is opened, when it ends and when it is recorded. */
+function useFiles(manager: JobManager, job: Job | undefined): JobFile[] | null {
+  const [files, setFiles] = React.useState<JobFile[] | null>(null);
+  React.useEffect(() => {
+    if (job) {
+      manager.files(job.id).then(setFiles, () => setFiles([]));
+    }
+  }, [job?.id, job?.state, job?.recorded]);
+  return files;
+}
+
+function count(number: number): string {
+  return number ? String(number) : '';
+}

@@ -1,0 +1,48 @@
+/** The metrics of a job's run, a chart each. */
+import { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import { Chart } from '../components/chart';
+import { figure } from './format';
+import type { NotebookModel } from './notebook';
+
+export function MetricsView(props: {
+  model: NotebookModel;
+  theme: string;
+  trans: TranslationBundle;
+}): React.ReactElement {
+  const { model, trans } = props;
+  const keys = [...model.metrics.keys()].sort();
+  if (!keys.length) {
+    return (
+      <p className="jp-perijove-hint">
+        {trans.__('What the notebook logs with mlflow.log_metric is drawn here as it comes.')}
+      </p>
+    );
+  }
+  return (
+    <div className="jp-perijove-metrics">
+      {keys.map(key => {
+        const points = model.metrics.get(key)!;
+        const last = points[points.length - 1];
+        return (
+          <figure key={key}>
+            <figcaption>
+              <span title={key}>{key}</span>
+              <b>{figure(last.value)}</b>
+            </figcaption>
+            {points.length > 1 && (
+              <Chart
+                title={trans.__('%1 by step', key)}
+                xs={points.map(point => point.step)}
+                ys={points.map(point => point.value)}
+                version={points.length}
+                theme={props.theme}
+              />
+            )}
+          </figure>
+        );
+      })}
+    </div>
+  );
+}

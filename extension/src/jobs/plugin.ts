@@ -1,0 +1,118 @@
+/** Puts jobs into JupyterLab. */
+import { ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ICommandPalette, IThemeManager, WidgetTracker } from '@jupyterlab/apputils';
+import { IEditorLanguageRegistry } from '@jupyterlab/codemirror';
+import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
+import { INotebookTracker } from '@jupyterlab/notebook';
+import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import { IRunningSessionManagers } from '@jupyterlab/running';
+import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { IStatusBar } from '@jupyterlab/statusbar';
+import { ITranslator } from '@jupyterlab/translation';
+
+import { perijoveIcon } from '../components/icons';
+import { addCommands } from './commands';
+import { JobDocument } from './document';
+import { JobManager } from './manager';
+import { notifyOfEnds } from './notify';
+import { JobsPanel } from './panel';
+import { addToRunning } from './running';
+import { StatusItem } from './statusitem';
+import { CommandIDs, PLUGIN_ID } from './tokens';
+
+const CATEGORY = 'Perijove';
+
+export const jobsPlugin: JupyterFrontEndPlugin<void> = {
+  id: PLUGIN_ID,
+  description: 'Runs notebooks as jobs and shows them while they run.',
+  autoStart: true,
+  requires: [ITranslator, IRenderMimeRegistry, IEditorLanguageRegistry],
+  optional: [
+    ILayoutRestorer,
+    ICommandPalette,
+    INotebookTracker,
+    IDefaultFileBrowser,
+    IThemeManager,
+    ISettingRegistry,
+    IRunningSessionManagers,
+    IStatusBar
+  ],
+  activate
+};
+
+async function activate(
+  app: JupyterFrontEnd,
+  translator: ITranslator,
+  rendermime: IRenderMimeRegistry,
+  languages: IEditorLanguageRegistry,
+  restorer: ILayoutRestorer | null,
+  palette: ICommandPalette | null,
+  notebooks: INotebookTracker | null,
+  browser: IDefaultFileBrowser | null,
+  themes: IThemeManager | null,
+  registry: ISettingRegistry | null,
+  running: IRunningSessionManagers | null,
+  statusBar: IStatusBar | null
+): Promise<void> {
+  const { commands, shell, serviceManager } = app;
+  const trans = translator.load('perijove');
+  const manager = new JobManager(serviceManager.serverSettings);
+  const tracker = new WidgetTracker<JobDocument>({ namespace: 'perijove-jobs' });
+
+  const open = (jobId: string) => {
+    let document = tracker.find(candidate => candidate.jobId === jobId);
+    if (!document) {
+      const options = { jobId, manager, commands, rendermime, languages, themes, trans };
+      document = new JobDocument(options);
+      void tracker.add(document);
+    }
+    if (!document.isAttached) {
+      shell.add(document, 'main');
+    }
+    shell.activateById(document.id);
+  };
+  themes?.themeChanged.connect(() => tracker.forEach(document => document.content.update()));
+
+  const panel = new JobsPanel(manager, commands, trans);
+  panel.id = 'perijove-panel';
+  panel.title.icon = perijoveIcon;
+  panel.title.caption = 'Perijove';
+  shell.add(panel, 'left', { rank: 210 });
+
+  // a restored document opens before settings are there: the command must be known by then
+  commands.addCommand('perijove:restore-job', {
+    execute: args => open(args.jobId as string)
+  });
+  if (restorer) {
+    restorer.add(panel, panel.id);
+    void restorer.restore(tracker, {
+      command: 'perijove:restore-job',
+      args: document => ({ jobId: document.jobId }),
+      name: document => document.jobId
+    });
+  }
+  commands.addCommand(CommandIDs.showPanel, {
+    label: trans.__('Show jobs'),
+    execute: () => shell.activateById(panel.id)
+  });
+
+  manager.start();
+  let settings: ISettingRegistry.ISettings | null = null;
+  try {
+    settings = (await registry?.load(PLUGIN_ID)) ?? null;
+  } catch (error) {
+    console.warn('Perijove goes on with its default settings.', error);
+  }
+  addCommands({ app, manager, trans, notebooks, browser, settings, open });
+  notifyOfEnds(manager, settings, trans, open);
+  for (const command of [CommandIDs.runOn, CommandIDs.showPanel]) {
+    palette?.addItem({ command, category: CATEGORY });
+  }
+  if (running) {
+    addToRunning(running, manager, commands, trans);
+  }
+  if (statusBar) {
+    const item = new StatusItem(manager, trans, () => shell.activateById(panel.id));
+    statusBar.registerStatusItem('perijove:status', { item, align: 'left', rank: 5 });
+  }
+}

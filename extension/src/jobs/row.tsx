@@ -1,0 +1,65 @@
+/** A job in the list. */
+import { TranslationBundle } from '@jupyterlab/translation';
+import { closeIcon, refreshIcon } from '@jupyterlab/ui-components';
+import * as React from 'react';
+
+import type { Job } from '../api';
+import { ProgressBar, StateDot } from '../components/state';
+import { stateText, summary } from './format';
+import { isOver } from './manager';
+
+export interface IRowProps {
+  job: Job;
+  now: number;
+  selected: boolean;
+  trans: TranslationBundle;
+  onSelect(): void;
+  onOpen(): void;
+  onCancel(): void;
+  onRerun(): void;
+}
+
+export const JobRow = React.memo(function JobRow(props: IRowProps): React.ReactElement {
+  const { job, trans } = props;
+  const over = isOver(job);
+  const act = (handler: () => void) => (event: React.MouseEvent) => {
+    event.stopPropagation();
+    handler();
+  };
+  const { done = 0, total = 0 } = job.progress ?? {};
+  const label = over ? trans.__('Run %1 again', job.name) : trans.__('Cancel %1', job.name);
+  const icon = over ? refreshIcon : closeIcon;
+  return (
+    <div
+      id={`jp-perijove-job-${job.id}`}
+      className={`jp-perijove-row${props.selected ? ' jp-mod-selected' : ''}`}
+      role="option"
+      aria-selected={props.selected}
+      data-job-id={job.id}
+      title={job.message ?? undefined}
+      onMouseDown={props.onSelect}
+      onClick={props.onOpen}
+    >
+      <StateDot state={job.state} label={stateText(job, trans)} />
+      <div className="jp-perijove-row-text">
+        <span className="jp-perijove-row-name">{job.name}</span>
+        <span className="jp-perijove-row-summary">{summary(job, trans, props.now)}</span>
+        {job.state === 'running' && total > 0 && (
+          <ProgressBar done={done} total={total} label={trans.__('Cells of %1', job.name)} />
+        )}
+      </div>
+      {(over || !job.cancel_requested) && (
+        <button
+          className="jp-perijove-row-action"
+          title={label}
+          aria-label={label}
+          tabIndex={-1}
+          onMouseDown={event => event.stopPropagation()}
+          onClick={act(over ? props.onRerun : props.onCancel)}
+        >
+          <icon.react tag="span" width="14px" height="14px" />
+        </button>
+      )}
+    </div>
+  );
+});
