@@ -190,7 +190,7 @@ class JobStore(ABC):
         """
 
     @abstractmethod
-    def list(
+    def page(
         self,
         *,
         states: Collection[JobState] = (),

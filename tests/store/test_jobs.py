@@ -60,10 +60,12 @@ def test_an_update_is_refused_in_another_state(store: SqlJobStore) -> None:
     job = make_job()
     store.add(job)
     ended = store.update(job.id, expect=ACTIVE_STATES, state=JobState.SUCCEEDED, outbox="finish")
-    assert ended is not None and ended.revision == 2
+    assert ended is not None
+    assert ended.revision == 2
     assert store.update(job.id, expect=ACTIVE_STATES, state=JobState.FAILED) is None
     found = store.get(job.id)
-    assert found is not None and found.state is JobState.SUCCEEDED
+    assert found is not None
+    assert found.state is JobState.SUCCEEDED
     assert store.revision() == 2
 
 
@@ -84,7 +86,8 @@ def test_revisions_go_on_after_a_restart(tmp_path: Path) -> None:
         job = make_job()
         opened.add(job)
         found = opened.get(job.id)
-        assert found is not None and found.revision == expected
+        assert found is not None
+        assert found.revision == expected
         opened.close()
 
 
@@ -108,7 +111,8 @@ def test_the_outbox_gives_each_job_s_first_step(store: SqlJobStore) -> None:
     assert store.outbox(skip=[job.id]) == []
     store.outbox_done(step)
     [step] = store.outbox()
-    assert step.step == "finish" and store.outbox_size() == 1
+    assert step.step == "finish"
+    assert store.outbox_size() == 1
 
 
 def test_attempts_are_open_until_they_end(store: SqlJobStore) -> None:

@@ -17,7 +17,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def common(command: F) -> F:
     """The options every command has."""
-    command = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
+    command = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(
+        command
+    )
     return click.option("--workspace", metavar="NAME", help="The workspace.")(command)
 
 

@@ -79,7 +79,10 @@ def status(workspace: str | None, as_json: bool) -> None:
         return
     found = Workspace(workspace, start=False).status()
     jobs = ", ".join(f"{count} {state(name)}" for name, count in found.jobs.items()) or "none"
-    targets = [[t.name, t.kind, f"{t.running_jobs} of {t.slots} busy", str(t.queued_jobs)] for t in found.targets]
+    targets = [
+        [t.name, t.kind, f"{t.running_jobs} of {t.slots} busy", str(t.queued_jobs)]
+        for t in found.targets
+    ]
     emit(
         found,
         as_json,

@@ -15,14 +15,42 @@ from perijove.client.jobs import Job
 from perijove.client.sources import locate
 from perijove.client.workspace import Workspace
 from perijove.errors import InvalidInput
-from perijove.models.definitions import definition_path, dump_definition, make_definition, parse_definition
+from perijove.models.definitions import (
+    definition_path,
+    dump_definition,
+    make_definition,
+    parse_definition,
+)
 from perijove.models.jobs import JobDefinition, JobState
 
 PARAMETER_OPTIONS = (
-    click.option("-p", "--parameters", "typed", multiple=True, metavar="NAME=VALUE", help="A parameter, typed as papermill does."),
-    click.option("-r", "--parameters_raw", "raw", multiple=True, metavar="NAME=TEXT", help="A parameter that stays text."),
-    click.option("-y", "--parameters_yaml", "yaml", multiple=True, metavar="YAML", help="Parameters as YAML."),
-    click.option("-b", "--parameters_base64", "encoded", multiple=True, metavar="BASE64", help="The same in base64."),
+    click.option(
+        "-p",
+        "--parameters",
+        "typed",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="A parameter, typed as papermill does.",
+    ),
+    click.option(
+        "-r",
+        "--parameters_raw",
+        "raw",
+        multiple=True,
+        metavar="NAME=TEXT",
+        help="A parameter that stays text.",
+    ),
+    click.option(
+        "-y", "--parameters_yaml", "yaml", multiple=True, metavar="YAML", help="Parameters as YAML."
+    ),
+    click.option(
+        "-b",
+        "--parameters_base64",
+        "encoded",
+        multiple=True,
+        metavar="BASE64",
+        help="The same in base64.",
+    ),
 )
 EXIT = {"succeeded": 0, "failed": 1, "canceled": 130}
 
@@ -136,7 +164,9 @@ def _wait(waited: Job, as_json: bool) -> int:
 
 def _outcome(ended: Job) -> str:
     data = ended.data
-    lines = [f"{data.name} {state(data.state.value)} after {duration(data.started_at, data.ended_at)}"]
+    lines = [
+        f"{data.name} {state(data.state.value)} after {duration(data.started_at, data.ended_at)}"
+    ]
     if data.message:
         lines.append(f"  {data.message}")
     if data.run_id:
@@ -177,7 +207,9 @@ def list_jobs(
         for j in found
     ]
     head = ["ID", "NAME", "STATE", "CELLS", "TOOK", "SUBMITTED", "EXPERIMENT"]
-    human = table(head, rows) if rows else "No jobs yet. Submit one: perijove job submit train.ipynb"
+    human = (
+        table(head, rows) if rows else "No jobs yet. Submit one: perijove job submit train.ipynb"
+    )
     emit(found, as_json, human)
 
 
@@ -268,6 +300,8 @@ def delete(job_id: str, yes: bool, workspace: str | None, as_json: bool) -> None
     """Delete a job and its files; its MLflow run stays."""
     found = Workspace(workspace).jobs.get(job_id)
     if not (yes or as_json) and is_terminal():
-        click.confirm(f"Delete job {found.data.name} ({found.id[:8]}) and its files?", abort=True, err=True)
+        click.confirm(
+            f"Delete job {found.data.name} ({found.id[:8]}) and its files?", abort=True, err=True
+        )
     report = found.delete()
     emit(report, as_json, report.message)

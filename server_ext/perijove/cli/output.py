@@ -33,8 +33,13 @@ def emit(result: Any, as_json: bool, human: str = "") -> None:
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Columns as wide as they need to be."""
-    widths = [max([len(click.unstyle(row[i])) for row in rows] + [len(name)]) for i, name in enumerate(head)]
-    lines = ["  ".join(click.style(n.ljust(w), bold=True) for n, w in zip(head, widths, strict=True))]
+    widths = [
+        max([len(click.unstyle(row[i])) for row in rows] + [len(name)])
+        for i, name in enumerate(head)
+    ]
+    lines = [
+        "  ".join(click.style(n.ljust(w), bold=True) for n, w in zip(head, widths, strict=True))
+    ]
     for row in rows:
         cells = [c + " " * (w - len(click.unstyle(c))) for c, w in zip(row, widths, strict=True)]
         lines.append("  ".join(cells).rstrip())

@@ -177,7 +177,7 @@ class Job:
         return f"Job({self.id!r}, name={self.data.name!r}, state={self.data.state.value!r})"
 
     def _ipython_display_(self) -> None:
-        from perijove.notebook.card import show
+        from perijove.client.card import show
 
         show(self)
 
@@ -208,7 +208,10 @@ class Jobs:
         return [Job(self._client, JobData.model_validate(item)) for item in listed]
 
     def submit(
-        self, path: str | Path | JobDefinition, parameters: Mapping[str, Any] | None = None, **fields: Any
+        self,
+        path: str | Path | JobDefinition,
+        parameters: Mapping[str, Any] | None = None,
+        **fields: Any,
     ) -> Job:
         """Submit a notebook or script; returns as soon as the job is stored.
 
@@ -228,7 +231,10 @@ class Jobs:
         return Job(self._client, JobData.model_validate(found))
 
     def dry_run(
-        self, path: str | Path | JobDefinition, parameters: Mapping[str, Any] | None = None, **fields: Any
+        self,
+        path: str | Path | JobDefinition,
+        parameters: Mapping[str, Any] | None = None,
+        **fields: Any,
     ) -> DryRun:
         """What `submit` would store, and the exact attempt that would be launched."""
         content = to_json(_body(path, parameters, fields))
@@ -261,4 +267,3 @@ def _body(
 def to_json(body: Mapping[str, Any]) -> bytes:
     """JSON in ASCII, so that whatever text there is arrives as it is."""
     return json.dumps(body).encode("ascii")
-

@@ -15,10 +15,11 @@ def locate(path: str | Path) -> tuple[str, str]:
     InvalidInput: there is no such file.
     """
     file = Path(path).expanduser().absolute()
+    folder: Path | None
     try:
         folder = file.parent.resolve(strict=True)
     except (OSError, RuntimeError):
-        folder = None  # type: ignore[assignment]
+        folder = None
     if folder is None or not (folder / file.name).exists():
         raise InvalidInput(f"{path} does not exist.", field="path", remedy="Check the path.")
     home = Path.home()

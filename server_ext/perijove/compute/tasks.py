@@ -13,9 +13,9 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from perijove.compute.waiting import wait_for_exit
 from perijove.compute.zygote import Zygote
 from perijove.errors import PerijoveError, Unreachable, from_json
-from perijove.compute.waiting import wait_for_exit
 
 TIME_LIMIT = 120.0
 """Seconds a task may take; then it is killed."""

@@ -39,8 +39,13 @@ async def _readable(descriptor: int) -> None:
     if select.select([descriptor], [], [], 0)[0]:
         return
     done: asyncio.Future[None] = loop.create_future()
-    loop.add_reader(descriptor, lambda: done.done() or done.set_result(None))
+    loop.add_reader(descriptor, _resolve, done)
     try:
         await done
     finally:
         loop.remove_reader(descriptor)
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

@@ -94,9 +94,7 @@ class Zygote:
 
     async def fork_task(self, task: str, args: dict[str, Any], result: Path) -> int | None:
         """The pid of a process that does the task and writes `result`; None as above."""
-        return await self._ask(
-            {"fork": "task", "task": task, "args": args, "result": str(result)}
-        )
+        return await self._ask({"fork": "task", "task": task, "args": args, "result": str(result)})
 
     async def _ask(self, request: dict[str, Any]) -> int | None:
         if self._socket is None or not self.ready.is_set():

@@ -94,7 +94,9 @@ def _validation_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     if first["type"] == "json_invalid":
-        return _answer(InvalidInput(f"The body is no valid JSON: {first['msg']}.", field="body"), 400)
+        return _answer(
+            InvalidInput(f"The body is no valid JSON: {first['msg']}.", field="body"), 400
+        )
     place = [str(part) for part in first["loc"]]
     return _answer(invalid(place[1:] or place, first))
 

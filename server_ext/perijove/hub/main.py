@@ -227,7 +227,9 @@ async def serve(folder: WorkspaceFolder) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     log.info("The hub of workspace %s serves at %s", folder.name, url)
-    await asyncio.wait([serving, asyncio.create_task(stopping.wait())], return_when="FIRST_COMPLETED")
+    await asyncio.wait(
+        [serving, asyncio.create_task(stopping.wait())], return_when="FIRST_COMPLETED"
+    )
     await asyncio.sleep(0.05)  # the answer to the shutdown request leaves first
     folder.hub_json.unlink(missing_ok=True)
     broker.close()

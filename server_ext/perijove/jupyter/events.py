@@ -12,8 +12,8 @@ from urllib.parse import urlencode
 
 import httpx
 from jupyter_server.auth.decorator import authorized
-from tornado import web
 from tornado.iostream import StreamClosedError
+from tornado.web import authenticated
 
 from perijove.errors import PerijoveError
 from perijove.jupyter.handlers import JOBS, HubHandler
@@ -48,12 +48,10 @@ class Cursor:
 class EventsHandler(HubHandler):
     """``<base>/perijove/events``: server-sent events."""
 
-    @web.authenticated
+    @authenticated
     @authorized(action="read", resource=JOBS)
     async def get(self) -> None:
-        cursor = Cursor(
-            self.get_query_argument("after", "0"), self.get_query_arguments("watch")
-        )
+        cursor = Cursor(self.get_query_argument("after", "0"), self.get_query_arguments("watch"))
         self.set_header("Content-Type", "text/event-stream")
         self.set_header("Cache-Control", "no-store")
         self.set_header("X-Accel-Buffering", "no")

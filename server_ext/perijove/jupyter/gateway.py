@@ -35,10 +35,11 @@ class Gateway:
         async with self._lock:
             if self._client is None:
                 # waits for a lock and a process, so not in the server's loop
-                self.info, _ = await asyncio.to_thread(ensure_hub, self.folder)
+                info, _ = await asyncio.to_thread(ensure_hub, self.folder)
+                self.info = info
                 self._client = httpx.AsyncClient(
-                    base_url=self.info.url,
-                    headers={"Authorization": f"Bearer {self.info.token}"},
+                    base_url=info.url,
+                    headers={"Authorization": f"Bearer {info.token}"},
                     timeout=TIMEOUT,
                     trust_env=False,
                 )

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import httpx
 from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import APIHandler
-from tornado import web
+from tornado.web import authenticated
 
 from perijove.errors import InvalidInput, NotFound, PerijoveError
 from perijove.jupyter.gateway import Gateway
@@ -22,7 +22,12 @@ from perijove.jupyter.gateway import Gateway
 JOBS, WORKSPACE, NOTEBOOKS = "perijove:jobs", "perijove:workspace", "perijove:notebooks"
 BODY_BYTES = 16 * 1024 * 1024
 ID = r"(?P<job_id>[^/]+)"
-PASSED_ON = ("Content-Type", "Content-Disposition", "Content-Security-Policy", "X-Content-Type-Options")
+PASSED_ON = (
+    "Content-Type",
+    "Content-Disposition",
+    "Content-Security-Policy",
+    "X-Content-Type-Options",
+)
 
 
 class HubHandler(APIHandler):
@@ -100,35 +105,35 @@ class _Refused(InvalidInput):
 
 
 class StatusHandler(HubHandler):
-    @web.authenticated
+    @authenticated
     @authorized(action="read", resource=WORKSPACE)
     async def get(self) -> None:
         await self.forward("GET", "/status")
 
 
 class EnvironmentsHandler(HubHandler):
-    @web.authenticated
+    @authenticated
     @authorized(action="read", resource=WORKSPACE)
     async def get(self) -> None:
         await self.forward("GET", "/environments")
 
 
 class ComputeHandler(HubHandler):
-    @web.authenticated
+    @authenticated
     @authorized(action="read", resource=WORKSPACE)
     async def get(self) -> None:
         await self.forward("GET", "/compute")
 
 
 class ExperimentsHandler(HubHandler):
-    @web.authenticated
+    @authenticated
     @authorized(action="read", resource=WORKSPACE)
     async def get(self) -> None:
         await self.forward("GET", "/experiments")
 
 
 class RunLinkHandler(HubHandler):
-    @web.authenticated
+    @authenticated
     @authorized(action="execute", resource=WORKSPACE)
     async def get(self, job_id: str) -> None:
         """Where the job's run is in MLflow's own UI; the token in it signs the browser in."""
@@ -143,38 +148,38 @@ class RunLinkHandler(HubHandler):
 
 
 class JobsHandler(HubHandler):
-    @web.authenticated
+    @authenticated
     @authorized(action="read", resource=JOBS)
     async def get(self) -> None:
         await self.forward("GET", "/jobs")
 
-    @web.authenticated
+    @authenticated
     @authorized(action="execute", resource=JOBS)
     async def post(self) -> None:
         await self.forward("POST", "/jobs", self.rooted())
 
 
 class JobHandler(HubHandler):
-    @web.authenticated
+    @authenticated
     @authorized(action="read", resource=JOBS)
     async def get(self, job_id: str) -> None:
         await self.forward("GET", f"/jobs/{_quoted(job_id)}")
 
-    @web.authenticated
+    @authenticated
     @authorized(action="write", resource=JOBS)
     async def delete(self, job_id: str) -> None:
         await self.forward("DELETE", f"/jobs/{_quoted(job_id)}")
 
 
 class CancelHandler(HubHandler):
-    @web.authenticated
+    @authenticated
     @authorized(action="execute", resource=JOBS)
     async def post(self, job_id: str) -> None:
         await self.forward("POST", f"/jobs/{_quoted(job_id)}/cancel")
 
 
 class RerunHandler(HubHandler):
-    @web.authenticated
+    @authenticated
     @authorized(action="execute", resource=JOBS)
     async def post(self, job_id: str) -> None:
         await self.forward("POST", f"/jobs/{_quoted(job_id)}/rerun", self.body())
@@ -183,7 +188,7 @@ class RerunHandler(HubHandler):
 class JobPartHandler(HubHandler):
     """What of a job is only read: wait, events, log, files, metrics."""
 
-    @web.authenticated
+    @authenticated
     @authorized(action="read", resource=JOBS)
     async def get(self, job_id: str, part: str) -> None:
         if self.get_query_argument("follow", "false") not in ("false", "0", ""):
@@ -192,7 +197,7 @@ class JobPartHandler(HubHandler):
 
 
 class JobFileHandler(HubHandler):
-    @web.authenticated
+    @authenticated
     @authorized(action="read", resource=JOBS)
     async def get(self, job_id: str, path: str) -> None:
         """A file of the job; streamed, because it may be large."""
@@ -219,21 +224,21 @@ class JobFileHandler(HubHandler):
 
 
 class PruneHandler(HubHandler):
-    @web.authenticated
+    @authenticated
     @authorized(action="write", resource=JOBS)
     async def post(self) -> None:
         await self.forward("POST", "/prune", self.body())
 
 
 class InspectHandler(HubHandler):
-    @web.authenticated
+    @authenticated
     @authorized(action="read", resource=NOTEBOOKS)
     async def post(self) -> None:
         await self.forward("POST", "/notebooks/inspect", self.rooted())
 
 
 class DefinitionsHandler(HubHandler):
-    @web.authenticated
+    @authenticated
     @authorized(action="write", resource=NOTEBOOKS)
     async def post(self) -> None:
         await self.forward("POST", "/definitions", self.rooted())

@@ -27,8 +27,20 @@ LEASE = 30.0
 """Seconds without a heartbeat after which a runner has lost its attempt."""
 OUTPUT_LIMIT = 50 * 1024 * 1024
 """Bytes of cell output kept for one attempt; more is dropped, and said in the notebook."""
-SPEC, LOCK, SPOOL, STATUS, OUTPUT = "spec.json", "lock", "spool.jsonl", "status.json", "output.ipynb"
-HEARTBEAT_FILE, RUNNER, LOG, WORK, OUTPUTS = "heartbeat", "runner.json", "log.txt", "work", "outputs"
+SPEC, LOCK, SPOOL, STATUS, OUTPUT = (
+    "spec.json",
+    "lock",
+    "spool.jsonl",
+    "status.json",
+    "output.ipynb",
+)
+HEARTBEAT_FILE, RUNNER, LOG, WORK, OUTPUTS = (
+    "heartbeat",
+    "runner.json",
+    "log.txt",
+    "work",
+    "outputs",
+)
 
 
 class AttemptSpec(BaseModel):

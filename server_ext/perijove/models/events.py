@@ -16,7 +16,8 @@ class EventType(StrEnum):
     ATTEMPT = "attempt"
     """``{attempt, warm}``: a runner took the attempt; ``warm``: its kernel was forked."""
     NOTEBOOK = "notebook"
-    """``{cells: [{index, id, cell_type, source, metadata}], metadata, total}``: the parameterised notebook."""
+    """``{cells: [{index, id, cell_type, source, metadata}], metadata,
+    total}``: the parameterised notebook."""
     CELL_STARTED = "cell_started"
     """``{index}``."""
     OUTPUT = "output"

@@ -22,7 +22,6 @@ from perijove.models.names import (
 from perijove.models.problems import PartError
 
 
-
 class JobKind(StrEnum):
     """What is run: a notebook through papermill, or a script with its folder."""
 
@@ -91,7 +90,9 @@ class JobDefinition(BaseModel):
         default=None, description="kernelspec; default: the notebook's own, else python3"
     )
     parameters: dict[str, JsonValue] = Field(default_factory=dict)
-    tags: dict[Annotated[str, StringConstraints(max_length=250)], Text] = Field(default_factory=dict)
+    tags: dict[Annotated[str, StringConstraints(max_length=250)], Text] = Field(
+        default_factory=dict
+    )
     timeout: float | None = Field(
         default=None, gt=0, le=10**8, allow_inf_nan=False, description="seconds, per attempt"
     )

@@ -20,13 +20,13 @@ PARAMETER_BYTES = 1_000_000
 """Size of all parameters of one job as JSON."""
 INT_MAX = 2**63 - 1
 
-_FORBIDDEN_IN_NAMES = set('/\\<>"\'`&:%?*|')
+_FORBIDDEN_IN_NAMES = set("/\\<>\"'`&:%?*|")
 
 
 def _printable(text: str, what: str) -> None:
     for char in text:
         category = unicodedata.category(char)
-        # Cc control, Cf format (RTL marks, zero-width), Cs lone surrogates, Co private, Cn unassigned
+        # control, format (RTL marks, zero width), lone surrogate, private, unassigned
         if category in {"Cc", "Cf", "Cs", "Co", "Cn"}:
             raise ValueError(
                 f"{what} must not contain control or invisible characters (found U+{ord(char):04X})"
@@ -34,11 +34,13 @@ def _printable(text: str, what: str) -> None:
 
 
 def check_name(name: str) -> str:
-    """A name as users see it: 1 to 128 visible characters, no slashes, quotes, HTML or edge blanks."""
+    """A name as users see it: 1 to 128 visible characters, no slash, quote, HTML or edge blank."""
     if not name or name != name.strip():
         raise ValueError("a name must not be empty and must not start or end with a blank")
     if len(name) > NAME_LENGTH:
-        raise ValueError(f"a name must have at most {NAME_LENGTH} characters (this has {len(name)})")
+        raise ValueError(
+            f"a name must have at most {NAME_LENGTH} characters (this has {len(name)})"
+        )
     _printable(name, "a name")
     bad = sorted(_FORBIDDEN_IN_NAMES & set(name))
     if bad:
@@ -72,7 +74,9 @@ def check_text(text: str) -> str:
 def check_value(value: Any, path: str = "value", depth: int = 0) -> JsonValue:
     """A parameter's value: JSON, finite, 64-bit integers, nested at most 32 deep."""
     if depth > PARAMETER_DEPTH:
-        raise ValueError(f"{path.split('.')[0][:80]} is nested deeper than {PARAMETER_DEPTH} levels")
+        raise ValueError(
+            f"{path.split('.')[0][:80]} is nested deeper than {PARAMETER_DEPTH} levels"
+        )
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
@@ -111,7 +115,9 @@ def check_relative_path(path: str) -> str:
 
 def check_workspace(name: str) -> str:
     """A workspace's name is a folder's name: letters, digits, ``-`` and ``_``, at most 64."""
-    if not (0 < len(name) <= 64 and name.isascii() and name.replace("-", "").replace("_", "").isalnum()):
+    if not (
+        0 < len(name) <= 64 and name.isascii() and name.replace("-", "").replace("_", "").isalnum()
+    ):
         raise ValueError("a workspace name must be 1 to 64 letters, digits, '-' or '_'")
     return name
 

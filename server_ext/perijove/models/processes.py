@@ -64,7 +64,7 @@ def runtime_dir() -> Path:
     """A private folder for sockets, with a path short enough for them."""
     base = os.environ.get("XDG_RUNTIME_DIR", "")
     if not base or len(base) > SOCKET_PATH - 50 or not os.access(base, os.W_OK):
-        base = "/tmp" if os.access("/tmp", os.W_OK) else tempfile.gettempdir()  # noqa: S108
+        base = "/tmp" if os.access("/tmp", os.W_OK) else tempfile.gettempdir()
     folder = Path(base) / f"perijove-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()

@@ -1,1 +1,1 @@
-"""What executes on a node: the zygote, the runner of one attempt, the papermill engine, the spool."""
+"""What executes on a node: the zygote, the runner of one attempt, the engine, the spool."""

@@ -208,4 +208,3 @@ def end_process() -> None:
         sys.stdout.flush()
         sys.stderr.flush()
     os._exit(0)
-

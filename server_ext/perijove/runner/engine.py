@@ -31,7 +31,7 @@ ASK_AGAIN = 0.1
 """Seconds after which a kernel whose IOPub was not connected yet is asked again."""
 
 
-class PerijoveEngine(NBClientEngine):  # type: ignore[misc]
+class PerijoveEngine(NBClientEngine):
     """See the module's docstring."""
 
     @classmethod
@@ -51,7 +51,7 @@ class PerijoveEngine(NBClientEngine):  # type: ignore[misc]
         return client.execute(cwd=attempt.spec.workdir)
 
 
-class AttemptClient(PapermillNotebookClient):  # type: ignore[misc]
+class AttemptClient(PapermillNotebookClient):
     """Runs the cells of an attempt."""
 
     def __init__(self, nb_man: Any, attempt: NotebookAttempt, **kwargs: Any) -> None:
@@ -162,5 +162,3 @@ async def _message(channel: Any, timeout: float) -> dict[str, Any] | None:
 
 async def _alive(manager: Any) -> bool:
     return bool(await manager.is_alive())
-
-

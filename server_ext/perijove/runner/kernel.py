@@ -117,7 +117,7 @@ class ForkedKernel:
         """Return when it has ended."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
-        loop.add_reader(self._pidfd, lambda: done.done() or done.set_result(None))
+        loop.add_reader(self._pidfd, _resolve, done)
         try:
             await done
         finally:
@@ -192,3 +192,8 @@ def _leave(code: int) -> NoReturn:
 def base_environ() -> dict[str, str]:
     """What an ordinarily started process would have got."""
     return dict(origin.environ)
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

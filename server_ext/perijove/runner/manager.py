@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+
 from jupyter_client.manager import AsyncKernelManager
 
 from perijove.runner.kernel import LEAVE, LEAVE_INTERRUPTED, ForkedKernel
@@ -25,18 +26,16 @@ class ForkedKernelManager(AsyncKernelManager):
     def has_kernel(self) -> bool:
         return True
 
-    async def is_alive(self) -> bool:  # type: ignore[override]
+    async def is_alive(self) -> bool:
         return self.forked.poll() is None
 
-    async def interrupt_kernel(self) -> None:  # type: ignore[override]
+    async def interrupt_kernel(self) -> None:
         self.forked.send_signal(signal.SIGINT)
 
-    async def signal_kernel(self, signum: int) -> None:  # type: ignore[override]
+    async def signal_kernel(self, signum: int) -> None:
         self.forked.send_signal(signum)
 
-    async def shutdown_kernel(  # type: ignore[override]
-        self, now: bool = False, restart: bool = False
-    ) -> None:
+    async def shutdown_kernel(self, now: bool = False, restart: bool = False) -> None:
         if now:
             self.forked.send_signal(signal.SIGKILL)
         elif self.forked.poll() is None:
@@ -45,6 +44,6 @@ class ForkedKernelManager(AsyncKernelManager):
             self.session.send(self._control_socket, request)
         self.forked.end(LEAVE if not self.forked.interrupted else LEAVE_INTERRUPTED)
 
-    async def cleanup_resources(self, restart: bool = False) -> None:  # type: ignore[override]
+    async def cleanup_resources(self, restart: bool = False) -> None:
         if self._control_socket is not None:
             self._close_control_socket()

@@ -153,7 +153,9 @@ class NotebookAttempt:
             for index, cell in enumerate(nb.cells)
         ]
         total = sum(cell.cell_type == "code" for cell in nb.cells)
-        metadata = {key: nb.metadata[key] for key in ("kernelspec", "language_info") if key in nb.metadata}
+        metadata = {
+            key: nb.metadata[key] for key in ("kernelspec", "language_info") if key in nb.metadata
+        }
         self.spool.emit(
             (EventType.NOTEBOOK, {"cells": cells, "metadata": metadata, "total": total})
         )

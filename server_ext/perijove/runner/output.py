@@ -31,7 +31,12 @@ class Outputs:
 
     def admit(self, msg: dict[str, Any], cell: Any) -> bool:
         """Is there room for the message? The first that has none leaves a notice instead."""
-        if msg["msg_type"] not in ("stream", "display_data", "execute_result", "update_display_data"):
+        if msg["msg_type"] not in (
+            "stream",
+            "display_data",
+            "execute_result",
+            "update_display_data",
+        ):
             return True
         self._kept += _size(msg["content"])
         if self._kept <= self._limit:

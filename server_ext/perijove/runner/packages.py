@@ -18,9 +18,7 @@ def our_packages() -> dict[str, str]:
     """Package → version of this interpreter."""
     from importlib.metadata import distributions
 
-    return {
-        name: found.version for found in distributions() if (name := found.metadata["Name"])
-    }
+    return {name: found.version for found in distributions() if (name := found.metadata["Name"])}
 
 
 def packages_of(python: str) -> dict[str, str]:

@@ -15,10 +15,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-SINGLE_THREAD = {
-    name: "1"
-    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "ARROW_IO_THREADS")
-}
+SINGLE_THREAD = dict.fromkeys(
+    ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "ARROW_IO_THREADS"), "1"
+)
 """BLAS libraries start their threads when they are loaded; a fork would not have them."""
 
 
@@ -85,4 +84,3 @@ def close_files(keep: tuple[int, ...] = ()) -> None:
         os.closerange(low, descriptor)
         low = descriptor + 1
     os.closerange(low, 65536)
-

@@ -9,6 +9,7 @@ import ast
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from perijove.errors import InvalidInput, PerijoveError
 def run_task(task: str, args: dict[str, Any], result: Path) -> None:
     """Do the task and put its result, or its error, at `result`."""
     try:
-        found = {"inspect": inspect, "render": render}[task](**args)
+        found = TASKS[task](**args)
     except PerijoveError as error:
         found = {"error": error.to_json()}
     except Exception as error:
@@ -40,9 +41,7 @@ def inspect(notebook: str) -> dict[str, Any]:
     try:
         found = _infer_parameters(node)
     except Exception as error:
-        raise InvalidInput(
-            f"The parameters cell cannot be read: {error}", field="path"
-        ) from None
+        raise InvalidInput(f"The parameters cell cannot be read: {error}", field="path") from None
     return {"parameters": [_parameter(parameter) for parameter in found]}
 
 
@@ -81,6 +80,8 @@ def render(notebook: str, html: str, title: str) -> dict[str, Any]:
     os.replace(partial, html)
     return {"html": html}
 
+
+TASKS: dict[str, Callable[..., dict[str, Any]]] = {"inspect": inspect, "render": render}
 
 if __name__ == "__main__":
     run_task(sys.argv[1], json.loads(sys.argv[2]), Path(sys.argv[3]))

@@ -74,9 +74,7 @@ def _signal_name(number: int) -> str:
 def disk_full(error: OSError) -> Failure:
     """The failure of a write by the runner itself."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return Failure(
-            FailureReason.DISK_FULL, "no space left on the disk of the attempt's folder"
-        )
+        return Failure(FailureReason.DISK_FULL, "no space left on the disk of the attempt's folder")
     return Failure(FailureReason.LOST, f"the runner could not write: {error}")
 
 

@@ -89,7 +89,7 @@ class Zygote:
     def serve(self, block: bool = True) -> None:
         """Answer what has come; with `block`, for ever."""
         while True:
-            waiting = [self._control, self._signals]
+            waiting: list[Any] = [self._control, self._signals]
             readable, _, _ = select.select(waiting, [], [], None if block else 0)
             if self._signals in readable:
                 with suppress(BlockingIOError):

@@ -22,18 +22,6 @@ class Environments:
         self._specs: dict[str, dict[str, Any]] = {}
         self._looked = float("-inf")
 
-    def list(self) -> list[EnvironmentSummary]:
-        """All kernelspecs, by name."""
-        return [
-            EnvironmentSummary(
-                name=name,
-                display_name=spec.get("display_name", name),
-                language=spec.get("language", ""),
-                warm=self._warm_start and _is_our_python(spec),
-            )
-            for name, spec in sorted(self._find().items())
-        ]
-
     def names(self) -> list[str]:
         return sorted(self._find())
 
@@ -45,6 +33,18 @@ class Environments:
                 field="environment",
                 remedy=f"Choose one of: {', '.join(self.names()) or 'none is installed'}.",
             )
+
+    def list(self) -> list[EnvironmentSummary]:
+        """All kernelspecs, by name."""
+        return [
+            EnvironmentSummary(
+                name=name,
+                display_name=spec.get("display_name", name),
+                language=spec.get("language", ""),
+                warm=self._warm_start and _is_our_python(spec),
+            )
+            for name, spec in sorted(self._find().items())
+        ]
 
     def _find(self, fresh: bool = False) -> dict[str, dict[str, Any]]:
         if fresh or time.monotonic() - self._looked > FRESH:
@@ -60,5 +60,6 @@ def _is_our_python(spec: dict[str, Any]) -> bool:
     argv = spec.get("argv") or [""]
     program = str(argv[0])
     return spec.get("language") == "python" and (
-        program in ("python", "python3") or os.path.abspath(program) == os.path.abspath(sys.executable)
+        program in ("python", "python3")
+        or os.path.abspath(program) == os.path.abspath(sys.executable)
     )

@@ -33,9 +33,7 @@ class EventLogs:
         self._folder = folder
         self._tails: dict[str, _Tail] = {}
 
-    def append(
-        self, job_id: str, attempt: int, events: Sequence[SpoolEvent]
-    ) -> list[SpoolEvent]:
+    def append(self, job_id: str, attempt: int, events: Sequence[SpoolEvent]) -> list[SpoolEvent]:
         """Add a runner's events; those already there are dropped. Returns the new ones."""
         tail = self._tail(job_id)
         known = tail.spooled.get(attempt, 0)

@@ -202,7 +202,9 @@ class JobService:
         if job is None and len(job_id) >= 4:
             found = self.store.find(job_id)
             if len(found) > 1:
-                raise NotFound(f"Several jobs have ids that start with {job_id[:40]!r}.", field="id")
+                raise NotFound(
+                    f"Several jobs have ids that start with {job_id[:40]!r}.", field="id"
+                )
             job = found[0] if found else None
         if job is None or job.deleted:
             raise NotFound(
@@ -297,4 +299,3 @@ def _size(folder: Path) -> int:
         except OSError:
             continue
     return total
-

@@ -14,6 +14,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -75,11 +76,11 @@ class Recorder:
             for found in steps:
                 task = asyncio.create_task(self._do(found))
                 self._working[found.job_id] = task
-                task.add_done_callback(lambda _, job_id=found.job_id: self._finished(job_id))
+                task.add_done_callback(partial(self._finished, found.job_id))
             if not steps or len(self._working) >= AT_ONCE:
                 await self._wake.wait()
 
-    def _finished(self, job_id: str) -> None:
+    def _finished(self, job_id: str, _: asyncio.Task[None]) -> None:
         self._working.pop(job_id, None)
         self._wake.set()
 
@@ -165,7 +166,8 @@ class Recorder:
             await self.tracker.log_params(run_id, _texts(job.parameters))
 
     async def _finish(self, job: Job) -> None:
-        assert job.run_id is not None and job.ended_at is not None
+        assert job.run_id is not None
+        assert job.ended_at is not None
         folder = self.folder.attempt(job.id, job.attempt)
         status = _status(folder / STATUS)
         await asyncio.to_thread(self._write_logs, job, folder, status)
@@ -176,9 +178,7 @@ class Recorder:
             job.run_id, [(file, path) for path, file in files.items() if file != rendered]
         )
         await self.tracker.set_tags(job.run_id, _finish_tags(job, status))
-        await self.tracker.end_run(
-            job.run_id, RUN_STATUS[job.state], _milliseconds(job.ended_at)
-        )
+        await self.tracker.end_run(job.run_id, RUN_STATUS[job.state], _milliseconds(job.ended_at))
         if job.kind is JobKind.NOTEBOOK and (folder / OUTPUT).exists():
             if not rendered.exists():
                 await self._render(job, folder, rendered)

@@ -45,11 +45,10 @@ def take_snapshot(source: Source, target: Path, max_bytes: int, max_files: int) 
 
 def _measured(folder: Path, max_bytes: int, max_files: int) -> Iterator[Path]:
     sizes: dict[str, int] = {}
-    total = count = 0
-    for file in _kept(folder, folder, []):
+    total = 0
+    for count, file in enumerate(_kept(folder, folder, []), 1):
         size = file.stat().st_size
         total += size
-        count += 1
         top = file.relative_to(folder).parts[0]
         sizes[top] = sizes.get(top, 0) + size
         if total > max_bytes or count > max_files:
@@ -64,7 +63,9 @@ def _measured(folder: Path, max_bytes: int, max_files: int) -> Iterator[Path]:
         yield file
 
 
-def _kept(folder: Path, top: Path, above: list[tuple[Path, pathspec.GitIgnoreSpec]]) -> Iterator[Path]:
+def _kept(
+    folder: Path, top: Path, above: list[tuple[Path, pathspec.GitIgnoreSpec]]
+) -> Iterator[Path]:
     lines = [*ALWAYS_IGNORED] if folder == top else []
     for name in IGNORE_FILES:
         try:
@@ -80,9 +81,7 @@ def _kept(folder: Path, top: Path, above: list[tuple[Path, pathspec.GitIgnoreSpe
             continue
         if is_folder:
             yield from _kept(Path(entry.path), top, specs)
-        elif entry.is_file(follow_symlinks=False):
-            yield Path(entry.path)
-        elif entry.is_symlink() and _inside(entry.path, top):
+        elif entry.is_file(follow_symlinks=False) or _is_link_inside(entry, top):
             yield Path(entry.path)
 
 
@@ -91,10 +90,10 @@ def _matches(spec: pathspec.GitIgnoreSpec, base: Path, path: str, is_folder: boo
     return spec.match_file(relative + "/" if is_folder else relative)
 
 
-def _inside(path: str, top: Path) -> bool:
+def _is_link_inside(entry: os.DirEntry[str], top: Path) -> bool:
     """A link to a regular file below `top`; one that leads out is not followed."""
-    real = Path(os.path.realpath(path))
-    return real.is_file() and real.is_relative_to(top.resolve())
+    real = Path(os.path.realpath(entry.path))
+    return entry.is_symlink() and real.is_file() and real.is_relative_to(top.resolve())
 
 
 def lay_out(kind: JobKind, path: str, snapshot: Path, origin: Path, work: Path) -> Path:

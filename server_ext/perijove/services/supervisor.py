@@ -249,11 +249,14 @@ class Supervisor:
                 done += 1
         changes: dict[str, Any] = {"done": done, "total": total}
         if job.state is JobState.PREPARING and kinds & {EventType.ATTEMPT, EventType.NOTEBOOK}:
-            begun = next(e.time for e in events if e.type in (EventType.ATTEMPT, EventType.NOTEBOOK))
+            begun = next(
+                e.time for e in events if e.type in (EventType.ATTEMPT, EventType.NOTEBOOK)
+            )
             self._progress.pop(job.id, None)
-            started = {} if job.started_at else {"started_at": begun}
+            if job.started_at is None:
+                changes["started_at"] = begun
             running = self.store.update(
-                job.id, expect=[JobState.PREPARING], state=JobState.RUNNING, **started, **changes
+                job.id, expect=[JobState.PREPARING], state=JobState.RUNNING, **changes
             )
             if running is not None:
                 self._note_state(running)
@@ -289,12 +292,12 @@ class Supervisor:
         current = self.store.get(job.id)
         if current is None or current.state.terminal or current.attempt != job.attempt:
             return
-        changes: dict[str, Any] = self._progress.pop(job.id, None) or {}
-        if status.state is JobState.FAILED and current.cancel_requested:
-            if status.reason is FailureReason.LOST:
-                status = status.model_copy(
-                    update={"state": JobState.CANCELED, "reason": None, "message": None}
-                )
+        changes: dict[str, Any] = self._progress.pop(job.id, {})
+        if status.reason is FailureReason.LOST and current.cancel_requested:
+            # it was ended because it was canceled, by a hub that did not live to say so
+            status = status.model_copy(
+                update={"state": JobState.CANCELED, "reason": None, "message": None}
+            )
         again = (
             status.state is JobState.FAILED
             and current.attempt <= current.retries
@@ -371,4 +374,3 @@ def _failed_launch(error: PerijoveError | OSError) -> AttemptStatus:
         ended_at=datetime.now(UTC),
         pid=os.getpid(),
     )
-

@@ -35,7 +35,8 @@ def open_database(path: Path, backups: Path) -> Engine:
         with engine.begin() as connection:
             metadata.create_all(connection)
             connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32))"))
-            connection.execute(text(f"INSERT INTO alembic_version VALUES ('{HEAD}')"))
+            insert = text("INSERT INTO alembic_version VALUES (:head)")
+            connection.execute(insert, {"head": HEAD})
         path.chmod(0o600)
     elif (found := _version(engine)) != HEAD:
         _upgrade(engine, path, backups, found)
@@ -43,7 +44,12 @@ def open_database(path: Path, backups: Path) -> Engine:
 
 
 def _configure(connection: sqlite3.Connection, _: Any) -> None:
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=5000", "foreign_keys=ON"):
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "busy_timeout=5000",
+        "foreign_keys=ON",
+    ):
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -79,7 +79,7 @@ class SqlJobStore(JobStore):
             self._revision += 1
         return _job(row)
 
-    def list(
+    def page(
         self,
         *,
         states: Collection[JobState] = (),

@@ -12,7 +12,7 @@ import os
 from mlflow.tracking.context.abstract_context import RunContextProvider
 
 
-class JobRunContext(RunContextProvider):  # type: ignore[misc]
+class JobRunContext(RunContextProvider):
     """Active inside jobs only."""
 
     _adopted = False

@@ -36,7 +36,9 @@ FORBIDDEN = re.compile(
     r"|/experiments/(delete|restore)$|/registered-models/delete$|/mlflow/demo(/|$)"
 )
 """What an attempt may not call."""
-INSPECTED = re.compile(r"/(experiments/create|runs/create|runs/set-tag|runs/log-metric|runs/log-batch)$")
+INSPECTED = re.compile(
+    r"/(experiments/create|runs/create|runs/set-tag|runs/log-metric|runs/log-batch)$"
+)
 
 
 class Guard:
@@ -73,7 +75,11 @@ class Guard:
         ):
             await _refuse(send, scope, 403, "A job's token is not good for this.")
             return
-        if scope["type"] == "http" and scope["method"] == "POST" and INSPECTED.search(scope["path"]):
+        if (
+            scope["type"] == "http"
+            and scope["method"] == "POST"
+            and INSPECTED.search(scope["path"])
+        ):
             await self._inspected(scope, receive, send, attempt)
         else:
             await self._app(scope, receive, send)

@@ -38,7 +38,11 @@ class RestTracker(Tracker):
         self._uri = uri
         self._assigns = assigns_run_ids
         self._client = httpx.AsyncClient(
-            base_url=uri, timeout=TIMEOUT, trust_env=False, auth=_auth(token), follow_redirects=False
+            base_url=uri,
+            timeout=TIMEOUT,
+            trust_env=False,
+            auth=_auth(token),
+            follow_redirects=False,
         )
         self._locations: dict[str, str] = {}
 

@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 from contextlib import suppress
+from typing import Any
 
 import httpx
 
@@ -184,9 +185,9 @@ class MlflowServer:
         }
         return kept | ({"PERIJOVE_POKE": self._poke} if self._poke else {})
 
-    def _read(self) -> dict[str, object]:
+    def _read(self) -> dict[str, Any]:
         try:
-            found: dict[str, object] = json.loads(self._record.read_text())
+            found: dict[str, Any] = json.loads(self._record.read_text())
         except (OSError, ValueError):
             return {}
         return found

@@ -56,7 +56,7 @@ def _configure(connection: Any, _: Any) -> None:
             connection.execute(f"PRAGMA {pragma}")
 
 
-class JobTrackingStore(sqlalchemy_store.SqlAlchemyStore):  # type: ignore[misc]
+class JobTrackingStore(sqlalchemy_store.SqlAlchemyStore):
     """See the module's docstring."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Iterator
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
@@ -22,7 +22,9 @@ PACE = 0.1
 """Seconds between two looks: a hundred changes a second are ten messages."""
 WATCHES = 50
 WATCH = re.compile(r"^([0-9a-f-]{36}):(\d{1,15})$")
-SSE = {200: {"content": {"text/event-stream": {}}, "description": "server-sent events"}}
+SSE: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/event-stream": {}}, "description": "server-sent events"}
+}
 
 
 @router.get("/events", responses=SSE, response_class=StreamingResponse)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import FileResponse, StreamingResponse
@@ -25,9 +25,12 @@ from perijove.services.files import find_file, list_files
 
 router = APIRouter(tags=["jobs"])
 JobId = Annotated[str, Path(max_length=64, description="a job's id, or how it starts")]
-NDJSON = {200: {"content": {"application/x-ndjson": {}}, "description": "a JobEvent a line"}}
-PLAIN = {200: {"content": {"text/plain": {}}, "description": "the log"}}
-BYTES = {200: {"content": {"application/octet-stream": {}}, "description": "the file"}}
+Responses = dict[int | str, dict[str, Any]]
+NDJSON: Responses = {
+    200: {"content": {"application/x-ndjson": {}}, "description": "a JobEvent a line"}
+}
+PLAIN: Responses = {200: {"content": {"text/plain": {}}, "description": "the log"}}
+BYTES: Responses = {200: {"content": {"application/octet-stream": {}}, "description": "the file"}}
 
 
 class Prune(BaseModel, extra="forbid"):
@@ -58,7 +61,7 @@ async def list_jobs(
     before: Annotated[str | None, Query(max_length=64)] = None,
 ) -> list[Job]:
     """Jobs, newest first."""
-    return hub.jobs.store.list(
+    return hub.jobs.store.page(
         states=state or (), experiment=experiment, name=name, limit=limit, before=before
     )
 
@@ -125,7 +128,9 @@ async def job_events(
 async def job_log(hub: TheHub, job_id: JobId, follow: bool = False) -> StreamingResponse:
     """Its log as text; with `follow` until it is over."""
     job = hub.jobs.get(job_id)
-    return StreamingResponse(follow_log(hub, job.id, follow), media_type="text/plain; charset=utf-8")
+    return StreamingResponse(
+        follow_log(hub, job.id, follow), media_type="text/plain; charset=utf-8"
+    )
 
 
 @router.get("/jobs/{job_id}/files")

@@ -1,0 +1,1 @@
+"""Inside notebooks: the magics."""
