@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 2
 """Jobs recorded at the same time: more only makes SQLite's writers wait for each other."""
-RETRY_FIRST, RETRY_LAST = 0.25, 5.0
+RETRY_FIRST, RETRY_LAST = 0.1, 2.0
 """Seconds between two tries while MLflow is away."""
 RUN_STATUS = {
     JobState.SUCCEEDED: "FINISHED",

@@ -23,10 +23,11 @@ def create_app(*_: Any, **__: Any) -> ASGIApp:
     handlers._tracking_store_registry.register(
         "sqlite", lambda store_uri, artifact_uri: JobTrackingStore(store_uri, artifact_uri)
     )
-    handlers._get_tracking_store()
+    store = handlers._get_tracking_store()
     return Guard(
         create_fastapi_app(),
         Path(os.environ["PERIJOVE_SECRETS"]),
         Path(os.environ["PERIJOVE_JOBS"]),
         os.environ.get("PERIJOVE_POKE"),
+        store.has_run,
     )

@@ -13,12 +13,13 @@ import json
 import re
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+import anyio
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -29,6 +30,8 @@ COOKIE = "perijove-mlflow"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 GRACE = 60.0
 """Seconds an attempt's token outlives its verdict: late flushes still arrive."""
+RUN_PATIENCE = 30.0
+"""Seconds a job's request waits for the job's run."""
 BODY_BYTES = 8 * 1024 * 1024
 DATAGRAM = 50_000
 FORBIDDEN = re.compile(
@@ -44,12 +47,21 @@ INSPECTED = re.compile(
 class Guard:
     """Checks every request; tells the hub of the metrics that attempts log."""
 
-    def __init__(self, app: ASGIApp, secrets: Path, jobs: Path, poke: str | None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        secrets: Path,
+        jobs: Path,
+        poke: str | None,
+        run_exists: Callable[[str], bool],
+    ) -> None:
         keys = json.loads(secrets.read_text())
         self._app = app
         self._token: str = keys["token"]
         self._key: str = keys["signing_key"]
         self._jobs = jobs
+        self._run_exists = run_exists
+        self._runs: set[str] = set()
         self._poke = poke
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
@@ -75,6 +87,8 @@ class Guard:
         ):
             await _refuse(send, scope, 403, "A job's token is not good for this.")
             return
+        if attempt is not None and attempt.run_id not in self._runs:
+            await self._await_run(attempt.run_id)
         if (
             scope["type"] == "http"
             and scope["method"] == "POST"
@@ -98,6 +112,19 @@ class Guard:
         except OSError:
             over = False
         return None if over else attempt
+
+    async def _await_run(self, run_id: str) -> None:
+        """Hold a job's first request until its run is there.
+
+        The hub makes the run from its outbox; right after MLflow's start, or its return, the
+        job's own code may be quicker.
+        """
+        deadline = time.monotonic() + RUN_PATIENCE
+        while not await anyio.to_thread.run_sync(self._run_exists, run_id):
+            if time.monotonic() > deadline:
+                return
+            await anyio.sleep(0.05)
+        self._runs.add(run_id)
 
     def _sign_in(self, scope: Scope) -> str | None:
         """Where a browser that came with ``/?token=`` goes on to, without the token."""

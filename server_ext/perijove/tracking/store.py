@@ -92,6 +92,10 @@ class JobTrackingStore(sqlalchemy_store.SqlAlchemyStore):
             finally:
                 _chosen.set(None)
 
+    def has_run(self, run_id: str) -> bool:
+        """Is there a run of this id?"""
+        return self._known(run_id, None) is not None
+
     def _known(self, run_id: str, job_id: str | None) -> str | None:
         """The run that has this id, or is the job's already."""
         with self.ManagedSessionMaker() as session:
