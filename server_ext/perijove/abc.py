@@ -108,8 +108,11 @@ class Tracker(ABC):
         """Does the server answer now?"""
 
     @abstractmethod
-    async def ensure_experiment(self, name: str) -> str:
-        """The experiment's id; created if missing, restored if it was deleted."""
+    async def ensure_experiment(self, name: str, chosen: str | None = None) -> str:
+        """The experiment's id; created if missing, restored if it was deleted.
+
+        A server that assigns run ids creates it under the id `chosen`, if one is given.
+        """
 
     @abstractmethod
     async def ensure_run(

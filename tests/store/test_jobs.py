@@ -97,8 +97,8 @@ def test_lists_are_newest_first_and_page(store: SqlJobStore) -> None:
     for job in jobs:
         store.add(job)
     newest = [job.id for job in reversed(jobs)]
-    assert [job.id for job in store.list(limit=2)] == newest[:2]
-    assert [job.id for job in store.list(before=newest[1])] == newest[2:]
+    assert [job.id for job in store.page(limit=2)] == newest[:2]
+    assert [job.id for job in store.page(before=newest[1])] == newest[2:]
     assert [job.id for job in store.queued("local", 2)] == [jobs[0].id, jobs[1].id]
 
 

@@ -178,7 +178,10 @@ def _outcome(ended: Job) -> str:
             metrics = {}
         lines += [f"  metric    {key} = {value:.6g}" for key, value in sorted(metrics.items())[:12]]
         if data.experiment_id:
-            lines.append(f"  MLflow    {uri}/#/experiments/{data.experiment_id}/runs/{data.run_id}")
+            # signs the browser in once; the token does not stay in its address
+            sign_in = f"?token={ended.client.info.token}" if is_terminal() else ""
+            path = f"#/experiments/{data.experiment_id}/runs/{data.run_id}"
+            lines.append(f"  MLflow    {uri}/{sign_in}{path}")
     if data.output_notebook:
         lines.append(f"  notebook  {data.output_notebook}")
     return "\n".join(lines)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import Any
 
 from perijove.errors import InvalidInput
@@ -29,9 +28,10 @@ def collect(
     found: dict[str, Any] = {}
     for text in encoded:
         try:
-            found |= _mapping(base64.b64decode(text, validate=True).decode("utf-8"), "-b")
-        except (binascii.Error, UnicodeDecodeError):
+            decoded = base64.b64decode(text, validate=True).decode("utf-8")
+        except ValueError:
             raise InvalidInput("-b must be base64 of a YAML mapping.", field="-b") from None
+        found |= _mapping(decoded, "-b")
     for text in yaml:
         found |= _mapping(text, "-y")
     for item in typed:

@@ -150,6 +150,7 @@ async def serve(folder: WorkspaceFolder) -> None:
     local = LocalTarget(config.slots, config.lease_seconds, zygote)
     targets: dict[str, ComputeTarget] = {local.name: local}
     recorder = Recorder(folder, store, logs, broker, tracking.tracker, tasks)
+    recorder.fresh = tracking.fresh
     supervisor = Supervisor(
         folder=folder,
         store=store,

@@ -35,6 +35,7 @@ class Tracking:
     ) -> None:
         self._broker = broker
         self._server: MlflowServer | None = None
+        self.fresh = config.tracking_uri is None and not (folder.mlflow / "mlflow.db").exists()
         if config.tracking_uri is None:
             self._server = MlflowServer(folder, poke)
             self._server.bind()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import hashlib
 import json
 import logging
 from collections.abc import Mapping
@@ -36,6 +37,8 @@ AT_ONCE = 2
 """Jobs recorded at the same time: more only makes SQLite's writers wait for each other."""
 RETRY_FIRST, RETRY_LAST = 0.1, 2.0
 """Seconds between two tries while MLflow is away."""
+EXPERIMENT_PATIENCE = 10.0
+"""Seconds a job waits for the id of a new experiment while MLflow starts."""
 RUN_STATUS = {
     JobState.SUCCEEDED: "FINISHED",
     JobState.FAILED: "FAILED",
@@ -54,9 +57,12 @@ class Recorder:
     tracker: Tracker
     tasks: TaskRunner
     reachable: bool = True
+    fresh: bool = False
+    """MLflow's database is not there yet: nothing can be in it."""
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _working: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _experiments: dict[str, str] = field(default_factory=dict)
+    _chosen: dict[str, str] = field(default_factory=dict)
 
     def wake(self) -> None:
         """A step was added."""
@@ -101,17 +107,32 @@ class Recorder:
         return True
 
     async def experiment_id(self, name: str) -> str | None:
-        """The experiment's id, made if MLflow answers now; None if it does not."""
-        if name not in self._experiments and self.reachable:
-            try:
-                async with asyncio.timeout(2):
-                    self._experiments[name] = await self.tracker.ensure_experiment(name)
-            except (PerijoveError, TimeoutError):
-                return None
-        return self._experiments.get(name)
+        """The experiment's id; made if MLflow answers now, chosen if there is no MLflow yet.
+
+        None: MLflow is away, and may have an experiment of this name.
+        """
+        if name in self._experiments:
+            return self._experiments[name]
+        if self.fresh:
+            digest = hashlib.sha256(name.encode()).digest()
+            return self._chosen.setdefault(name, str(int.from_bytes(digest[:6]) + 1))
+        try:
+            async with asyncio.timeout(EXPERIMENT_PATIENCE):
+                self._experiments[name] = await self.tracker.ensure_experiment(name)
+        except (PerijoveError, TimeoutError):
+            return None
+        return self._experiments[name]
 
     async def _is_ready(self) -> bool:
         ready = await self.tracker.ready()
+        if ready and self.fresh:
+            # what was chosen while there was nothing is made before anything else is
+            try:
+                for name, chosen in list(self._chosen.items()):
+                    self._experiments[name] = await self.tracker.ensure_experiment(name, chosen)
+                self.fresh = False
+            except PerijoveError:
+                ready = False
         if ready != self.reachable:
             self.reachable = ready
             self.broker.changed()
@@ -150,7 +171,8 @@ class Recorder:
     async def _start(self, job: Job) -> None:
         experiment_id = self._experiments.get(job.experiment)
         if experiment_id is None:
-            experiment_id = await self.tracker.ensure_experiment(job.experiment)
+            chosen = self._chosen.get(job.experiment)
+            experiment_id = await self.tracker.ensure_experiment(job.experiment, chosen)
             self._experiments[job.experiment] = experiment_id
         run_id = await self.tracker.ensure_run(
             job.id,

@@ -151,7 +151,7 @@ def _read(file: Path, folder: Path, path: str) -> bytes:
         descriptor = os.open(real, os.O_RDONLY | os.O_NONBLOCK)
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}.", field="path") from None
-    with os.fdopen(descriptor, "rb") as stream:
+    try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             raise InvalidInput(f"{path} must be a regular file.", field="path")
@@ -162,7 +162,10 @@ def _read(file: Path, folder: Path, path: str) -> bytes:
                 field="path",
                 remedy="Clear its outputs.",
             )
-        return stream.read(NOTEBOOK_BYTES + 1)
+        with os.fdopen(descriptor, "rb", closefd=False) as stream:
+            return stream.read(NOTEBOOK_BYTES + 1)
+    finally:
+        os.close(descriptor)
 
 
 def parse_notebook(content: bytes, path: str) -> dict[str, Any]:

@@ -216,8 +216,8 @@ def _refusal(path: str, data: dict[str, Any], attempt: AttemptToken | None) -> s
     if attempt is not None:
         tags = data.get("tags") if isinstance(data.get("tags"), list) else []
         keys = {tag.get("key") for tag in tags or [] if isinstance(tag, dict)} | {data.get("key")}
-        if "perijove.run_id" in keys:
-            return "The tag perijove.run_id is the hub's."
+        if keys & {"perijove.run_id", "perijove.experiment_id"}:
+            return "The tags perijove.run_id and perijove.experiment_id are the hub's."
     return None
 
 

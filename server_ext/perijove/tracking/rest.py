@@ -61,11 +61,12 @@ class RestTracker(Tracker):
             return False
         return answer.status_code < 500
 
-    async def ensure_experiment(self, name: str) -> str:
+    async def ensure_experiment(self, name: str, chosen: str | None = None) -> str:
         found = await self._experiment(name)
         if found is None:
             try:
-                made = await self._post("experiments/create", {"name": name})
+                tags = [{"key": "perijove.experiment_id", "value": chosen}] if chosen else []
+                made = await self._post("experiments/create", {"name": name, "tags": tags})
                 return str(made["experiment_id"])
             except InvalidInput:
                 # somebody else made it in between, or the name is refused

@@ -1,7 +1,8 @@
-"""The embedded server's tracking store: MLflow's own, with run ids the hub may choose.
+"""The embedded server's tracking store: MLflow's own, with ids the hub may choose.
 
 The hub chooses a job's run id at submission and hands it to the runner, long before MLflow is
-up; the run is created under that id later, once, however often that is tried.
+up; the run is created under that id later, once, however often that is tried. The same goes for
+the experiments of jobs that are submitted before MLflow's first start is over.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ from mlflow.entities import Run, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.store.tracking import sqlalchemy_store
-from mlflow.store.tracking.dbmodels.models import SqlRun, SqlTag
+from mlflow.store.tracking.dbmodels.models import SqlExperiment, SqlRun, SqlTag
 
 log = logging.getLogger(__name__)
 
 RUN_ID_TAG = "perijove.run_id"
 JOB_ID_TAG = "perijove.job_id"
+EXPERIMENT_ID_TAG = "perijove.experiment_id"
 ANALYZE_EVERY = 500
 """Runs after which SQLite counts again. It never does by itself, and then searching 10,000 runs
 by a metric takes a plan that is quadratic in their number."""
@@ -47,6 +49,13 @@ class _Uuid:
 
 
 sqlalchemy_store.uuid = _Uuid()
+_chosen_experiment: ContextVar[int | None] = ContextVar("chosen experiment id", default=None)
+
+
+@sqlalchemy.event.listens_for(SqlExperiment, "before_insert")
+def _choose_experiment_id(_: Any, __: Any, experiment: SqlExperiment) -> None:
+    if (chosen := _chosen_experiment.get()) is not None:
+        experiment.experiment_id = chosen
 
 
 @sqlalchemy.event.listens_for(sqlalchemy.Engine, "connect")
@@ -63,6 +72,17 @@ class JobTrackingStore(sqlalchemy_store.SqlAlchemyStore):
         super().__init__(*args, **kwargs)
         self._made = itertools.count(1)
         self._creating = threading.Lock()
+
+    def create_experiment(
+        self, name: str, artifact_location: str | None = None, tags: Any = None
+    ) -> str:
+        given = {tag.key: tag.value for tag in tags or []}.get(EXPERIMENT_ID_TAG)
+        kept = [tag for tag in tags or [] if tag.key != EXPERIMENT_ID_TAG]
+        token = _chosen_experiment.set(int(given) if given and given.isdigit() else None)
+        try:
+            return str(super().create_experiment(name, artifact_location, kept))
+        finally:
+            _chosen_experiment.reset(token)
 
     def create_run(
         self,

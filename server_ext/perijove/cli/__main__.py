@@ -1,0 +1,5 @@
+"""``python -m perijove.cli``."""
+
+from perijove.cli.app import main
+
+main()

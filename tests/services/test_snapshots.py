@@ -1,0 +1,69 @@
+"""Snapshots and working folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from perijove.errors import SnapshotTooLarge
+from perijove.models.jobs import JobKind
+from perijove.services.snapshots import lay_out, take_snapshot
+from perijove.services.sources import read_source
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    root = tmp_path / "project"
+    files = {
+        "main.py": "print()",
+        "lib/helper.py": "",
+        "lib/keep.txt": "",
+        "lib/.gitignore": "*.txt\n!keep.txt\n",
+        "lib/skip.txt": "",
+        ".gitignore": "data/\n",
+        ".perijoveignore": "# large\nbig.bin\n",
+        "data/rows.csv": "1",
+        "big.bin": "x" * 5000,
+        ".git/HEAD": "",
+        "__pycache__/main.pyc": "",
+    }
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    (root / "out").symlink_to("/etc/passwd")
+    return root
+
+
+def kept(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_script_keeps_its_folder_but_for_what_is_ignored(project: Path, tmp_path: Path) -> None:
+    take_snapshot(read_source("main.py", str(project)), tmp_path / "s", 10_000, 100)
+    assert kept(tmp_path / "s") == {
+        ".gitignore", ".perijoveignore", "lib/.gitignore", "lib/helper.py", "lib/keep.txt",
+        "main.py",
+    }  # fmt: skip
+
+
+def test_a_folder_that_is_too_large_says_what_is(project: Path, tmp_path: Path) -> None:
+    (project / ".perijoveignore").unlink()
+    with pytest.raises(SnapshotTooLarge, match=r"big\.bin") as refused:
+        take_snapshot(read_source("main.py", str(project)), tmp_path / "s", 4000, 100)
+    assert ".perijoveignore" in (refused.value.remedy or "")
+    with pytest.raises(SnapshotTooLarge, match="3 files"):
+        take_snapshot(read_source("main.py", str(project)), tmp_path / "t", 10_000, 3)
+
+
+def test_a_job_sees_its_snapshot_and_what_lies_beside_it(project: Path, tmp_path: Path) -> None:
+    snapshot, work = tmp_path / "s", tmp_path / "w"
+    take_snapshot(read_source("lib/helper.py", str(project)), snapshot, 10_000, 100)
+    (project / "lib" / "helper.py").write_text("changed since")
+    here = lay_out(JobKind.SCRIPT, "lib/helper.py", snapshot, project, work)
+    assert here == work / "lib"
+    assert (here / "helper.py").read_text() == ""
+    assert (here / "../data/rows.csv").read_text() == "1"
+    assert (here / "outputs").is_dir()
+    assert not (work / ".git").exists()
+    lay_out(JobKind.SCRIPT, "lib/helper.py", snapshot, project, work)  # again completes it
