@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from perijove.errors import InvalidInput, NotebookUnreadable
+from perijove.errors import InvalidInput, NotebookUnreadable, NotFound
 from perijove.services.sources import parse_notebook, read_source
 
 
@@ -82,12 +82,12 @@ def test_paths_stay_below_the_root(tmp_path: Path) -> None:
         "none.ipynb",
         "text.txt",
     ):
-        with pytest.raises(InvalidInput) as refused:
+        with pytest.raises((InvalidInput, NotFound)) as refused:
             read_source(path, str(root))
         assert refused.value.field == "path"
     assert read_source("alias.ipynb", str(root)).code_cells == 1
     for bad in ("", "relative", str(root / "nowhere")):
-        with pytest.raises(InvalidInput) as refused:
+        with pytest.raises((InvalidInput, NotFound)) as refused:
             read_source("inside.ipynb", bad)
         assert refused.value.field == "root"
 

@@ -660,7 +660,9 @@ export interface components {
             name?: string | null;
             /** Parameters */
             parameters?: {
-                [key: string]: components["schemas"]["JsonValue"];
+                [key: string]: null | boolean | number | string | string[] | {
+                    [key: string]: boolean;
+                };
             };
             /** Path */
             path: string;
@@ -773,7 +775,9 @@ export interface components {
             name?: string | null;
             /** Parameters */
             parameters?: {
-                [key: string]: components["schemas"]["JsonValue"];
+                [key: string]: null | boolean | number | string | string[] | {
+                    [key: string]: boolean;
+                };
             };
             /** Path */
             path: string;
@@ -933,7 +937,9 @@ export interface components {
              * @description merged over the first job's parameters
              */
             parameters?: {
-                [key: string]: components["schemas"]["JsonValue"];
+                [key: string]: null | boolean | number | string | string[] | {
+                    [key: string]: boolean;
+                };
             } | null;
         };
         /** SavedDefinition */

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -101,12 +102,24 @@ def _validation_error(_: Request, error: Exception) -> Response:
     return _answer(invalid(place[1:] or place, first))
 
 
-def _http_error(_: Request, error: Exception) -> Response:
+def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     kind = NotFound if error.status_code == 404 else InvalidInput
     answer = _answer(kind(str(error.detail)), error.status_code)
     answer.headers.update(error.headers or {})
+    if error.status_code == 405:
+        # the framework names the methods of the first route of a path only
+        answer.headers["Allow"] = ", ".join(_methods(request))
     return answer
+
+
+def _methods(request: Request) -> list[str]:
+    found: set[str] = set()
+    for path, verbs in request.app.openapi()["paths"].items():
+        pattern = re.sub(r"\\{path\\}$", ".+", re.escape(path))
+        if re.fullmatch(re.sub(r"\\{\w+\\}", "[^/]+", pattern), request.url.path):
+            found |= {verb.upper() for verb in verbs}
+    return sorted(found)
 
 
 def _unexpected(request: Request, error: Exception) -> Response:

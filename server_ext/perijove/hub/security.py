@@ -53,7 +53,14 @@ class Guard:
                 raise _too_large()
             return message
 
-        await self._app(scope, bounded, send)
+        async def answered(message: Message) -> None:
+            # what the application makes of a body that was cut off is not said
+            if received <= BODY_BYTES:
+                await send(message)
+            elif message["type"] == "http.response.start":
+                await refuse(_too_large(), send)
+
+        await self._app(scope, bounded, answered)
 
     def _refusal(self, headers: Headers) -> PerijoveError | None:
         host = headers.get("host", "")

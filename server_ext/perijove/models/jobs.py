@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID, uuid4
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, field_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema, field_validator
 
 from perijove.models.names import (
     PARAMETER_BYTES,
+    PARAMETERS_SCHEMA,
     TEXT_LENGTH,
     Name,
     RelativePath,
@@ -68,6 +70,20 @@ class Progress(BaseModel):
     total: int = 0
 
 
+TAG_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ ./-]{0,249}")
+"""What MLflow accepts as the name of a tag, less what reads as a path out of somewhere."""
+TAGS_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "maxProperties": 100,
+    "propertyNames": {"pattern": "^[A-Z][A-Za-z0-9_]{0,40}$"},
+    "additionalProperties": {
+        "type": "string",
+        "maxLength": TEXT_LENGTH,
+        "pattern": r"^[^\u0000]*$",
+    },
+}
+
+
 class JobDefinition(BaseModel):
     """What to run and how: the body of a submission, and the YAML beside a notebook.
 
@@ -89,14 +105,21 @@ class JobDefinition(BaseModel):
     environment: Name | None = Field(
         default=None, description="kernelspec; default: the notebook's own, else python3"
     )
-    parameters: dict[str, JsonValue] = Field(default_factory=dict)
-    tags: dict[Annotated[str, StringConstraints(max_length=250)], Text] = Field(
+    parameters: Annotated[dict[str, JsonValue], WithJsonSchema(PARAMETERS_SCHEMA)] = Field(
         default_factory=dict
     )
+    tags: Annotated[dict[str, Text], WithJsonSchema(TAGS_SCHEMA)] = Field(default_factory=dict)
     timeout: float | None = Field(
-        default=None, gt=0, le=10**8, allow_inf_nan=False, description="seconds, per attempt"
+        default=None,
+        gt=0,
+        strict=True,
+        le=10**8,
+        allow_inf_nan=False,
+        description="seconds, per attempt",
     )
-    retries: int = Field(default=0, ge=0, le=100, description="further attempts after a failure")
+    retries: int = Field(
+        default=0, ge=0, le=100, strict=True, description="further attempts after a failure"
+    )
 
     @field_validator("parameters", mode="before")
     @classmethod
@@ -122,8 +145,10 @@ class JobDefinition(BaseModel):
         if len(tags) > 100:
             raise ValueError("a job must have at most 100 tags")
         for key, value in tags.items():
-            if not key or any(ord(c) < 32 for c in key):
-                raise ValueError("tag names must be visible text")
+            if not TAG_NAME.fullmatch(key):
+                raise ValueError(
+                    f"tag names must be 1 to 250 letters, digits, blanks or _ - . / ({key[:80]!r})"
+                )
             if key.startswith(("perijove.", "mlflow.")):
                 raise ValueError(f"tag names must not start with perijove. or mlflow. ({key!r})")
             if len(value) > TEXT_LENGTH:
@@ -143,9 +168,10 @@ class Rerun(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     id: UUID = Field(default_factory=uuid4)
-    parameters: dict[str, JsonValue] | None = Field(
-        default=None, description="merged over the first job's parameters"
-    )
+    parameters: Annotated[
+        dict[str, JsonValue] | None,
+        WithJsonSchema({"anyOf": [PARAMETERS_SCHEMA, {"type": "null"}]}),
+    ] = Field(default=None, description="merged over the first job's parameters")
 
 
 class Job(BaseModel):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import keyword
 import math
+import re
 import unicodedata
 from pathlib import PurePosixPath
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, JsonValue
+from pydantic import AfterValidator, JsonValue, WithJsonSchema
 
 NAME_LENGTH = 128
 """Characters in a job, experiment or environment name."""
@@ -20,17 +21,41 @@ PARAMETER_BYTES = 1_000_000
 """Size of all parameters of one job as JSON."""
 INT_MAX = 2**63 - 1
 
-_FORBIDDEN_IN_NAMES = set("/\\<>\"'`&:%?*|")
+_INVISIBLE = (
+    r"\u0000-\u001f\u007f-\u009f\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890-\u0891\u08e2\u180e"
+    r"\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb"
+)
+"""Control and format characters (RTL marks, zero width …), as a character class."""
+_FORBIDDEN = "/\\\\<>\"'`&:%?*|"
+_INVISIBLE_CHAR = re.compile(rf"[{_INVISIBLE}\ud800-\udfff]")
+_FORBIDDEN_CHAR = re.compile(f"[{_FORBIDDEN}]")
+NAME_PATTERN = (
+    rf"^[^\s{_INVISIBLE}{_FORBIDDEN}]([^{_INVISIBLE}{_FORBIDDEN}]*[^\s{_INVISIBLE}{_FORBIDDEN}])?$"
+)
+PATH_PATTERN = rf"^[^/\\\s.:{_INVISIBLE}][^\\.:{_INVISIBLE}]*(\.ipynb|\.py)$"
+"""Stricter than `check_relative_path`, to say in a schema what a good path looks like."""
+PARAMETERS_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "propertyNames": {"pattern": "^[a-z][a-z0-9]{0,20}_$"},
+    "additionalProperties": {
+        "anyOf": [
+            {"type": "null"},
+            {"type": "boolean"},
+            {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1},
+            {"type": "number", "minimum": -1e15, "maximum": 1e15},
+            {"type": "string", "pattern": r"^[^\u0000]*$"},
+            {"type": "array", "items": {"type": "string", "pattern": r"^[^\u0000]*$"}},
+            {"type": "object", "additionalProperties": {"type": "boolean"}},
+        ]
+    },
+}
 
 
 def _printable(text: str, what: str) -> None:
-    for char in text:
-        category = unicodedata.category(char)
-        # control, format (RTL marks, zero width), lone surrogate, private, unassigned
-        if category in {"Cc", "Cf", "Cs", "Co", "Cn"}:
-            raise ValueError(
-                f"{what} must not contain control or invisible characters (found U+{ord(char):04X})"
-            )
+    if (found := _INVISIBLE_CHAR.search(text)) is not None:
+        raise ValueError(
+            f"{what} must not contain control or invisible characters (found U+{ord(found[0]):04X})"
+        )
 
 
 def check_name(name: str) -> str:
@@ -38,11 +63,9 @@ def check_name(name: str) -> str:
     if not name or name != name.strip():
         raise ValueError("a name must not be empty and must not start or end with a blank")
     if len(name) > NAME_LENGTH:
-        raise ValueError(
-            f"a name must have at most {NAME_LENGTH} characters (this has {len(name)})"
-        )
+        raise ValueError(f"a name must have at most {NAME_LENGTH} characters (it has {len(name)})")
     _printable(name, "a name")
-    bad = sorted(_FORBIDDEN_IN_NAMES & set(name))
+    bad = sorted(set(_FORBIDDEN_CHAR.findall(name)))
     if bad:
         raise ValueError(f"a name must not contain {' '.join(bad)}")
     if name in {".", ".."}:
@@ -122,6 +145,18 @@ def check_workspace(name: str) -> str:
     return name
 
 
-Name = Annotated[str, AfterValidator(check_name)]
-Text = Annotated[str, AfterValidator(check_text)]
-RelativePath = Annotated[str, AfterValidator(check_relative_path)]
+Name = Annotated[
+    str,
+    AfterValidator(check_name),
+    WithJsonSchema({"type": "string", "pattern": NAME_PATTERN, "maxLength": NAME_LENGTH}),
+]
+Text = Annotated[
+    str,
+    AfterValidator(check_text),
+    WithJsonSchema({"type": "string", "pattern": r"^[^\u0000]*$"}),
+]
+RelativePath = Annotated[
+    str,
+    AfterValidator(check_relative_path),
+    WithJsonSchema({"type": "string", "pattern": PATH_PATTERN, "maxLength": 400}),
+]

@@ -7,7 +7,7 @@ import sys
 import time
 from typing import Any
 
-from perijove.errors import InvalidInput
+from perijove.errors import NotFound
 from perijove.models.notebooks import EnvironmentSummary
 
 FRESH = 5.0
@@ -26,9 +26,9 @@ class Environments:
         return sorted(self._find())
 
     def check(self, name: str) -> None:
-        """Raises InvalidInput when there is no such kernelspec."""
+        """Raises NotFound when there is no such kernelspec."""
         if name not in self._find() and name not in self._find(fresh=True):
-            raise InvalidInput(
+            raise NotFound(
                 f"There is no kernel named {name[:80]!r} on this machine.",
                 field="environment",
                 remedy=f"Choose one of: {', '.join(self.names()) or 'none is installed'}.",

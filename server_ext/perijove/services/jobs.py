@@ -99,7 +99,7 @@ class JobService:
     def _read(self, definition: JobDefinition) -> Source:
         if definition.compute not in self.supervisor.targets:
             known = ", ".join(sorted(self.supervisor.targets))
-            raise InvalidInput(
+            raise NotFound(
                 f"There is no compute target named {definition.compute!r}.",
                 field="compute",
                 remedy=f"Use one of: {known}.",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from perijove.errors import InvalidInput, NotebookUnreadable
+from perijove.errors import InvalidInput, NotebookUnreadable, NotFound
 from perijove.models.jobs import JobKind
 from perijove.models.names import check_name
 
@@ -117,13 +117,13 @@ def read_source(path: str, root: str) -> Source:
 
     Raises
     ------
-    InvalidInput: the root is no folder, the path leaves it, is no regular file, or neither
-        ``.ipynb`` nor ``.py``.
+    NotFound: there is no such folder or file.
+    InvalidInput: the path leaves the root, is no regular file, or neither ``.ipynb`` nor ``.py``.
     NotebookUnreadable: the file is no notebook of format 4 with at least one cell.
     """
     folder = Path(root)
-    if not root or not folder.is_absolute() or not folder.is_dir():
-        raise InvalidInput(
+    if not root or not folder.is_absolute() or "\0" in root or not folder.is_dir():
+        raise NotFound(
             f"root must be an absolute path of an existing folder, not {root[:200]!r}.",
             field="root",
         )
@@ -141,7 +141,7 @@ def _read(file: Path, folder: Path, path: str) -> bytes:
     try:
         real = file.resolve(strict=True)
     except (OSError, RuntimeError):
-        raise InvalidInput(
+        raise NotFound(
             f"{path} does not exist in {folder}.", field="path", remedy="Check the path."
         ) from None
     if not real.is_relative_to(folder):

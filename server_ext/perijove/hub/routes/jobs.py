@@ -34,8 +34,8 @@ BYTES: Responses = {200: {"content": {"application/octet-stream": {}}, "descript
 
 
 class Prune(BaseModel, extra="forbid"):
-    older_than_seconds: float = Field(ge=0, le=10**10, allow_inf_nan=False)
-    dry_run: bool = False
+    older_than_seconds: float = Field(strict=True, ge=0, le=10**10, allow_inf_nan=False)
+    dry_run: bool = Field(default=False, strict=True)
 
 
 @router.post("/jobs", status_code=201, responses={200: {"model": Job | DryRun}})

@@ -14,7 +14,7 @@ router = APIRouter(tags=["workspace"])
 
 
 class Shutdown(BaseModel, extra="forbid"):
-    force: bool = Field(default=False, description="cancel active jobs first")
+    force: bool = Field(default=False, strict=True, description="cancel active jobs first")
 
 
 class Stopping(BaseModel):
