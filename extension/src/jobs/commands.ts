@@ -13,7 +13,7 @@ import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
-import { ApiError, fileUrl, type Job } from '../api';
+import { ApiError, fileUrl, type Job, type JobDefinition } from '../api';
 import { perijoveIcon } from '../components/icons';
 import { runOn } from './form';
 import { JobManager } from './manager';
@@ -86,7 +86,7 @@ export function addCommands(options: ICommandOptions): void {
         experiment: job.experiment,
         environment: job.environment,
         compute: job.compute,
-        parameters: job.parameters,
+        parameters: job.parameters as JobDefinition['parameters'],
         timeout: job.timeout,
         retries: job.retries,
         tags: job.tags

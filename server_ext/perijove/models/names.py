@@ -41,7 +41,7 @@ PARAMETERS_SCHEMA: dict[str, Any] = {
         "anyOf": [
             {"type": "null"},
             {"type": "boolean"},
-            {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1},
+            {"type": "integer", "minimum": -(2**53), "maximum": 2**53},
             {"type": "number", "minimum": -1e15, "maximum": 1e15},
             {"type": "string", "pattern": r"^[^\u0000]*$"},
             {"type": "array", "items": {"type": "string", "pattern": r"^[^\u0000]*$"}},
