@@ -139,6 +139,14 @@ class JobDefinition(BaseModel):
             raise ValueError(f"parameters must have at most {PARAMETER_BYTES} bytes as JSON")
         return checked
 
+    @field_validator("retries", mode="before")
+    @classmethod
+    def _whole(cls, value: object) -> object:
+        # 2.0 is a whole number in JSON; "2" and true are not
+        if isinstance(value, (str, bool)):
+            raise ValueError("must be a whole number")
+        return value
+
     @field_validator("tags")
     @classmethod
     def _tags(cls, tags: dict[str, str]) -> dict[str, str]:
