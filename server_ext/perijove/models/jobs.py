@@ -117,9 +117,7 @@ class JobDefinition(BaseModel):
         allow_inf_nan=False,
         description="seconds, per attempt",
     )
-    retries: int = Field(
-        default=0, ge=0, le=100, strict=True, description="further attempts after a failure"
-    )
+    retries: int = Field(default=0, ge=0, le=100, description="further attempts after a failure")
 
     @field_validator("parameters", mode="before")
     @classmethod
