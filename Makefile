@@ -81,7 +81,7 @@ build: $(VENV)/.dev ## the wheel and the source distribution, in dist/
 
 screenshots: $(EXTENSION) ## the README's pictures
 	scripts/ensure-chromium
-	$(PYTEST) -q tests/browser/test_screenshots.py
+	PERIJOVE_SCREENSHOTS=1 $(PYTEST) -q tests/browser/test_screenshots.py
 
 pins: | $(BIN)/python ## renew requirements/*.txt
 	scripts/pin

@@ -141,7 +141,8 @@ function Outputs(props: {
 /** A Lumino widget inside React. */
 function Mounted(props: { make(): Widget; deps: unknown[] }): React.ReactElement {
   const host = React.useRef<HTMLDivElement>(null);
-  React.useEffect(() => {
+  // a layout effect is undone while its element is still in the page, as detaching needs
+  React.useLayoutEffect(() => {
     const widget = props.make();
     Widget.attach(widget, host.current!);
     return () => {

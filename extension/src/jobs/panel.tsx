@@ -162,7 +162,7 @@ function List({ manager, commands, trans }: IJobsProps): React.ReactElement {
       </header>
       <div className="jp-perijove-filter">
         <FilterBox
-          placeholder={trans.__('Filter by name, state, tag')}
+          placeholder={trans.__('Filter jobs')}
           updateFilter={(_, query) => setFilter(query ?? '')}
           useFuzzyFilter={false}
           caseSensitive={false}

@@ -35,7 +35,11 @@ function Item(props: {
   const active = manager.active.length;
   const jobs = active ? ` · ${trans._n('%1 job', '%1 jobs', active)}` : '';
   return (
-    <span className="jp-perijove-status" title={trans.__('Show jobs')} onClick={props.onClick}>
+    <span
+      className="jp-StatusBar-TextItem jp-perijove-status"
+      title={trans.__('Show jobs')}
+      onClick={props.onClick}
+    >
       {`Perijove: ${name}${jobs}`}
     </span>
   );

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from perijove.models.events import EventType, SpoolEvent
+from perijove.models.jobs import Job
 from perijove.models.workspaces import WorkspaceFolder
 
 
@@ -47,10 +48,15 @@ class EventLogs:
         event = SpoolEvent(seq=0, time=datetime.now(UTC), type=type, data=data)
         self._write(job_id, self._tail(job_id), attempt, [(event, None)])
 
-    def note_state(self, job_id: str, attempt: int, data: dict[str, Any]) -> None:
-        """Add a state event, unless the log's last state says the same already."""
-        if self._tail(job_id).state != json.dumps(data, sort_keys=True):
-            self.note(job_id, attempt, EventType.STATE, data)
+    def note_state(self, job: Job) -> None:
+        """Add the job's state, unless the log's last state says the same already.
+
+        A hub may die between storing a state and noting it: the next one notes it.
+        """
+        reason = job.reason.value if job.reason else None
+        data = {"state": job.state.value, "reason": reason, "message": job.message}
+        if self._tail(job.id).state != json.dumps(data, sort_keys=True):
+            self.note(job.id, job.attempt, EventType.STATE, data)
 
     def spooled(self, job_id: str, attempt: int) -> int:
         """The last number of the runner's spool that is in the log."""

@@ -186,9 +186,7 @@ class JobService:
             self.broker.changed()
 
     def _tell(self, job: Job) -> None:
-        self.logs.note_state(
-            job.id, job.attempt, {"state": job.state.value, "reason": None, "message": None}
-        )
+        self.logs.note_state(job)
         self.broker.changed()
 
     def get(self, job_id: str) -> Job:

@@ -190,6 +190,8 @@ class Recorder:
     async def _finish(self, job: Job) -> None:
         assert job.run_id is not None
         assert job.ended_at is not None
+        if not job.deleted:
+            self.logs.note_state(job)
         folder = self.folder.attempt(job.id, job.attempt)
         status = _status(folder / STATUS)
         await asyncio.to_thread(self._write_logs, job, folder, status)

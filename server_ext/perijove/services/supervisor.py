@@ -329,11 +329,9 @@ class Supervisor:
             self.on_ended()
 
     def _note_state(self, job: Job) -> None:
-        reason = job.reason.value if job.reason else None
-        data = {"state": job.state.value, "reason": reason, "message": job.message}
         try:
-            self.logs.note_state(job.id, job.attempt, data)
-        except OSError as error:  # a full disk must not stop the loop; `start` notes it again
+            self.logs.note_state(job)
+        except OSError as error:  # a full disk must not stop the loop; it is noted later
             log.warning("The event log of job %s cannot be written: %s", job.id, error)
         self.broker.changed()
 

@@ -53,7 +53,7 @@ def _watch(item: str) -> tuple[str, int]:
 
 async def _stream(hub: Hub, after: int, watched: dict[str, int]) -> AsyncIterator[str]:
     offsets = dict.fromkeys(watched, 0)
-    told = ""
+    told, begins = "", True
     if after > hub.jobs.store.revision():
         after = 0  # another database: begin anew
     with hub.broker.subscribe() as changed:
@@ -63,8 +63,9 @@ async def _stream(hub: Hub, after: int, watched: dict[str, int]) -> AsyncIterato
             if status != told:
                 told = status
                 yield f"event: status\ndata: {status}\n\n"
-            while jobs := hub.jobs.store.changed_since(after, BATCH):
-                after = jobs[-1].revision
+            while (jobs := hub.jobs.store.changed_since(after, BATCH)) or begins:
+                begins = False  # the first message says that there are none, too
+                after = jobs[-1].revision if jobs else after
                 listed = ",".join(job.model_dump_json() for job in jobs)
                 yield f"event: jobs\nid: {after}\ndata: [{listed}]\n\n"
             for job_id in watched:

@@ -1,0 +1,161 @@
+"""A real JupyterLab in a real Chromium."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from conftest import perijove, write_notebook
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+ROOT = Path(__file__).parents[2]
+PANEL = '.jp-SideBar .lm-TabBar-tab[data-id="perijove-panel"]'
+THEMES = "@jupyterlab/apputils-extension:themes"
+NEWS = "@jupyterlab/apputils-extension:notification"
+
+
+@dataclass
+class Lab:
+    """A running JupyterLab."""
+
+    url: str
+    notebooks: Path
+    home: Path
+    process: subprocess.Popen[bytes]
+
+    def setting(self, plugin: str, **values: object) -> None:
+        """Store a user setting."""
+        url = f"{self.url}/lab/api/settings/{plugin}?token=token"
+        httpx.put(url, json={"raw": json.dumps(values)}).raise_for_status()
+
+
+def _chromium() -> str:
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if (found := shutil.which(name)) is not None:
+            return found
+    if os.environ.get("CI"):
+        pytest.fail("CI must have Chromium: scripts/ensure-chromium installs it.")
+    pytest.skip("There is no Chromium; scripts/ensure-chromium says how to get it.")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = _chromium()
+    with sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield made
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """JupyterLab with the built extension, on a folder of its own."""
+    folder = tmp_path_factory.mktemp("lab")
+    notebooks, home = folder / "notebooks", folder / "home"
+    notebooks.mkdir()
+    shutil.copy(ROOT / "notebooks/gallery/train.ipynb", notebooks)
+    write_notebook(
+        notebooks / "failing.ipynb", "print('fine')", "rows = 0\n1 / rows", "print('never')"
+    )
+    write_notebook(
+        notebooks / "slow.ipynb",
+        "import time, mlflow",
+        "for step in range(100):\n"
+        "    mlflow.log_metric('loss', 1 / (step + 1), step=step)\n"
+        "    print('step', step)\n    time.sleep(0.3)",
+        parameters="depth: int = 8  # depth of each tree\nname: str = 'first'",
+    )
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environ = os.environ | {
+        "PERIJOVE_HOME": str(home),
+        "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
+        "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+    }
+    options = f"--no-browser --allow-root --port={port} --IdentityProvider.token=token"
+    with (folder / "lab.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "jupyterlab", *options.split()],
+            cwd=notebooks,
+            env=environ,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    made = Lab(f"http://127.0.0.1:{port}", notebooks, home, process)
+    _wait(made)
+    made.setting(NEWS, fetchNews="false", checkForUpdates=False)
+    yield made
+    process.terminate()
+    process.wait(20)
+    perijove("down", "--force", home=home)
+
+
+def _wait(lab: Lab) -> None:
+    for _ in range(600):
+        try:
+            if httpx.get(f"{lab.url}/api/status?token=token").status_code == 200:
+                return
+        except httpx.HTTPError:
+            pass
+        time.sleep(0.1)
+    pytest.fail("JupyterLab did not start")
+
+
+expect.set_options(timeout=30_000)
+
+
+def show(page: Page, panel: str) -> None:
+    """Show a panel of the left bar; a click on the one that is shown would hide it."""
+    if not page.locator(f"#{panel}").is_visible():
+        page.click(f'.jp-SideBar .lm-TabBar-tab[data-id="{panel}"]')
+    page.wait_for_selector(f"#{panel}", state="visible")
+
+
+OpenPage = Callable[..., Page]
+
+
+@pytest.fixture
+def open_page(lab: Lab, browser: Browser) -> Iterator[OpenPage]:
+    """Open JupyterLab; a script error in the page fails the test."""
+    errors: list[str] = []
+    pages: list[Page] = []
+
+    def make(width: int = 1400, height: int = 850, dark: bool = False, reset: bool = True) -> Page:
+        lab.setting(THEMES, theme=f"JupyterLab {'Dark' if dark else 'Light'}")
+        page = browser.new_page(viewport={"width": width, "height": height})
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(f"{lab.url}/lab?token=token{'&reset' if reset else ''}")
+        page.wait_for_selector(PANEL, timeout=60_000)
+        # the layout is restored now: clicks before would be undone by it
+        page.wait_for_selector(".jp-Launcher, .jp-NotebookPanel", timeout=60_000)
+        page.wait_for_timeout(500)
+        pages.append(page)
+        return page
+
+    yield make
+    for page in pages:
+        page.close()
+    assert not errors

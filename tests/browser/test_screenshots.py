@@ -1,0 +1,60 @@
+"""The pictures in the README and the review: made by the real thing, in both themes."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from browser.conftest import ROOT, Lab, OpenPage, show
+from browser.test_jobs_ui import run_on, submit
+from conftest import perijove
+
+pytestmark = pytest.mark.browser
+
+IMAGES = ROOT / "docs" / "images"
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_screenshots(open_page: OpenPage, lab: Lab, theme: str, tmp_path: Path) -> None:
+    dark = theme == "dark"
+    page = open_page(dark=dark)
+    path = str(lab.notebooks / "failing.ipynb")
+    perijove("job", "submit", path, "--wait", "--json", home=lab.home)
+    run_on(page, "slow.ipynb")
+    page.locator(".jp-perijove-field", has_text="depth").locator("input").fill("eight")
+    page.screenshot(path=tmp_path / f"form-{theme}.png")
+    page.locator(".jp-perijove-field", has_text="depth").locator("input").fill("9")
+    submit(page)
+    show(page, "perijove-panel")
+    running = page.locator(".jp-perijove-cell.jp-mod-running")
+    expect(running).to_contain_text("step 15", timeout=60_000)
+    page.screenshot(path=tmp_path / f"studio-{theme}.png")
+    box = page.locator(".jp-perijove-document").bounding_box()
+    assert box is not None
+    page.set_viewport_size({"width": 760, "height": 700})
+    page.wait_for_timeout(500)
+    page.screenshot(path=tmp_path / f"narrow-{theme}.png")
+    page.set_viewport_size({"width": 1400, "height": 850})
+    page.locator(".jp-perijove-row", has_text="failing").first.click()
+    expect(page.locator(".jp-perijove-banner")).to_be_visible()
+    page.screenshot(path=tmp_path / f"failed-{theme}.png")
+    job = json.loads(perijove("job", "list", "--state", "running", "--json", home=lab.home).stdout)[
+        0
+    ]
+    perijove("job", "cancel", job["id"], "--json", home=lab.home)
+    made = sorted(tmp_path.glob("*.png"))
+    assert len(made) == 4
+    for image in made:
+        assert image.stat().st_size > 20_000
+    if IMAGES.is_dir() and _wanted():
+        for image in made:
+            (IMAGES / image.name).write_bytes(image.read_bytes())
+
+
+def _wanted() -> bool:
+    """`make screenshots` renews the pictures; the tests only look that they can be made."""
+    return os.environ.get("PERIJOVE_SCREENSHOTS") == "1"

@@ -1,0 +1,207 @@
+"""Kills things, and compares what the product says with what an oracle saw."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chaos.oracle import Oracle, kill, start_hub
+from perijove.errors import PerijoveError
+from perijove.faults import STEPS
+
+pytestmark = pytest.mark.chaos
+
+
+@pytest.fixture
+def oracle(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Oracle]:
+    monkeypatch.setenv("PERIJOVE_HOME", str(home))
+    return Oracle(home, tmp_path)
+
+
+def submit(oracle: Oracle, path: Path, **fields: object) -> str:
+    """Submit until it is accepted, under one id: what a careful client does."""
+    from perijove.client.jobs import _body, to_json
+
+    body = _body(path, None, fields) | {"id": _uuid()}
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            found = oracle.ws.client.request("POST", "/jobs", content=to_json(body))
+            return str(found["id"])
+        except PerijoveError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+
+
+def _uuid() -> str:
+    from uuid import uuid4
+
+    return str(uuid4())
+
+
+def storm(oracle: Oracle, count: int, every: float, seed: int) -> None:
+    """Submit jobs while a random process is killed every few seconds."""
+    rng = random.Random(seed)
+    path = oracle.notebook("import time; time.sleep(0.3)")
+    submitted: set[str] = set()
+    done = threading.Event()
+
+    def killer() -> None:
+        while not done.wait(rng.uniform(0.5, 1.5) * every):
+            victims = rng.choice([oracle.hub, oracle.runners, oracle.kernels, oracle.mlflow])()
+            if victims:
+                kill(rng.choice(victims))
+
+    thread = threading.Thread(target=killer)
+    thread.start()
+    try:
+        for _ in range(count):
+            submitted.add(submit(oracle, path, retries=2))
+        deadline = time.monotonic() + count * 1.5 + 30
+        while time.monotonic() < deadline:
+            try:
+                if not [j for j in oracle.ws.jobs.list(limit=1000) if not j.data.state.terminal]:
+                    break
+            except PerijoveError:
+                pass
+            time.sleep(0.5)
+    finally:
+        done.set()
+        thread.join()
+    jobs = oracle.verify(submitted, seconds=60)
+    assert len(jobs) == count
+    oracle.nothing_left()
+
+
+def test_a_short_storm_loses_nothing(oracle: Oracle) -> None:
+    storm(oracle, count=25, every=2.5, seed=1)
+
+
+@pytest.mark.soak
+def test_a_hundred_jobs_in_a_storm(oracle: Oracle) -> None:
+    storm(oracle, count=100, every=3, seed=int(os.environ.get("CHAOS_SEED", "7")))
+
+
+@pytest.mark.parametrize("label", STEPS)
+def test_killed_at_a_labelled_step(oracle: Oracle, label: str, tmp_path: Path) -> None:
+    """The process that reaches the step dies there, once; the job goes on as if it had not."""
+    once = tmp_path / "killed"
+    start_hub(oracle.home, PERIJOVE_KILL_AT=label, PERIJOVE_KILL_ONCE=str(once))
+    sleepy = label.startswith("cancel")
+    path = oracle.notebook("import time; time.sleep(30)" if sleepy else "1")
+    job = submit(oracle, path, retries=1)
+    if sleepy:
+        while oracle.ws.jobs.get(job).state not in ("running", "finalizing"):
+            time.sleep(0.05)
+        try:
+            oracle.ws.jobs.get(job).cancel()
+        except PerijoveError:
+            oracle.ws.jobs.get(job).cancel()
+    [ended] = oracle.verify({job}, seconds=60)
+    assert once.exists(), "the step was not reached"
+    assert ended["state"] == ("canceled" if sleepy else "succeeded"), ended
+    oracle.nothing_left()
+
+
+def test_a_new_hub_adopts_ten_running_jobs(oracle: Oracle) -> None:
+    oracle.workspace.root.mkdir(parents=True)
+    oracle.workspace.config.write_text("slots: 10\n")
+    path = oracle.notebook("import time; time.sleep(8)")
+    submitted = {submit(oracle, path) for _ in range(10)}
+    while len(oracle.runners()) < 10:
+        time.sleep(0.1)
+    for pid in oracle.hub():
+        kill(pid)
+    jobs = oracle.verify(submitted)
+    assert {job["state"] for job in jobs} == {"succeeded"}
+    assert {job["attempt"] for job in jobs} == {1}
+
+
+@pytest.mark.parametrize(
+    ("cell", "reason"),
+    [
+        ("os._exit(0)", "kernel_died"),
+        ("import sys; sys.exit(0)", "user_error"),
+        ("import signal; os.kill(os.getpid(), signal.SIGKILL)", "kernel_died"),
+    ],
+)
+def test_a_notebook_that_ends_early_never_succeeds(oracle: Oracle, cell: str, reason: str) -> None:
+    job = submit(oracle, oracle.notebook(cell))
+    [ended] = oracle.verify({job})
+    assert (ended["state"], ended["reason"]) == ("failed", reason)
+    assert oracle.said(job, 1) == ["start"]
+
+
+def test_a_kernel_killed_in_the_last_cell_fails(oracle: Oracle) -> None:
+    path = oracle.notebook(name="last.ipynb")
+    text = path.read_text().replace("note('end')", "note('end'); os.kill(os.getpid(), 9)")
+    path.write_text(text)
+    job = submit(oracle, path)
+    [ended] = oracle.settle(60)
+    assert (ended["state"], ended["reason"]) == ("failed", "kernel_died")
+    assert ended["id"] == job
+
+
+def test_a_stopped_runner_loses_its_lease_and_is_not_heard_again(oracle: Oracle) -> None:
+    oracle.workspace.root.mkdir(parents=True)
+    oracle.workspace.config.write_text("lease_seconds: 6\n")
+    job = submit(oracle, oracle.notebook("import time; time.sleep(3)"))
+    while not oracle.runners():
+        time.sleep(0.05)
+    [runner] = oracle.runners()
+    time.sleep(1)
+    kill(runner, signal.SIGSTOP)
+    [ended] = oracle.verify({job})
+    assert (ended["state"], ended["reason"]) == ("failed", "lost")
+    kill(runner, signal.SIGCONT)
+    time.sleep(1)
+    assert oracle.ws.jobs.get(job).state == "failed"
+    oracle.nothing_left()
+
+
+def test_mlflow_away_while_jobs_are_submitted_and_run(oracle: Oracle) -> None:
+    start_hub(oracle.home)
+    path = oracle.notebook("1")
+    first = submit(oracle, path)
+    oracle.settle(60)
+    stop = threading.Event()
+
+    def keep_away() -> None:
+        while not stop.wait(0.05):
+            for pid in oracle.mlflow():
+                kill(pid)
+
+    thread = threading.Thread(target=keep_away)
+    thread.start()
+    try:
+        submitted = {submit(oracle, path) for _ in range(20)}
+        for job in submitted:
+            oracle.ws.jobs.get(job)._wait(60, "terminal")
+    finally:
+        stop.set()
+        thread.join()
+    jobs = oracle.verify(submitted | {first})
+    assert {job["state"] for job in jobs} == {"succeeded"}
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.05, 0.1, 0.15, 0.2, 0.3])
+def test_cancel_around_the_finish_has_one_outcome(oracle: Oracle, delay: float) -> None:
+    start_hub(oracle.home)
+    path = oracle.notebook("1")
+    oracle.ws.jobs.get(submit(oracle, path)).wait()
+    for _ in range(3):
+        job = oracle.ws.jobs.get(submit(oracle, path))
+        time.sleep(delay)
+        job.cancel()
+        job.wait(30)
+        assert job.state in ("succeeded", "canceled")
+    oracle.verify(set())
+    oracle.nothing_left()

@@ -1,0 +1,163 @@
+"""The server extension: who may do what, what is passed on, what is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from jupyter_server.auth import Authorizer
+from tornado.httpclient import HTTPClientError
+
+from conftest import write_notebook
+from perijove.errors import HubUnreachable
+from perijove.jupyter.events import Cursor
+from perijove.jupyter.gateway import Gateway
+from perijove.jupyter.handlers import ROUTES
+
+pytest_plugins = ["pytest_jupyter.jupyter_server"]
+
+PAIRS = {
+    ("GET", "status"): ("read", "perijove:workspace"),
+    ("GET", "environments"): ("read", "perijove:workspace"),
+    ("GET", "compute"): ("read", "perijove:workspace"),
+    ("GET", "experiments"): ("read", "perijove:workspace"),
+    ("GET", "jobs"): ("read", "perijove:jobs"),
+    ("POST", "jobs"): ("execute", "perijove:jobs"),
+    ("GET", "jobs/x"): ("read", "perijove:jobs"),
+    ("DELETE", "jobs/x"): ("write", "perijove:jobs"),
+    ("POST", "jobs/x/cancel"): ("execute", "perijove:jobs"),
+    ("POST", "jobs/x/rerun"): ("execute", "perijove:jobs"),
+    ("GET", "jobs/x/run-link"): ("execute", "perijove:workspace"),
+    ("GET", "jobs/x/wait"): ("read", "perijove:jobs"),
+    ("GET", "jobs/x/files/a/b"): ("read", "perijove:jobs"),
+    ("POST", "prune"): ("write", "perijove:jobs"),
+    ("POST", "notebooks/inspect"): ("read", "perijove:notebooks"),
+    ("POST", "definitions"): ("write", "perijove:notebooks"),
+}
+
+
+class Recording(Authorizer):  # type: ignore[misc]
+    """Refuses everything, and remembers what was asked."""
+
+    asked: list[tuple[str, str]] = []
+
+    def is_authorized(self, handler: Any, user: Any, action: str, resource: str) -> bool:
+        Recording.asked.append((action, resource))
+        return False
+
+
+class FakeGateway(Gateway):
+    """Answers without a hub, and remembers what was sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[tuple[str, str, Any]] = []
+        self.away = False
+
+    async def send(self, method: str, path: str, **content: Any) -> httpx.Response:
+        if self.away:
+            raise HubUnreachable("The hub does not answer.", remedy="See: perijove status.")
+        self.sent.append((method, path, content.get("json")))
+        return httpx.Response(200, json={"path": path})
+
+
+@pytest.fixture
+def jp_server_config() -> dict[str, Any]:
+    return {"ServerApp": {"jpserver_extensions": {"perijove": True}}}
+
+
+@pytest.fixture
+def gateway(jp_serverapp: Any) -> Iterator[FakeGateway]:
+    made = FakeGateway()
+    jp_serverapp.web_app.settings["perijove_gateway"] = made
+    yield made
+
+
+Fetch = Callable[..., Any]
+
+
+async def refused(fetch: Fetch, *parts: str, **options: Any) -> tuple[int, dict[str, Any]]:
+    with pytest.raises(HTTPClientError) as error:
+        await fetch("perijove", "api", *parts, **options)
+    body = error.value.response.body
+    return error.value.code, json.loads(body)["error"] if body.startswith(b"{") else {}
+
+
+async def test_every_verb_refuses_without_a_token(
+    jp_fetch: Fetch, gateway: FakeGateway, jp_base_url: str, http_server_client: Any
+) -> None:
+    for method, path in PAIRS:
+        url = f"{jp_base_url}perijove/api/{path}"
+        body = "{}" if method == "POST" else None
+        answer = await http_server_client.fetch(
+            url, method=method, body=body, raise_error=False, follow_redirects=False
+        )
+        assert answer.code in (302, 401, 403), (method, path, answer.code)
+    answer = await http_server_client.fetch(f"{jp_base_url}perijove/events", raise_error=False)
+    assert answer.code in (401, 403)
+    assert gateway.sent == []
+
+
+async def test_every_verb_asks_for_its_own_action_and_resource(
+    jp_fetch: Fetch, gateway: FakeGateway, jp_serverapp: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = jp_serverapp.web_app.settings
+    monkeypatch.setitem(settings, "authorizer", Recording(parent=jp_serverapp))
+    for (method, path), pair in [*PAIRS.items(), *reversed(PAIRS.items())]:
+        Recording.asked.clear()
+        body = {"body": "{}"} if method == "POST" else {}
+        code, _ = await refused(jp_fetch, path, method=method, **body)
+        assert code == 403
+        assert Recording.asked == [pair], (method, path)
+
+
+def test_the_table_has_every_route() -> None:
+    import re
+
+    covered = {p for p, _ in ROUTES if any(re.fullmatch(p, path) for _, path in PAIRS)}
+    assert covered == {pattern for pattern, _ in ROUTES}
+
+
+async def test_the_root_is_always_the_server_s(
+    jp_fetch: Fetch, gateway: FakeGateway, jp_root_dir: Path
+) -> None:
+    write_notebook(jp_root_dir / "n.ipynb", "1")
+    body = json.dumps({"path": "n.ipynb", "root": "/etc"})
+    await jp_fetch("perijove", "api", "jobs", method="POST", body=body)
+    assert gateway.sent == [
+        ("POST", "/jobs", {"path": "n.ipynb", "root": str(jp_root_dir.resolve())})
+    ]
+
+
+@pytest.mark.parametrize("body", ["", "[]", "{", "null", "[" * 100_000])
+async def test_a_body_that_is_no_object_is_refused(
+    jp_fetch: Fetch, gateway: FakeGateway, body: str
+) -> None:
+    code, error = await refused(
+        jp_fetch, "jobs", method="POST", body=body, allow_nonstandard_methods=True
+    )
+    assert (code, error["field"]) == (422, "body")
+    assert gateway.sent == []
+
+
+async def test_an_absent_hub_is_a_503_with_a_remedy(jp_fetch: Fetch, gateway: FakeGateway) -> None:
+    gateway.away = True
+    code, error = await refused(jp_fetch, "jobs")
+    assert (code, error["code"]) == (503, "hub_unreachable")
+    assert "perijove status" in error["remedy"]
+
+
+async def test_names_in_paths_are_quoted(jp_fetch: Fetch, gateway: FakeGateway) -> None:
+    await jp_fetch("perijove", "api", "jobs", "a%2F..%2Fb")
+    assert gateway.sent[0][1] == "/jobs/a%2F..%2Fb"
+
+
+def test_a_cursor_goes_on_where_the_stream_broke() -> None:
+    cursor = Cursor("3", ["job-1:5", "job-2:0"])
+    cursor.advance("event: jobs\nid: 9\ndata: []")
+    cursor.advance('event: job_event\ndata: {"job_id": "job-1", "seq": 8}')
+    assert cursor.query() == "after=9&watch=job-1%3A8&watch=job-2%3A0"

@@ -1,0 +1,122 @@
+"""Forked kernels share nothing visible: what one leaves, the next does not see, and each looks
+like an ordinary kernel."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import perijove, write_notebook
+
+pytestmark = pytest.mark.integration
+
+REPORT = """
+import gc, json, os, random, signal, sys, tempfile, threading, warnings
+import numpy, pandas, sklearn.ensemble
+import threadpoolctl
+report = {
+    "random": random.random(), "numpy": float(numpy.random.rand()),
+    "tempfile": next(tempfile._get_candidate_names()), "cwd": os.getcwd(),
+    "leaked": [n for n in ("LEAKED", "__leaked__") if n in globals() or hasattr(sys, n)],
+    "environ": sorted(k for k in os.environ if not k.startswith("PYDEVD")),
+    "modules": "leaky_module" in sys.modules, "argv": len(sys.argv), "path": sys.path,
+    "umask": os.umask(0o22), "descriptors": sorted(
+        os.readlink(f"/proc/self/fd/{d}").split(":")[0] for d in os.listdir("/proc/self/fd")
+        if os.path.exists(f"/proc/self/fd/{d}") and int(d) > 2),
+    "signals": [str(signal.getsignal(s)) for s in (signal.SIGTERM, signal.SIGCHLD, signal.SIGALRM)],
+    "blas": sorted(p["num_threads"] for p in threadpoolctl.threadpool_info()),
+    "session": os.getsid(0) != os.getpid(), "stdin": os.readlink("/proc/self/fd/0"),
+    "main": sys.modules["__main__"].__dict__ is globals(), "gc": gc.isenabled(),
+    "loop": type(__import__("asyncio").get_event_loop()).__name__,
+}
+print("REPORT" + json.dumps(report))
+"""
+LEAK = """
+import os, random, sys, types, warnings, numpy
+LEAKED = 1; sys.__leaked__ = 1; os.environ["LEAKED"] = "1"; os.chdir("/")
+random.seed(1); numpy.random.seed(1); os.umask(0o77); sys.path.insert(0, "/leaked")
+sys.modules["leaky_module"] = types.ModuleType("leaky_module"); warnings.simplefilter("error")
+import builtins; builtins.LEAKED = 1
+"""
+
+Report = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def report(tmp_path: Path) -> Report:
+    """Run cells in a workspace and give the report of the last."""
+
+    def run(home: Path, *cells: str) -> dict[str, Any]:
+        path = write_notebook(tmp_path / "report.ipynb", *cells)
+        done = perijove("job", "submit", str(path), "--wait", "--json", home=home)
+        job = json.loads(done.stdout)
+        assert job["state"] == "succeeded", job
+        log = json.loads(perijove("job", "logs", job["id"], "--json", home=home).stdout)["log"]
+        lines = [line for line in log.splitlines() if line.startswith("REPORT")]
+        found: dict[str, Any] = json.loads(lines[-1].removeprefix("REPORT")) if lines else {}
+        events = perijove("job", "logs", job["id"], home=home)
+        assert events.returncode == 0
+        return found | {"warm": _was_warm(home, job["id"])}
+
+    return run
+
+
+def _was_warm(home: Path, job_id: str) -> bool:
+    lines = (home / "workspaces/default/jobs" / job_id / "events.jsonl").read_text().splitlines()
+    attempts = [event for event in map(json.loads, lines) if event["type"] == "attempt"]
+    return bool(attempts[-1]["data"]["warm"])
+
+
+def test_what_one_job_leaves_the_next_does_not_see(session_home: Path, report: Report) -> None:
+    report(session_home, LEAK)
+    found = report(session_home, REPORT)
+    assert found["warm"]
+    assert found["leaked"] == []
+    assert not found["modules"]
+    assert "LEAKED" not in found["environ"]
+    assert "/leaked" not in found["path"]
+    assert found["cwd"] != "/"
+    assert found["umask"] == 0o22
+    again = report(session_home, REPORT)
+    for name in ("random", "numpy", "tempfile", "cwd"):
+        assert found[name] != again[name], name
+
+
+def test_a_forked_kernel_looks_like_an_ordinary_one(
+    session_home: Path, home: Path, report: Report
+) -> None:
+    folder = home / "workspaces/default"
+    folder.mkdir(parents=True)
+    (folder / "config.yaml").write_text("warm_start: false\n")
+    forked, ordinary = report(session_home, REPORT), report(home, REPORT)
+    assert (forked["warm"], ordinary["warm"]) == (True, False)
+    same = ("argv", "blas", "signals", "umask", "stdin", "main", "gc", "loop")
+    assert {k: forked[k] for k in same} == {k: ordinary[k] for k in same}
+    # jupyter_client tells an ordinary kernel where its own files are; the rest is the same
+    assert set(forked["environ"]) ^ set(ordinary["environ"]) <= {
+        "JPY_SESSION_NAME",
+        "LINES",
+        "COLUMNS",
+    }
+    assert [Path(p).name for p in forked["path"]] == [Path(p).name for p in ordinary["path"]]
+    kinds = {"socket", "anon_inode", "pipe"}
+    assert {d for d in forked["descriptors"] if d not in kinds} <= {
+        d for d in ordinary["descriptors"] if d not in kinds
+    } | {"/dev/null"} | {d for d in forked["descriptors"] if d.endswith("log.txt")}
+
+
+def test_forks_have_one_owner_and_no_zombies(session_home: Path, report: Report) -> None:
+    report(session_home, "import subprocess; subprocess.Popen(['sleep', '300'])")
+    left = [entry.name for entry in Path("/proc").glob("[0-9]*") if _command(entry) == "sleep 300"]
+    assert left == []
+
+
+def _command(entry: Path) -> str:
+    try:
+        return (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+    except OSError:
+        return ""

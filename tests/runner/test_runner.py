@@ -1,0 +1,171 @@
+"""A runner of its own, without a hub: verdicts, idempotence, limits, the spool."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import write_notebook
+from perijove.models.attempts import AttemptSpec, AttemptStatus
+from perijove.models.events import EventType
+from perijove.models.jobs import JobState
+from perijove.models.processes import link_verdict
+from perijove.runner.spool import Spool
+
+
+def attempt(folder: Path, *cells: str, **fields: Any) -> Path:
+    """The folder of an attempt at a notebook of these cells."""
+    work = folder / "work"
+    (work / "outputs").mkdir(parents=True)
+    source = write_notebook(work / "n.ipynb", *cells)
+    spec = AttemptSpec(
+        job_id="job", attempt=1, kind="notebook", name="n", folder=str(folder),
+        source=str(source), snapshot=str(work), origin=str(work), workdir=str(work),
+        outputs=str(work / "outputs"), environment=fields.pop("environment", "python3"),
+        environ={"PERIJOVE_JOB_ID": folder.name, "PERIJOVE_ATTEMPT": "1"}, **fields,
+    )  # fmt: skip
+    (folder / "spec.json").write_text(spec.model_dump_json())
+    return folder
+
+
+def start(folder: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", "perijove.runner", str(folder)])
+
+
+def status(folder: Path) -> AttemptStatus:
+    return AttemptStatus.model_validate_json((folder / "status.json").read_text())
+
+
+def events(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "spool.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("cells", "reason", "message"),
+    [
+        (["x = 1", "raise ValueError('no\\nmore')"], "user_error", "cell 2: ValueError: no"),
+        (["raise MemoryError()"], "out_of_memory", "cell 1: MemoryError"),
+        (["raise OSError(28, 'No space left')"], "disk_full", "cell 1: OSError"),
+        (["input()"], "user_error", "keyboard"),
+        (["import sys; sys.exit(3)"], "user_error", r"sys\.exit\(3\)"),
+        (["import sys; sys.exit(0)", "1", "2"], "user_error", "2 code cells did not run"),
+        (
+            ["1", "import os; os._exit(0)"],
+            "kernel_died",
+            "cell 2: the kernel ended with exit code 0",
+        ),
+        (["import os; os.abort()"], "kernel_died", "SIGABRT"),
+    ],
+)
+def test_verdicts(tmp_path: Path, cells: list[str], reason: str, message: str) -> None:
+    import re
+
+    folder = attempt(tmp_path, *cells)
+    start(folder).wait(60)
+    found = status(folder)
+    assert (found.state, found.reason) == (JobState.FAILED, reason), found
+    assert re.search(message, found.message or ""), found.message
+    assert (folder / "output.ipynb").exists()
+
+
+@pytest.mark.integration
+def test_an_exit_in_the_last_cell_is_a_success(tmp_path: Path) -> None:
+    folder = attempt(tmp_path, "1", "import sys; sys.exit(0)")
+    start(folder).wait(60)
+    assert status(folder).state is JobState.SUCCEEDED
+
+
+@pytest.mark.integration
+def test_an_unknown_kernel_names_those_there_are(tmp_path: Path) -> None:
+    folder = attempt(tmp_path, "1", environment="nope")
+    start(folder).wait(60)
+    assert status(folder).reason == "environment_failed"
+    assert "python3" in (status(folder).message or "")
+
+
+@pytest.mark.integration
+def test_two_runners_make_one_attempt(tmp_path: Path) -> None:
+    folder = attempt(tmp_path, "open('ran', 'a').write('x')")
+    for runner in [start(folder), start(folder)]:
+        assert runner.wait(60) == 0
+    assert start(folder).wait(60) == 0
+    assert (folder / "work/ran").read_text() == "x"
+    assert status(folder).state is JobState.SUCCEEDED
+
+
+@pytest.mark.integration
+def test_a_verdict_given_by_the_hub_stands(tmp_path: Path) -> None:
+    folder = attempt(tmp_path, "import time; time.sleep(2)")
+    runner = start(folder)
+    while not (folder / "runner.json").exists():
+        time.sleep(0.02)
+    lost = AttemptStatus(
+        state=JobState.FAILED, reason="lost", ended_at=datetime.now(UTC), pid=os.getpid()
+    )
+    assert link_verdict(folder, lost)
+    runner.wait(60)
+    assert status(folder).reason == "lost"
+    assert not link_verdict(folder, lost)
+
+
+@pytest.mark.integration
+def test_canceled_keeps_what_was_done(tmp_path: Path) -> None:
+    folder = attempt(tmp_path, "print('before')", "import time; time.sleep(60)")
+    runner = start(folder)
+    while "cell_finished" not in [e["type"] for e in _events(folder)]:
+        time.sleep(0.02)
+    runner.send_signal(signal.SIGTERM)
+    runner.wait(30)
+    assert status(folder).state is JobState.CANCELED
+    assert "before" in (folder / "output.ipynb").read_text()
+
+
+def _events(folder: Path) -> list[dict[str, Any]]:
+    return events(folder) if (folder / "spool.jsonl").exists() else []
+
+
+@pytest.mark.integration
+def test_output_is_bounded_and_said(tmp_path: Path) -> None:
+    folder = attempt(tmp_path, "for _ in range(300): print('x' * 10_000)", "1", output_limit=10**6)
+    start(folder).wait(60)
+    assert status(folder).state is JobState.SUCCEEDED
+    notebook = (folder / "output.ipynb").read_text()
+    assert "[Perijove] The output of this job passed" in notebook
+    assert len(notebook) < 1_500_000
+    assert (folder / "spool.jsonl").stat().st_size < 1_500_000
+
+
+@pytest.mark.integration
+def test_odd_outputs_arrive(tmp_path: Path) -> None:
+    folder = attempt(
+        tmp_path,
+        "print('\\ud800 lone')",
+        "from IPython.display import clear_output, display\n"
+        "h = display('first', display_id=True); h.update('second')",
+        "print('gone'); clear_output(); print('kept')",
+    )
+    start(folder).wait(60)
+    assert status(folder).state is JobState.SUCCEEDED, status(folder)
+    kinds = [event["type"] for event in events(folder)]
+    assert "output_updated" in kinds
+    assert "output_cleared" in kinds
+    assert [event["seq"] for event in events(folder)] == list(range(1, len(kinds) + 1))
+
+
+def test_a_torn_spool_goes_on_where_it_was_whole(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, "job", 1, None)
+    spool.emit((EventType.LOG, {"text": "1"}), (EventType.LOG, {"text": "2"}))
+    with (tmp_path / "spool.jsonl").open("a") as file:
+        file.write('{"seq": 3, "ti')
+    Spool(tmp_path, "job", 1, None).emit((EventType.LOG, {"text": "3"}))
+    assert [event["seq"] for event in events(tmp_path)] == [1, 2, 3]
