@@ -74,7 +74,7 @@ def jp_server_config() -> dict[str, Any]:
 def gateway(jp_serverapp: Any) -> Iterator[FakeGateway]:
     made = FakeGateway()
     jp_serverapp.web_app.settings["perijove_gateway"] = made
-    yield made
+    return made
 
 
 Fetch = Callable[..., Any]
@@ -152,8 +152,8 @@ async def test_an_absent_hub_is_a_503_with_a_remedy(jp_fetch: Fetch, gateway: Fa
 
 
 async def test_names_in_paths_are_quoted(jp_fetch: Fetch, gateway: FakeGateway) -> None:
-    await jp_fetch("perijove", "api", "jobs", "a%2F..%2Fb")
-    assert gateway.sent[0][1] == "/jobs/a%2F..%2Fb"
+    await jp_fetch("perijove", "api", "jobs", "a b?c")
+    assert gateway.sent[0][1] == "/jobs/a%20b%3Fc"
 
 
 def test_a_cursor_goes_on_where_the_stream_broke() -> None:

@@ -28,6 +28,8 @@ from perijove.store.jobs import SqlJobStore
 from perijove.testing.targets import InMemoryTarget
 from perijove.testing.trackers import InMemoryTracker
 
+pytestmark = pytest.mark.asyncio
+
 
 class NoTasks:
     async def run(self, task: str, args: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
