@@ -148,18 +148,13 @@ def _become_kernel(
         os.set_inheritable(ready, False)
         restore(environ | {"JPY_PARENT_PID": str(os.getppid())})
         os.chdir(workdir)
-        sys.argv = ["ipykernel_launcher", "-f", connection_file]
+        # as nbclient starts a kernel: its history is its own and in memory
+        options = ["-f", connection_file, "--HistoryManager.hist_file=:memory:"]
+        sys.argv = ["ipykernel_launcher", *options]
         from ipykernel.kernelapp import IPKernelApp
 
         app = IPKernelApp.instance()
-        app.initialize(
-            [
-                "-f",
-                connection_file,
-                "--HistoryManager.hist_file=:memory:",
-                f"--IPKernelApp.parent_handle={os.getppid()}",
-            ]
-        )
+        app.initialize([*options, f"--IPKernelApp.parent_handle={os.getppid()}"])
         os.write(ready, b"1")
         os.close(ready)
         app.start()
