@@ -35,6 +35,8 @@ class Origin:
     path: list[str] = field(default_factory=lambda: list(sys.path))
     umask: int = field(default_factory=_umask)
     pools: Any = None
+    added: dict[str, str] = field(default_factory=dict)
+    """What preloaded modules put into the environment, as they do wherever they are imported."""
 
 
 origin = Origin()
@@ -42,7 +44,10 @@ origin = Origin()
 
 
 def watch_pools() -> None:
-    """Remember the BLAS libraries that are loaded now, to give forks their threads back."""
+    """Remember the BLAS libraries that are loaded now, to give forks their threads back, and
+    what the modules have added to the environment."""
+    known = origin.environ.keys() | SINGLE_THREAD.keys()
+    origin.added = {key: value for key, value in os.environ.items() if key not in known}
     with suppress(ImportError):
         from threadpoolctl import ThreadpoolController
 
@@ -52,7 +57,7 @@ def watch_pools() -> None:
 def restore(environ: dict[str, str]) -> None:
     """In a fork: the environment, signals, threads and random numbers of a new process."""
     os.environ.clear()
-    os.environ.update(environ)
+    os.environ.update(origin.added | environ)
     sys.path[:] = origin.path
     os.umask(origin.umask)
     signal.set_wakeup_fd(-1)
