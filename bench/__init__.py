@@ -1,0 +1,1 @@
+"""The figures Perijove is built to, each beside its peer in the same run."""

@@ -1,0 +1,45 @@
+"""``python -m bench [NAME …] [--write]``: run the benchmarks; ``--write`` keeps the figures."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench import first_job, memory, noop_job, sklearn_job, throughput
+
+BENCHES = {
+    "noop_job": noop_job.main,
+    "sklearn_job": sklearn_job.main,
+    "first_job": first_job.main,
+    "throughput": throughput.main,
+    "memory": memory.main,
+}
+RESULTS = Path(__file__).with_name("RESULTS.md")
+
+
+def main(words: list[str]) -> int:
+    """Run the named benchmarks, or all."""
+    names = [word for word in words if not word.startswith("-")] or list(BENCHES)
+    rows = []
+    for name in names:
+        print(f"{name} …", flush=True)
+        for row in BENCHES[name]():
+            print(f"  {row}", flush=True)
+            rows.append(f"| {name} | {row} |")
+    if "--write" in words:
+        cores = len(os.sched_getaffinity(0))
+        head = (
+            f"\n## {datetime.now(UTC):%Y-%m-%d %H:%M} UTC\n\n"
+            f"`make bench`, Python {platform.python_version()}, {platform.system()}, "
+            f"{cores} cores, medians.\n\n| benchmark | figures |\n|---|---|\n"
+        )
+        with RESULTS.open("a") as file:
+            file.write(head + "\n".join(rows) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
