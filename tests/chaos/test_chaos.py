@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from chaos.oracle import Oracle, kill, start_hub
+from conftest import perijove
 from perijove.errors import PerijoveError
 from perijove.faults import STEPS
 
@@ -190,6 +192,26 @@ def test_mlflow_away_while_jobs_are_submitted_and_run(oracle: Oracle) -> None:
         thread.join()
     jobs = oracle.verify(submitted | {first})
     assert {job["state"] for job in jobs} == {"succeeded"}
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="a small file system can only be mounted by root")
+def test_a_full_disk_is_said_and_the_last_good_output_stays(oracle: Oracle) -> None:
+    jobs = oracle.workspace.jobs
+    jobs.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(jobs)], check=True)
+    try:
+        path = oracle.notebook(
+            "print('good')",
+            "import time; time.sleep(3)",
+            "with open('outputs/big', 'wb') as file:\n    file.write(b'x' * 50_000_000)",
+        )
+        job = oracle.ws.jobs.get(submit(oracle, path))
+        assert job._wait(60, "terminal")
+        assert (job.data.state.value, job.data.reason) == ("failed", "disk_full"), job.data
+        assert "good" in Path(str(job.data.output_notebook)).read_text()
+    finally:
+        perijove("down", "--force", home=oracle.home)
+        subprocess.run(["umount", "-l", str(jobs)], check=True)
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.05, 0.1, 0.15, 0.2, 0.3])

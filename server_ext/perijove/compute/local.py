@@ -191,7 +191,13 @@ class LocalTarget(ComputeTarget):
         assert self._sink is not None
         async with attempt.lock:
             while events := attempt.spool.read():
-                await self._sink.events(attempt.spec.job_id, attempt.spec.attempt, events)
+                try:
+                    await self._sink.events(attempt.spec.job_id, attempt.spec.attempt, events)
+                except OSError as error:
+                    # a full disk: the events stay in the spool, and are delivered again
+                    log.warning("Events of %s are kept for later: %s", attempt.folder, error)
+                    attempt.spool.rewind()
+                    return
 
     async def _revoke(
         self,

@@ -19,7 +19,11 @@ class SpoolReader:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._offset = 0
+        self._offset = self._before = 0
+
+    def rewind(self) -> None:
+        """Give the lines that were read last again."""
+        self._offset = self._before
 
     def read(self) -> list[SpoolEvent]:
         """The next whole lines, about `PIECE` bytes of them; empty when there is nothing new."""
@@ -32,6 +36,7 @@ class SpoolReader:
         except FileNotFoundError:
             return []
         end = data.rfind(b"\n") + 1
+        self._before = self._offset
         self._offset += end
         return [_event(line) for line in data[:end].splitlines() if line]
 

@@ -7,8 +7,10 @@ its queue.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import fcntl
+import hashlib
 import json
 import logging
 import os
@@ -274,15 +276,11 @@ def _version(name: str) -> str:
 
 
 def _short(folder: WorkspaceFolder) -> str:
-    import hashlib
-
     return hashlib.sha256(str(folder.root).encode()).hexdigest()[:16]
 
 
 def main(argv: list[str] | None = None) -> int:
     """``python -m perijove.hub --workspace NAME``: serve in the foreground."""
-    import argparse
-
     parser = argparse.ArgumentParser(prog="perijove.hub", description=main.__doc__)
     parser.add_argument("--workspace", default=os.environ.get("PERIJOVE_WORKSPACE", "default"))
     name: Any = parser.parse_args(argv).workspace

@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import time
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -127,8 +128,13 @@ class JobService:
             if (target := self.folder.job(job_id)).exists():
                 await asyncio.to_thread(shutil.rmtree, target)
             making.rename(target)
-        except BaseException:
+        except BaseException as error:
             await asyncio.to_thread(shutil.rmtree, making, ignore_errors=True)
+            if isinstance(error, OSError):
+                raise Conflict(
+                    f"The snapshot cannot be kept in {self.folder.jobs}: {error.strerror}.",
+                    remedy="Free some disk, for example with: perijove prune --older-than 30d.",
+                ) from None
             raise
         if not self.store.add(job):
             stored = self.store.get(job_id)
@@ -186,7 +192,8 @@ class JobService:
             self.broker.changed()
 
     def _tell(self, job: Job) -> None:
-        self.logs.note_state(job)
+        with suppress(OSError):  # the supervisor notes it again
+            self.logs.note_state(job)
         self.broker.changed()
 
     def get(self, job_id: str) -> Job:

@@ -13,6 +13,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -164,7 +165,8 @@ class Recorder:
         if found.step == "finish":
             self.store.update(job.id, recorded=True)
             if not job.deleted:
-                self.logs.note(job.id, job.attempt, EventType.RECORDED, {"run_id": job.run_id})
+                with suppress(OSError):
+                    self.logs.note(job.id, job.attempt, EventType.RECORDED, {"run_id": job.run_id})
                 self.logs.forget(job.id)
         self.broker.changed()
 
@@ -191,7 +193,8 @@ class Recorder:
         assert job.run_id is not None
         assert job.ended_at is not None
         if not job.deleted:
-            self.logs.note_state(job)
+            with suppress(OSError):
+                self.logs.note_state(job)
         folder = self.folder.attempt(job.id, job.attempt)
         status = _status(folder / STATUS)
         await asyncio.to_thread(self._write_logs, job, folder, status)
