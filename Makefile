@@ -73,7 +73,12 @@ test: check ## everything: lint, types, unit, integration and browser tests
 soak: $(EXTENSION) ## long chaos runs
 	$(PYTEST) -m "soak"
 
-bench: $(EXTENSION) ## the figures, peers beside them
+.venv-peers/.done: requirements/peers.txt | $(BIN)/python
+	$(BIN)/uv venv --quiet --clear .venv-peers
+	$(BIN)/uv pip install --quiet --compile-bytecode --python .venv-peers/bin/python --require-hashes -r requirements/peers.txt
+	@touch $@
+
+bench: $(EXTENSION) .venv-peers/.done ## the figures, peers beside them
 	$(BIN)/python -m bench $(BENCH_ARGS)
 
 build: $(VENV)/.dev ## the wheel and the source distribution, in dist/
@@ -87,4 +92,4 @@ pins: | $(BIN)/python ## renew requirements/*.txt
 	scripts/pin
 
 clean: ## remove what was built; the workspace in ~/.perijove stays
-	rm -rf $(VENV) dist build server_ext/perijove/labextension extension/lib extension/node_modules .demo
+	rm -rf $(VENV) .venv-peers dist build server_ext/perijove/labextension extension/lib extension/node_modules .demo

@@ -8,13 +8,14 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import first_job, memory, noop_job, sklearn_job, throughput
+from bench import first_job, memory, noop_job, scheduler, sklearn_job, throughput
 
 BENCHES = {
     "noop_job": noop_job.main,
     "sklearn_job": sklearn_job.main,
     "first_job": first_job.main,
     "throughput": throughput.main,
+    "scheduler": scheduler.main,
     "memory": memory.main,
 }
 RESULTS = Path(__file__).with_name("RESULTS.md")

@@ -115,11 +115,13 @@ def hub(home: Path) -> Iterator[Hub]:
         made.down()
 
 
-def beside(ours: Callable[[], float], peer: Callable[[], float], rounds: int) -> str:
+def beside(
+    ours: Callable[[], float], peer: Callable[[], float], rounds: int, name: str = "papermill"
+) -> str:
     """Run both in turn; medians and their ratio."""
     mine, theirs = [], []
     for _ in range(rounds):
         theirs.append(peer())
         mine.append(ours())
     a, b = statistics.median(mine), statistics.median(theirs)
-    return f"Perijove {a:.3f} s, papermill {b:.3f} s: {b / a:.1f} times faster"
+    return f"Perijove {a:.3f} s, {name} {b:.3f} s: {b / a:.1f} times faster"
