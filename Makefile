@@ -68,7 +68,8 @@ browser: $(EXTENSION) ## tests in a real Chromium
 test: check ## everything: lint, types, unit, integration and browser tests
 	cd extension && npm test --silent
 	scripts/ensure-chromium
-	$(PYTEST) -m "not soak" --durations=15
+	$(PYTEST) -m "browser and not soak"
+	$(PYTEST) -m "not browser and not soak" --durations=10
 
 soak: $(EXTENSION) ## long chaos runs
 	$(PYTEST) -m "soak"

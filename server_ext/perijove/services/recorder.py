@@ -64,6 +64,7 @@ class Recorder:
     _working: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _experiments: dict[str, str] = field(default_factory=dict)
     _chosen: dict[str, str] = field(default_factory=dict)
+    _again: set[int] = field(default_factory=set)
 
     def wake(self) -> None:
         """A step was added."""
@@ -149,10 +150,13 @@ class Recorder:
         except TrackingUnreachable as error:
             self.reachable = False
             log.info("MLflow is away, job %s is recorded later: %s", job.id, error)
-            self._experiments.pop(job.experiment, None)
             await asyncio.sleep(RETRY_FIRST)
             return
         except InvalidInput as error:
+            # the experiment may have been deleted since it was looked up: once more, afresh
+            if self._experiments.pop(job.experiment, None) and found.id not in self._again:
+                self._again.add(found.id)
+                return
             # refused for good: trying again would block everything behind it
             log.error("MLflow refused the %s of job %s: %s", found.step, job.id, error)
             self.store.update(job.id, message=job.message or f"MLflow refused it: {error}")
