@@ -15,6 +15,8 @@ help: ## list the tasks
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
 $(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Perijove needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 …"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 
@@ -41,7 +43,7 @@ $(EXTENSION): $(shell find extension/src extension/style extension/schema -type 
 	scripts/link-extension
 
 lab: $(EXTENSION) ## open JupyterLab with the extension, on the notebooks
-	$(BIN)/jupyter lab --notebook-dir=notebooks $(LAB_ARGS)
+	$(BIN)/jupyter lab --notebook-dir=notebooks $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_ARGS)
 
 check: $(EXTENSION) ## lint, types, layers
 	$(BIN)/ruff check .

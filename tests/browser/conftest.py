@@ -58,8 +58,10 @@ def _chromium() -> str:
     pytest.skip("There is no Chromium; scripts/ensure-chromium says how to get it.")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
+    """Chromium, gone after the last test of this folder: Playwright keeps an event loop running
+    in this thread, and the tests of the server extension need one of their own."""
     path = _chromium()
     with sync_playwright() as playwright:
         made = playwright.chromium.launch(executable_path=path, args=FLAGS)

@@ -17,7 +17,20 @@ class WorkspaceConfig(BaseModel, extra="forbid"):
     )
     slots: int | None = Field(default=None, ge=1, le=1024, description="local slots; None: cores")
     preload: list[str] = Field(
-        default=["numpy", "pandas", "sklearn", "mlflow"],
+        # scikit-learn's own parts are imported one by one, so the common ones are named; matplotlib
+        # is not here: it reads which backend to use when it is imported
+        default=[
+            "numpy",
+            "pandas",
+            "sklearn.ensemble",
+            "sklearn.datasets",
+            "sklearn.model_selection",
+            "sklearn.linear_model",
+            "sklearn.pipeline",
+            "sklearn.compose",
+            "sklearn.metrics",
+            "mlflow",
+        ],
         description="modules imported once, before jobs are forked",
     )
     warm_start: bool = True

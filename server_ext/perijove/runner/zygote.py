@@ -43,7 +43,6 @@ RUNNER_MODULES = (
     "ipykernel.ipkernel",
     "ipykernel.zmqshell",
     "IPython.core.completer",
-    "matplotlib_inline.config",
 )
 LATER_MODULES = ("ipykernel.debugger", "jsonschema", "perijove.runner.tasks", "nbconvert")
 
