@@ -40,7 +40,8 @@ def test_screenshots(open_page: OpenPage, lab: Lab, theme: str, tmp_path: Path) 
     page.screenshot(path=tmp_path / f"narrow-{theme}.png")
     page.set_viewport_size({"width": 1400, "height": 850})
     page.locator(".jp-perijove-row", has_text="failing").first.click()
-    expect(page.locator(".jp-perijove-banner")).to_be_visible()
+    failed = page.locator(".jp-perijove-cell.jp-mod-error .jp-OutputArea-output")
+    expect(failed.first).to_be_visible()
     page.screenshot(path=tmp_path / f"failed-{theme}.png")
     job = json.loads(perijove("job", "list", "--state", "running", "--json", home=lab.home).stdout)[
         0

@@ -56,7 +56,9 @@ export function NotebookView(props: INotebookViewProps): React.ReactElement {
         <p className="jp-perijove-hint">
           {props.active
             ? trans.__('The notebook appears here as soon as it starts.')
-            : trans.__('It never started.')}
+            : model.seq
+              ? trans.__('It never started.')
+              : trans.__('Loading…')}
         </p>
       )}
       {model.cells.map(cell => (
