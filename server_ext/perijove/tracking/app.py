@@ -11,23 +11,31 @@ from pathlib import Path
 from typing import Any
 
 from mlflow.server import handlers
+from mlflow.server.constants import BACKEND_STORE_URI_ENV_VAR
 from mlflow.server.fastapi_app import create_fastapi_app
 from starlette.types import ASGIApp
 
+from perijove.tracking.announce import Announcer
+from perijove.tracking.database import prepare
 from perijove.tracking.guard import Guard
 from perijove.tracking.store import JobTrackingStore
 
 
 def create_app(*_: Any, **__: Any) -> ASGIApp:
     """The guarded application; its tracking store honours run ids chosen by the hub."""
+    announcer = Announcer(os.environ.get("PERIJOVE_POKE"))
+    uri = os.environ.get(BACKEND_STORE_URI_ENV_VAR, "")
+    if uri.startswith("sqlite:///"):
+        prepare(Path(uri.removeprefix("sqlite:///")))
+    # a scheme of our own would need a URI that no other MLflow command understands
     handlers._tracking_store_registry.register(
-        "sqlite", lambda store_uri, artifact_uri: JobTrackingStore(store_uri, artifact_uri)
+        "sqlite",
+        lambda store_uri, artifact_uri: JobTrackingStore(store_uri, artifact_uri, announcer),
     )
     store = handlers._get_tracking_store()
     return Guard(
         create_fastapi_app(),
         Path(os.environ["PERIJOVE_SECRETS"]),
         Path(os.environ["PERIJOVE_JOBS"]),
-        os.environ.get("PERIJOVE_POKE"),
         store.has_run,
     )

@@ -1,8 +1,12 @@
 """A run-context provider: what mlflow adds to the runs that user code makes inside a job.
 
 The job's own run exists already (``MLFLOW_RUN_ID``), and the first ``mlflow.start_run()``
-continues it. Every later one nests below it, so that a job stays one run. When no run was known
-at launch, because an existing MLflow server was away, the first run made here is the job's.
+continues it. Every later one nests below it, so that a job stays one run; mlflow forgets
+``MLFLOW_RUN_ID`` after its first use, so ``PERIJOVE_RUN_ID`` has it too.
+
+When no run was known at launch, because an existing MLflow server was away, user code may make a
+run before the hub does. Whoever comes first makes the job's run: here it is looked for by the
+job's id, and if there is none, the one that is about to be made gets that id.
 """
 
 from __future__ import annotations
@@ -11,20 +15,39 @@ import os
 
 from mlflow.tracking.context.abstract_context import RunContextProvider
 
+EXPERIMENTS = 1000
+"""Experiments that are searched for the job's run, those used last first."""
+
 
 class JobRunContext(RunContextProvider):
     """Active inside jobs only."""
-
-    _adopted = False
 
     def in_context(self) -> bool:
         return "PERIJOVE_JOB_ID" in os.environ
 
     def tags(self) -> dict[str, str]:
-        run_id = os.environ.get("PERIJOVE_RUN_ID")
-        if run_id:
-            return {"mlflow.parentRunId": run_id}
-        if JobRunContext._adopted:
-            return {}
-        JobRunContext._adopted = True
-        return {"perijove.job_id": os.environ["PERIJOVE_JOB_ID"]}
+        job_id = os.environ["PERIJOVE_JOB_ID"]
+        run_id = os.environ.get("PERIJOVE_RUN_ID") or _run_of(job_id)
+        if run_id is None:
+            # the hub keeps this one if it made a run at the same moment: see RestTracker
+            return {"perijove.job_id": job_id, "perijove.made_by": "job"}
+        os.environ["PERIJOVE_RUN_ID"] = run_id
+        return {"mlflow.parentRunId": run_id}
+
+
+def _run_of(job_id: str) -> str | None:
+    # mlflow is still being imported when it imports this module
+    from mlflow import MlflowClient
+    from mlflow.entities import ViewType
+
+    client = MlflowClient()
+    experiments = client.search_experiments(
+        max_results=EXPERIMENTS, order_by=["last_update_time DESC"]
+    )
+    found = client.search_runs(
+        [experiment.experiment_id for experiment in experiments],
+        f"tags.`perijove.job_id` = '{job_id}'",
+        run_view_type=ViewType.ACTIVE_ONLY,
+        max_results=1,
+    )
+    return found[0].info.run_id if found else None

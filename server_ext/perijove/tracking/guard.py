@@ -1,117 +1,132 @@
 """Who may do what on the embedded MLflow server: plain ASGI, in front of every route.
 
 Two roles: the *owner* of the workspace may do everything; an *attempt* may track and use models
-while it runs, and may not delete what others made or reach the server's administration.
+while it runs, and may not delete what others made or reach the server's administration. What an
+attempt may reach is a list of what is allowed, so a route that a later MLflow adds is closed to
+it. Rules about what a request says, rather than where it goes, are in the store: there each has
+one meaning, however a body spells it.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import hmac
 import json
 import re
-import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from contextvars import ContextVar
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import anyio
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from perijove.models.attempts import STATUS
 from perijove.models.tokens import AttemptToken, verify
 
-COOKIE = "perijove-mlflow"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 GRACE = 60.0
 """Seconds an attempt's token outlives its verdict: late flushes still arrive."""
 RUN_PATIENCE = 30.0
 """Seconds a job's request waits for the job's run."""
-BODY_BYTES = 8 * 1024 * 1024
-DATAGRAM = 50_000
+ALLOWED = re.compile(
+    r"/(ajax-)?api/[23]\.0/mlflow/(artifacts|datasets|experiments|get-trace-artifact|issues"
+    r"|label-schemas|logged-models|metrics|model-versions|registered-models|runs|scorers"
+    r"|server-info|traces|unified-traces|upload-artifact)(/.*)?"
+    r"|/(ajax-)?api/2\.0/mlflow-artifacts/.+"
+    r"|/(health|version|get-artifact|model-versions/get-artifact|v1/traces)/?"
+)
+"""What an attempt may call: tracking, artifacts, models, traces and their evaluation."""
 FORBIDDEN = re.compile(
-    r"/(gateway|secrets?|jobs?|webhooks?|users|permissions|assistant|workspaces)(/|$)"
-    r"|/experiments/(delete|restore)$|/registered-models/delete$|/mlflow/demo(/|$)"
+    r".*/(experiments/+(delete|restore)|registered-models/+delete|scorers/+online-configs?"
+    r"|runs/+create-promptlab-run|issues/+invoke)/*"
 )
-"""What an attempt may not call."""
-INSPECTED = re.compile(
-    r"/(experiments/create|runs/create|runs/set-tag|runs/log-metric|runs/log-batch)$"
-)
+"""… except these."""
+CLOSED = re.compile(r"/(ajax-)?api/3\.0/(mlflow/assistant|mlflow/jobs|jobs)(/.*)?")
+"""For nobody: they would execute on this machine what a web page asks for."""
+
+caller: ContextVar[AttemptToken | None] = ContextVar("caller", default=None)
+"""The attempt whose request is served; None: the owner's."""
 
 
 class Guard:
-    """Checks every request; tells the hub of the metrics that attempts log."""
+    """Checks every request."""
 
     def __init__(
-        self,
-        app: ASGIApp,
-        secrets: Path,
-        jobs: Path,
-        poke: str | None,
-        run_exists: Callable[[str], bool],
+        self, app: ASGIApp, secrets: Path, jobs: Path, run_exists: Callable[[str], bool]
     ) -> None:
         keys = json.loads(secrets.read_text())
         self._app = app
         self._token: str = keys["token"]
         self._key: str = keys["signing_key"]
+        # a browser sends its cookie to every port of this host: the token itself stays out of it
+        self._session = hmac.digest(
+            self._key.encode(), b"mlflow session " + self._token.encode(), "sha256"
+        ).hex()
         self._jobs = jobs
         self._run_exists = run_exists
         self._runs: set[str] = set()
-        self._poke = poke
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.setblocking(False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        if _host(headers) not in LOOPBACK:
+        host = headers.get("host", "").lower()
+        name, port = _split(host)
+        if name not in LOOPBACK:
             await _refuse(send, scope, 403, "The Host header must name a loopback address.")
             return
-        if (signed_in := self._sign_in(scope)) is not None:
-            await _redirect(send, signed_in, self._token)
+        origin = headers.get("origin")
+        if origin is not None and urlsplit(origin).netloc.lower() != host:
+            await _refuse(send, scope, 403, "Requests from other sites' pages are refused.")
             return
-        who = self._who(headers)
-        if who is None:
-            await _refuse(send, scope, 401, "A bearer token of this workspace is needed.")
+        if (onward := self._sign_in(scope)) is not None:
+            await _welcome(send, onward, f"{cookie_name(port)}={self._session}")
             return
-        attempt = who if isinstance(who, AttemptToken) else None
-        if attempt is not None and (
-            FORBIDDEN.search(scope["path"]) or scope["type"] == "websocket"
-        ):
-            await _refuse(send, scope, 403, "A job's token is not good for this.")
+        allowed, attempt = self._who(headers, port)
+        if not allowed:
+            await _refuse(
+                send, scope, 401, "A token of this workspace is needed (perijove up --json)."
+            )
             return
-        if attempt is not None and attempt.run_id not in self._runs:
-            await self._await_run(attempt.run_id)
-        if (
-            scope["type"] == "http"
-            and scope["method"] == "POST"
-            and INSPECTED.search(scope["path"])
-        ):
-            await self._inspected(scope, receive, send, attempt)
-        else:
-            await self._app(scope, receive, send)
-
-    def _who(self, headers: Headers) -> str | AttemptToken | None:
-        """The owner's token, the attempt, or None."""
-        token = _credential(headers)
-        if hmac.compare_digest(token.encode(), self._token.encode()):
-            return token
-        attempt = verify(token, self._key)
-        if attempt is None:
-            return None
-        status = self._jobs / attempt.job_id / "attempts" / str(attempt.attempt) / STATUS
+        if CLOSED.fullmatch(scope["path"]):
+            await _refuse(send, scope, 403, "Perijove keeps this part of MLflow switched off.")
+            return
+        if attempt is not None:
+            if not _may(scope):
+                await _refuse(send, scope, 403, "A job's token is not good for this.")
+                return
+            if attempt.run_id and attempt.run_id not in self._runs:
+                await self._await_run(attempt.run_id)
+        mark = caller.set(attempt)
         try:
-            over = time.time() - status.stat().st_mtime > GRACE
+            await self._app(scope, receive, send)
+        finally:
+            caller.reset(mark)
+
+    def _who(self, headers: Headers, port: str) -> tuple[bool, AttemptToken | None]:
+        """Is it somebody, and which attempt; None: the owner."""
+        token = _credential(headers)
+        if not token:
+            return _same(_cookie(headers, cookie_name(port)), self._session), None
+        if _same(token, self._token):
+            return True, None
+        attempt = verify(token, self._key)
+        return attempt is not None and self._is_open(attempt), attempt
+
+    def _is_open(self, attempt: AttemptToken) -> bool:
+        """Has the attempt no verdict yet, or only just?"""
+        folder = self._jobs / attempt.job_id / "attempts" / str(attempt.attempt)
+        try:
+            return time.time() - (folder / STATUS).stat().st_mtime <= GRACE
         except OSError:
-            over = False
-        return None if over else attempt
+            return folder.is_dir()  # a deleted job's token is good for nothing
 
     async def _await_run(self, run_id: str) -> None:
         """Hold a job's first request until its run is there.
@@ -131,94 +146,27 @@ class Guard:
         if scope["type"] != "http" or scope["path"] != "/" or not scope["query_string"]:
             return None
         query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
-        token = query.pop("token", "")
-        if not token or not hmac.compare_digest(token.encode(), self._token.encode()):
+        if scope["method"] != "GET" or not _same(query.pop("token", ""), self._token):
             return None
         return "/" + (f"?{urlencode(query)}" if query else "")
 
-    async def _inspected(
-        self, scope: Scope, receive: Receive, send: Send, attempt: AttemptToken | None
-    ) -> None:
-        body = await _body(receive)
-        if body is None:
-            await _refuse(send, scope, 413, f"A body must have at most {BODY_BYTES >> 20} MiB.")
-            return
-        try:
-            data = json.loads(body)
-        except ValueError:
-            data = {}
-        refusal = _refusal(scope["path"], data, attempt) if isinstance(data, dict) else None
-        if refusal is not None:
-            await _refuse(send, scope, 403, refusal)
-            return
-        status = 0
 
-        async def replay() -> Message:
-            nonlocal body
-            sent, body = body, None
-            if sent is None:
-                return await receive()
-            return {"type": "http.request", "body": sent, "more_body": False}
-
-        async def watched(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        await self._app(scope, replay, watched)
-        if attempt is not None and status == 200 and isinstance(data, dict):
-            self._tell(attempt, data)
-
-    def _tell(self, attempt: AttemptToken, data: dict[str, Any]) -> None:
-        """Hand the metrics of a job's own run to the hub; losing them loses only liveness."""
-        if self._poke is None or data.get("run_id", data.get("run_uuid")) != attempt.run_id:
-            return
-        points = data.get("metrics") or ([data] if "key" in data and "value" in data else [])
-        for piece in _pieces(_point(point) for point in points if isinstance(point, dict)):
-            message = {"job_id": attempt.job_id, "attempt": attempt.attempt, "metrics": piece}
-            try:
-                self._socket.sendto(json.dumps(message).encode(), self._poke)
-            except OSError:
-                return
+def cookie_name(port: str) -> str:
+    """Cookies do not know ports, so the name does: two workspaces do not overwrite each other."""
+    return f"perijove-mlflow-{port}"
 
 
-def _point(point: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "key": str(point.get("key")),
-        "value": point.get("value"),
-        "step": int(point.get("step") or 0),
-        "timestamp": int(point.get("timestamp") or 0),
-    }
+def _may(scope: Scope) -> bool:
+    path = scope["path"]
+    return (
+        scope["type"] == "http"
+        and ALLOWED.fullmatch(path) is not None
+        and FORBIDDEN.fullmatch(path) is None
+    )
 
 
-def _pieces(points: Iterable[dict[str, Any]]) -> Iterable[list[dict[str, Any]]]:
-    piece: list[dict[str, Any]] = []
-    size = 0
-    for point in points:
-        size += len(point["key"]) + 100
-        if size > DATAGRAM:
-            yield piece
-            piece, size = [], 0
-        piece.append(point)
-    if piece:
-        yield piece
-
-
-def _refusal(path: str, data: dict[str, Any], attempt: AttemptToken | None) -> str | None:
-    if path.endswith("experiments/create"):
-        location = str(data.get("artifact_location") or "")
-        if location and not location.startswith("mlflow-artifacts:"):
-            return (
-                "artifact_location must be left out or start with mlflow-artifacts: "
-                "this server keeps artifacts in its own folder only."
-            )
-    if attempt is not None:
-        tags = data.get("tags") if isinstance(data.get("tags"), list) else []
-        keys = {tag.get("key") for tag in tags or [] if isinstance(tag, dict)} | {data.get("key")}
-        if keys & {"perijove.run_id", "perijove.experiment_id"}:
-            return "The tags perijove.run_id and perijove.experiment_id are the hub's."
-    return None
+def _same(given: str, known: str) -> bool:
+    return hmac.compare_digest(given.encode("utf-8", "replace"), known.encode())
 
 
 def _credential(headers: Headers) -> str:
@@ -228,53 +176,61 @@ def _credential(headers: Headers) -> str:
     if scheme.lower() == "basic":
         try:
             return base64.b64decode(value).decode().partition(":")[2]
-        except (binascii.Error, UnicodeDecodeError):
+        except (binascii.Error, UnicodeDecodeError, ValueError):
             return ""
+    return ""
+
+
+def _cookie(headers: Headers, name: str) -> str:
     try:
-        cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+        found = SimpleCookie(headers.get("cookie", "")).get(name)
     except CookieError:
         return ""
-    return "" if cookie is None else cookie.value
+    return "" if found is None else found.value
 
 
-def _host(headers: Headers) -> str:
-    host = headers.get("host", "")
-    return host if host.endswith("]") else host.rsplit(":", 1)[0]
-
-
-async def _body(receive: Receive) -> bytes | None:
-    parts, size = [], 0
-    while True:
-        message = await receive()
-        part = message.get("body", b"")
-        size += len(part)
-        if size > BODY_BYTES:
-            return None
-        parts.append(part)
-        if message["type"] != "http.request" or not message.get("more_body"):
-            return b"".join(parts)
+def _split(host: str) -> tuple[str, str]:
+    """Name and port of a Host header."""
+    if host.endswith("]") or ":" not in host:
+        return host, ""
+    name, _, port = host.rpartition(":")
+    return name, port if port.isascii() and port.isdigit() else ""
 
 
 async def _refuse(send: Send, scope: Scope, status: int, message: str) -> None:
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008})
         return
-    code = {401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED"}.get(status, "BAD_REQUEST")
-    body = json.dumps({"error_code": code, "message": message}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    code = {401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED"}[status]
+    headers = [(b"content-type", b"application/json")]
     if status == 401:
         headers.append((b"www-authenticate", b'Basic realm="Perijove", Bearer'))
+    await _answer(
+        send, status, headers, json.dumps({"error_code": code, "message": message}).encode()
+    )
+
+
+async def _welcome(send: Send, location: str, cookie: str) -> None:
+    """Set the cookie and go on from a page of our own.
+
+    A redirect would still count as the page's that had the link, and to a page of another site
+    (JupyterLab at localhost, this at 127.0.0.1) browsers do not send SameSite=Strict cookies.
+    The script keeps what follows the #, and leaves no entry with the token in the history.
+    """
+    script = f"location.replace({json.dumps(location)} + location.hash)"
+    allowed = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    page = f"<!doctype html><title>MLflow</title><script>{script}</script>"
+    headers = [
+        (b"content-type", b"text/html; charset=utf-8"),
+        (b"content-security-policy", f"default-src 'none'; script-src 'sha256-{allowed}'".encode()),
+        (b"set-cookie", f"{cookie}; HttpOnly; SameSite=Strict; Path=/".encode()),
+        (b"referrer-policy", b"no-referrer"),
+        (b"cache-control", b"no-store"),
+    ]
+    await _answer(send, 200, headers, page.encode())
+
+
+async def _answer(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    headers = [*headers, (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
-
-
-async def _redirect(send: Send, location: str, token: str) -> None:
-    cookie = f"{COOKIE}={token}; HttpOnly; SameSite=Strict; Path=/"
-    headers = [
-        (b"location", location.encode()),
-        (b"set-cookie", cookie.encode()),
-        (b"referrer-policy", b"no-referrer"),
-        (b"content-length", b"0"),
-    ]
-    await send({"type": "http.response.start", "status": 303, "headers": headers})
-    await send({"type": "http.response.body", "body": b""})

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
+import re
+import ssl
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
+from typing import Any, TypeVar
+from urllib.parse import quote, urlsplit
 
 import httpx
 
@@ -22,11 +25,16 @@ from perijove.abc import Tracker
 from perijove.errors import InvalidInput, TrackingUnreachable
 from perijove.models.jobs import MetricPoint
 
+log = logging.getLogger(__name__)
+
 API = "/api/2.0/mlflow"
 TIMEOUT = httpx.Timeout(30, connect=5)
 PARAM_LENGTH, TAG_LENGTH, BATCH = 6000, 8000, 100
 HISTORY_PAGE = 25_000
+EXPERIMENTS = 1000
+"""Experiments that are searched for a job's run, those used last first."""
 CHUNK = 1 << 20
+T = TypeVar("T")
 
 
 class RestTracker(Tracker):
@@ -40,7 +48,9 @@ class RestTracker(Tracker):
         self._client = httpx.AsyncClient(
             base_url=uri,
             timeout=TIMEOUT,
-            trust_env=False,
+            # proxies and .netrc are for servers elsewhere
+            trust_env=not assigns_run_ids,
+            verify=_verify(uri),
             auth=_auth(token),
             follow_redirects=False,
         )
@@ -97,20 +107,20 @@ class RestTracker(Tracker):
         start_time_ms: int,
         tags: Mapping[str, str],
     ) -> str:
-        if run_id is not None and not self._assigns:
-            return run_id  # made by an earlier try
         if not self._assigns:
+            if run_id is not None:
+                return run_id  # made by an earlier try
             known = await self._runs_of(job_id, experiment_id)
             if known:
                 return await self._keep_one(known)
-        listed = [{"key": key, "value": value[:TAG_LENGTH]} for key, value in tags.items()]
+        listed = _listed({**tags, "perijove.job_id": job_id}, TAG_LENGTH)
         if run_id is not None:
             listed.append({"key": "perijove.run_id", "value": run_id})
         made = await self._post(
             "runs/create",
             {
                 "experiment_id": experiment_id,
-                "run_name": name,
+                "run_name": _clean(name),
                 "start_time": start_time_ms,
                 "user_id": tags.get("mlflow.user", ""),
                 "tags": listed,
@@ -118,13 +128,24 @@ class RestTracker(Tracker):
         )
         info = made["run"]["info"]
         self._locations[info["run_id"]] = info["artifact_uri"]
+        if not self._assigns:
+            # an earlier request that seemed lost, or the job itself, may have made one meanwhile
+            known = await self._runs_of(job_id, experiment_id)
+            if len(known) > 1:
+                return await self._keep_one(known)
         return str(info["run_id"])
 
     async def _runs_of(self, job_id: str, experiment_id: str) -> list[dict[str, Any]]:
+        """The job's runs, oldest first; user code may have made one in another experiment."""
+        recent = await self._post(
+            "experiments/search",
+            {"max_results": EXPERIMENTS, "order_by": ["last_update_time DESC"]},
+        )
+        ids = [experiment_id, *(found["experiment_id"] for found in recent.get("experiments", []))]
         found = await self._post(
             "runs/search",
             {
-                "experiment_ids": [experiment_id],
+                "experiment_ids": list(dict.fromkeys(ids)),
                 "filter": f"tags.`perijove.job_id` = '{job_id}'",
                 "order_by": ["attributes.start_time ASC"],
                 "run_view_type": "ACTIVE_ONLY",
@@ -135,23 +156,36 @@ class RestTracker(Tracker):
         return runs
 
     async def _keep_one(self, runs: Sequence[dict[str, Any]]) -> str:
-        for spare in runs[1:]:
-            await self._post("runs/delete", {"run_id": spare["info"]["run_id"]})
-        return str(runs[0]["info"]["run_id"])
+        """Keep the run that user code is writing to, else the oldest, and delete the others."""
+        kept = next((run for run in runs if _made_by_job(run)), runs[0])["info"]["run_id"]
+        for run in runs:
+            if run["info"]["run_id"] != kept:
+                await self._post("runs/delete", {"run_id": run["info"]["run_id"]})
+        return str(kept)
 
     async def log_params(self, run_id: str, params: Mapping[str, str]) -> None:
-        listed = [{"key": key, "value": value[:PARAM_LENGTH]} for key, value in params.items()]
-        for start in range(0, len(listed), BATCH):
-            await self._post(
-                "runs/log-batch", {"run_id": run_id, "params": listed[start : start + BATCH]}
-            )
+        listed = _listed(params, PARAM_LENGTH)
+        for batch in _batches(listed):
+            try:
+                await self._post("runs/log-batch", {"run_id": run_id, "params": batch})
+            except InvalidInput:
+                # parameters are written once: what user code was quicker to log stays
+                found = await self._get("runs/get", {"run_id": run_id})
+                there = {item["key"] for item in found["run"]["data"].get("params", [])}
+                rest = [item for item in batch if item["key"] not in there]
+                if len(rest) == len(batch):
+                    raise
+                if rest:
+                    await self._post("runs/log-batch", {"run_id": run_id, "params": rest})
 
     async def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
-        listed = [{"key": key, "value": value[:TAG_LENGTH]} for key, value in tags.items()]
-        for start in range(0, len(listed), BATCH):
-            await self._post(
-                "runs/log-batch", {"run_id": run_id, "tags": listed[start : start + BATCH]}
-            )
+        for batch in _batches(_listed(tags, TAG_LENGTH)):
+            body = {"run_id": run_id, "tags": batch}
+            try:
+                await self._post("runs/log-batch", body)
+            except InvalidInput:
+                # two writers of one new tag: the second is told that its request is bad
+                await self._post("runs/log-batch", body)
 
     async def end_run(self, run_id: str, status: str, end_time_ms: int) -> None:
         await self._post(
@@ -159,14 +193,29 @@ class RestTracker(Tracker):
         )
 
     async def log_artifacts(self, run_id: str, files: Sequence[tuple[Path, str]]) -> None:
-        location = await self._location(run_id)
-        if not location.startswith("mlflow-artifacts:"):
+        location = urlsplit(await self._location(run_id))
+        if location.scheme != "mlflow-artifacts" or location.netloc:
             await self._upload_elsewhere(run_id, files)
             return
-        root = location.removeprefix("mlflow-artifacts:").lstrip("/")
+        root = location.path.strip("/")
         for file, path in files:
-            url = f"/api/2.0/mlflow-artifacts/artifacts/{quote(root)}/{quote(path)}"
-            await self._send("PUT", url, content=_chunks(file))
+            try:
+                try:
+                    await self._upload(file, f"{root}/{path}")
+                except InvalidInput:
+                    await self._upload(file, f"{root}/{_plain(path)}")
+            except (OSError, InvalidInput) as error:
+                # it is gone, or was never readable: the other files are still wanted
+                log.warning("%s is no artifact of run %s: %s", file, run_id, error)
+
+    async def _upload(self, file: Path, path: str) -> None:
+        size = file.stat().st_size
+        await self._send(
+            "PUT",
+            f"/api/2.0/mlflow-artifacts/artifacts/{quote(path)}",
+            content=_chunks(file, size),
+            headers={"Content-Length": str(size)},
+        )
 
     async def _location(self, run_id: str) -> str:
         if run_id not in self._locations:
@@ -193,7 +242,7 @@ class RestTracker(Tracker):
         }
         _, said = await process.communicate(json.dumps(task).encode())
         if process.returncode != 0:
-            last = said.decode("utf-8", "replace").strip().splitlines()[-1:]
+            last = said.decode("utf-8", "replace").strip().rpartition("\n")[2]
             raise TrackingUnreachable(f"The artifacts of run {run_id} were not stored: {last}")
 
     async def metrics(self, run_id: str) -> dict[str, list[MetricPoint]]:
@@ -257,24 +306,68 @@ class RestTracker(Tracker):
                 f"MLflow at {self._uri} does not answer ({type(error).__name__}).",
                 remedy="It is tried again until it does.",
             ) from None
-        if answer.status_code < 300:
-            found: dict[str, Any] = json.loads(answer.content or b"{}")
-            return found
-        try:
-            said = answer.json()
-        except ValueError:
-            said = {}
-        message = said.get("message") if isinstance(said, dict) else None
-        code = said.get("error_code") if isinstance(said, dict) else None
-        # 401 and 403 can be mended by the owner, so nothing is given up for them
-        if answer.status_code >= 500 or answer.status_code in (401, 403, 408, 429):
-            raise TrackingUnreachable(
-                f"MLflow at {self._uri} answered {answer.status_code}: {message or 'no reason'}."
-            )
-        raise InvalidInput(f"MLflow refused {url}: {message or answer.status_code}", field=code)
+        said = _json(answer)
+        if answer.status_code < 300 and said is not None:
+            return said
+        message = (said or {}).get("message") or (said or {}).get("detail")
+        code = (said or {}).get("error_code")
+        # 401 and 403 can be mended by the owner, so nothing is given up for them; and what is
+        # not MLflow's own refusal is that of something in front of it, which may pass
+        if answer.status_code in range(400, 500) and said is not None:
+            if answer.status_code not in (401, 403, 408, 429):
+                raise InvalidInput(
+                    f"MLflow refused {url}: {message or answer.status_code}", field=code
+                )
+        elif answer.status_code == 413:
+            raise InvalidInput(f"{url} is larger than what is in front of MLflow lets through.")
+        raise TrackingUnreachable(
+            f"MLflow at {self._uri} answered {answer.status_code}: {message or 'no reason'}."
+        )
+
+
+def _json(answer: httpx.Response) -> dict[str, Any] | None:
+    """What MLflow said; None: it was not MLflow."""
+    try:
+        said = json.loads(answer.content or b"{}")
+    except ValueError:
+        return None
+    return said if isinstance(said, dict) else None
+
+
+def _made_by_job(run: Mapping[str, Any]) -> bool:
+    tags = run["data"].get("tags", [])
+    return any(tag["key"] == "perijove.made_by" and tag["value"] == "job" for tag in tags)
+
+
+def _clean(text: str) -> str:
+    """Without lone surrogates, which have no bytes."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _plain(path: str) -> str:
+    """Without the characters that MLflow refuses in paths: ``a#b`` becomes ``a~23b``."""
+    return re.sub(r"[#%\\:\x00-\x1f]", lambda found: f"~{ord(found[0]):02X}", path)
+
+
+def _listed(items: Mapping[str, str], length: int) -> list[dict[str, str]]:
+    return [{"key": _clean(key), "value": _clean(value)[:length]} for key, value in items.items()]
+
+
+def _batches(items: Sequence[T]) -> list[Sequence[T]]:
+    return [items[start : start + BATCH] for start in range(0, len(items), BATCH)]
+
+
+def _verify(uri: str) -> bool | ssl.SSLContext:
+    """As MLflow's own client is told: MLFLOW_TRACKING_INSECURE_TLS and …_SERVER_CERT_PATH."""
+    insecure = os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() in ("true", "1")
+    if insecure or not uri.startswith("https:"):
+        return False  # without TLS, loading the certificates would only take time
+    certificates = os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH")
+    return ssl.create_default_context(cafile=certificates) if certificates else True
 
 
 def _auth(token: str | None) -> httpx.Auth | None:
+    """The token, else what MLflow's own client would take from the environment."""
     if token:
         return _Bearer(token)
     user = os.environ.get("MLFLOW_TRACKING_USERNAME")
@@ -292,7 +385,9 @@ class _Bearer(httpx.Auth):
         yield request
 
 
-async def _chunks(file: Path) -> AsyncIterator[bytes]:
+async def _chunks(file: Path, size: int) -> AsyncIterator[bytes]:
+    """The first `size` bytes: a log may grow while it is sent."""
     with file.open("rb") as stream:
-        while piece := stream.read(CHUNK):
+        while size and (piece := await asyncio.to_thread(stream.read, min(CHUNK, size))):
+            size -= len(piece)
             yield piece

@@ -1,7 +1,9 @@
 """The embedded MLflow server: a child process of the hub that outlives it and is adopted again.
 
 The hub binds the socket and the server inherits it. Clients that come before MLflow is up wait in
-the socket's queue instead of being refused, and a server that died is replaced behind it.
+the socket's queue instead of being refused, and a server that died is replaced behind it. A hub
+that adopts a running server has no such socket; it reserves the port with one that is bound and
+does not listen yet, so that nobody else gets the port, and the owner's token with it.
 """
 
 from __future__ import annotations
@@ -16,9 +18,10 @@ import socket
 import subprocess
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
-import httpx
+import psutil
 
 from perijove.models.attempts import RunnerProcess
 from perijove.models.processes import boot_id, is_alive, start_time
@@ -26,19 +29,32 @@ from perijove.models.workspaces import WorkspaceFolder
 
 log = logging.getLogger(__name__)
 
+APP = "perijove.tracking.app:create_app"
+COMMAND = [
+    *(sys.executable, "-m", "uvicorn", "--factory", APP),
+    *("--ws", "none", "--lifespan", "off", "--timeout-graceful-shutdown", "3"),
+    *("--log-level", "warning", "--no-access-log"),
+]
+# without "lifespan" MLflow looks for containers to remove, of an assistant that is switched off
 LOG_BYTES = 10 * 1024 * 1024
 BACK_OFF = (0.2, 5.0)
+"""Seconds before a server that died is replaced: the first time, and at most."""
 STOP_GRACE = 5.0
+BACKLOG = 1024
 
 
 class MlflowServer:
-    """Supervises the server of one workspace."""
+    """Supervises the server of one workspace.
+
+    ``state`` is *starting* until it serves, *running*, or *unreachable* once it ended without
+    ever having served; it is started again all the same.
+    """
 
     def __init__(self, folder: WorkspaceFolder, poke: str | None) -> None:
         self._folder = folder
         self._poke = poke
         self._record = folder.mlflow / "server.json"
-        self._listener: socket.socket | None = None
+        self._socket: socket.socket | None = None
         self._process: RunnerProcess | None = None
         self._child: subprocess.Popen[bytes] | None = None
         self._watch: asyncio.Task[None] | None = None
@@ -50,21 +66,43 @@ class MlflowServer:
         """What clients use; the same after every restart."""
         return f"http://127.0.0.1:{self._port}"
 
+    @property
+    def pid(self) -> int | None:
+        """The server's process, while there is one."""
+        return None if self._process is None else self._process.pid
+
     def bind(self) -> None:
-        """Take the workspace's port, or adopt the server that has it."""
+        """Take the workspace's port, or adopt the server that has it.
+
+        Another port is taken only if a process of somebody else's has this one.
+        """
         self._folder.mlflow.mkdir(parents=True, exist_ok=True)
         known = self._read()
         self._port = int(known.get("port", 0))
-        if "process" in known:
-            process = RunnerProcess.model_validate(known["process"])
-            if is_alive(process):
-                self._process = process
-                self.state = "running"
+        process = RunnerProcess.model_validate(known["process"]) if "process" in known else None
+        if process is None or not is_alive(process):
+            self._socket = _bound(self._port)
+            if self._socket is not None:
+                self._listen()
                 return
-        self._listen()
+            # a hub that was killed between starting it and noting it leaves an unknown server
+            process = self._find()
+        if process is None:
+            log.warning("Port %s is taken by somebody else; MLflow gets another one", self._port)
+            self._socket = _bound(0)
+            if self._socket is None:
+                raise OSError("no port is free on 127.0.0.1")
+            self._listen()
+            return
+        self._process, self.state = process, "running"
+        self._socket = _reserved(self._port)
+        self._note()
+        log.info("MLflow serves at %s already (process %s)", self.uri, process.pid)
 
     async def start(self) -> None:
         """Start the server, unless one was adopted, and keep it running."""
+        if self._socket is None and self._process is None:
+            self.bind()
         if self._process is None:
             self._spawn()
         self._watch = asyncio.create_task(self._supervise())
@@ -74,82 +112,124 @@ class MlflowServer:
         if self._watch is not None:
             self._watch.cancel()
             await asyncio.gather(self._watch, return_exceptions=True)
-        if self._listener is not None:
-            self._listener.close()
+        if self._socket is not None:
+            self._socket.close()
 
     async def stop(self) -> None:
         """End the server and wait until it is gone."""
         await self.release()
-        if self._process is None:
-            return
         for number in (signal.SIGTERM, signal.SIGKILL):
-            if is_alive(self._process):
+            if self._process is not None and is_alive(self._process):
                 with suppress(ProcessLookupError):
                     os.kill(self._process.pid, number)
-                await self._gone(STOP_GRACE)
-        self._record.write_text(json.dumps({"port": self._port}))
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(STOP_GRACE):
+                        await self._ended()
+        self._process = None
+        self._note()
 
     async def ready(self) -> bool:
-        """Does it answer?"""
+        """Does it answer within two seconds?"""
         try:
-            async with httpx.AsyncClient(timeout=2, trust_env=False) as client:
-                # any answer will do, and without a token it costs nothing
-                return (await client.get(f"{self.uri}/health")).status_code == 401
-        except httpx.HTTPError:
+            async with asyncio.timeout(2):
+                return await self._answers()
+        except TimeoutError:
             return False
+
+    async def _answers(self) -> bool:
+        """Ask it and wait, without end: the question waits in the queue until it is up."""
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        except OSError:
+            return False
+        try:
+            # any answer will do, and without a token it costs nothing
+            writer.write(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+            return b" 401 " in await reader.readline()
+        except OSError:
+            return False
+        finally:
+            writer.close()
 
     async def _supervise(self) -> None:
         delay = BACK_OFF[0]
         while True:
-            while self._process is not None and is_alive(self._process):
-                if self.state != "running" and await self.ready():
-                    self.state, delay = "running", BACK_OFF[0]
-                    log.info("MLflow serves at %s", self.uri)
-                await asyncio.sleep(0.1 if self.state != "running" else 0.5)
-                if self._child is not None:
-                    self._child.poll()
-            self.state = "starting"
-            log.warning("The MLflow server ended; it is started again")
-            await asyncio.sleep(delay)
-            delay = min(BACK_OFF[1], delay * 2)
-            if self._listener is None:
-                self._listen()
-            self._spawn()
+            waiting = asyncio.create_task(self._serve())
+            try:
+                await self._ended()
+            finally:
+                waiting.cancel()
+            served = self.state == "running"
+            delay = BACK_OFF[0] if served else min(BACK_OFF[1], delay * 2)
+            self.state = "starting" if served else "unreachable"
+            log.warning(
+                "The MLflow server ended%s; it is started again, see %s",
+                "" if served else " before it served",
+                self._log,
+            )
+            self._process = None
+            while self._process is None:
+                try:
+                    self._listen()  # at once: who comes now waits instead of being refused
+                    await asyncio.sleep(delay)
+                    self._spawn()
+                except OSError as error:
+                    self.state, delay = "unreachable", BACK_OFF[1]
+                    log.error("The MLflow server cannot be started at %s: %s", self.uri, error)
+                    await asyncio.sleep(delay)
+
+    async def _serve(self) -> None:
+        while not await self._answers():
+            await asyncio.sleep(0.1)
+        if self.state != "running":
+            self.state = "running"
+            log.info("MLflow serves at %s", self.uri)
+
+    async def _ended(self) -> None:
+        """Return when the process is gone."""
+        process = self._process
+        if process is None:
+            return
+        loop, gone = asyncio.get_running_loop(), asyncio.Event()
+        descriptor: int | None = None
+        with suppress(AttributeError, OSError):  # no Linux, or it is gone
+            descriptor = os.pidfd_open(process.pid)
+            loop.add_reader(descriptor, gone.set)
+        try:
+            while self._is_alive(process):
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(5 if descriptor is not None else 0.2):
+                        await gone.wait()
+                if gone.is_set():
+                    await asyncio.sleep(0.005)  # its exit is seen before its state changes
+        finally:
+            if descriptor is not None:
+                loop.remove_reader(descriptor)
+                os.close(descriptor)
+
+    def _is_alive(self, process: RunnerProcess) -> bool:
+        if self._child is not None and self._child.pid == process.pid:
+            return self._child.poll() is None
+        return is_alive(process)
 
     def _listen(self) -> None:
-        for port in (self._port, 0):
-            listener = socket.socket(proto=socket.IPPROTO_TCP)
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                listener.bind(("127.0.0.1", port))
-                listener.listen(1024)
-            except OSError:
-                listener.close()
-                log.warning("Port %s is taken by somebody else; MLflow gets another one", port)
-                continue
-            self._listener, self._port = listener, listener.getsockname()[1]
-            return
+        """Raises OSError when somebody else took the port of a server that was adopted."""
+        if self._socket is None:
+            self._socket = _bound(self._port)
+        if self._socket is None:
+            raise OSError(f"port {self._port} is taken by somebody else")
+        self._socket.listen(BACKLOG)
+        self._port = self._socket.getsockname()[1]
 
     def _spawn(self) -> None:
-        assert self._listener is not None
-        path = self._folder.mlflow / "mlflow.log"
-        if path.exists() and path.stat().st_size > LOG_BYTES:
-            shutil.move(path, path.with_suffix(".log.1"))
-        descriptor = self._listener.fileno()
-        with path.open("ab") as output:
+        assert self._socket is not None
+        self._note()
+        if self._log.exists() and self._log.stat().st_size > LOG_BYTES:
+            shutil.move(self._log, self._log.with_suffix(".log.1"))
+        descriptor = self._socket.fileno()
+        with self._log.open("ab") as output:
             self._child = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "uvicorn",
-                    "--factory",
-                    "perijove.tracking.app:create_app",
-                    "--fd",
-                    str(descriptor),
-                    "--log-level",
-                    "warning",
-                    "--no-access-log",
-                ],
+                [*COMMAND, "--fd", str(descriptor)],
                 pass_fds=[descriptor],
                 cwd=self._folder.mlflow,
                 env=self._environ(),
@@ -162,8 +242,11 @@ class MlflowServer:
         self._process = RunnerProcess(
             pid=self._child.pid, start_time=started or 0, boot_id=boot_id()
         )
-        known = {"port": self._port, "process": self._process.model_dump()}
-        self._record.write_text(json.dumps(known))
+        self._note()
+
+    @property
+    def _log(self) -> Path:
+        return self._folder.mlflow / "mlflow.log"
 
     def _environ(self) -> dict[str, str]:
         kept = {
@@ -178,6 +261,7 @@ class MlflowServer:
             "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
             "_MLFLOW_SERVER_ARTIFACT_DESTINATION": str(folder / "artifacts"),
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "DO_NOT_TRACK": "true",
             "PERIJOVE_SECRETS": str(self._folder.secrets),
@@ -192,11 +276,50 @@ class MlflowServer:
             return {}
         return found
 
-    async def _gone(self, seconds: float) -> None:
-        deadline = asyncio.get_running_loop().time() + seconds
-        while self._process is not None and is_alive(self._process):
-            if asyncio.get_running_loop().time() > deadline:
-                return
-            if self._child is not None:
-                self._child.poll()
-            await asyncio.sleep(0.02)
+    def _note(self) -> None:
+        """Write the port and the process down, as one step."""
+        known: dict[str, Any] = {"port": self._port}
+        if self._process is not None:
+            known["process"] = self._process.model_dump()
+        partial = self._record.with_suffix(".new")
+        partial.write_text(json.dumps(known))
+        os.replace(partial, self._record)
+
+    def _find(self) -> RunnerProcess | None:
+        """A server of this workspace that nobody noted."""
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if APP not in process.cmdline():
+                    continue
+                started = start_time(process.pid)
+                theirs = process.environ().get("PERIJOVE_SECRETS")
+                if theirs == str(self._folder.secrets) and started is not None:
+                    return RunnerProcess(pid=process.pid, start_time=started, boot_id=boot_id())
+        return None
+
+
+def _bound(port: int) -> socket.socket | None:
+    """A socket bound to a port that nobody listens on; None: somebody does."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return None
+    return _reserved(port)
+
+
+def _reserved(port: int) -> socket.socket | None:
+    """A socket bound to the port, beside a listening one of the same user if need be."""
+    found = socket.socket(proto=socket.IPPROTO_TCP)
+    for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
+        found.setsockopt(socket.SOL_SOCKET, option, 1)
+    # connections inherit it; uvicorn takes an inherited socket for a Unix one and does not set it,
+    # and then every answer waits 40 ms for an acknowledgement
+    found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    try:
+        found.bind(("127.0.0.1", port))
+    except OSError:
+        found.close()
+        return None
+    return found

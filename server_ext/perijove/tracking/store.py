@@ -13,15 +13,19 @@ import re
 import sqlite3
 import threading
 import uuid
+from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
 from typing import Any
 
 import sqlalchemy
-from mlflow.entities import Run, RunTag
+from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, PERMISSION_DENIED
 from mlflow.store.tracking import sqlalchemy_store
 from mlflow.store.tracking.dbmodels.models import SqlExperiment, SqlRun, SqlTag
+
+from perijove.tracking.announce import Announcer
+from perijove.tracking.guard import caller
 
 log = logging.getLogger(__name__)
 
@@ -66,23 +70,32 @@ def _configure(connection: Any, _: Any) -> None:
 
 
 class JobTrackingStore(sqlalchemy_store.SqlAlchemyStore):
-    """See the module's docstring."""
+    """See the module's docstring. What an attempt's token may not say is refused here."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, db_uri: str, artifact_root: str, announcer: Announcer) -> None:
+        super().__init__(db_uri, artifact_root)
+        self._announcer = announcer
         self._made = itertools.count(1)
         self._creating = threading.Lock()
+        self._analyze()
 
     def create_experiment(
         self, name: str, artifact_location: str | None = None, tags: Any = None
     ) -> str:
+        if artifact_location and not artifact_location.startswith("mlflow-artifacts:"):
+            raise MlflowException(
+                "artifact_location must be left out or start with mlflow-artifacts: "
+                "this server keeps artifacts in its own folder only.",
+                PERMISSION_DENIED,
+            )
+        _check_tags(tags)
         given = {tag.key: tag.value for tag in tags or []}.get(EXPERIMENT_ID_TAG)
         kept = [tag for tag in tags or [] if tag.key != EXPERIMENT_ID_TAG]
-        token = _chosen_experiment.set(int(given) if given and given.isdigit() else None)
+        mark = _chosen_experiment.set(int(given) if given and given.isdigit() else None)
         try:
             return str(super().create_experiment(name, artifact_location, kept))
         finally:
-            _chosen_experiment.reset(token)
+            _chosen_experiment.reset(mark)
 
     def create_run(
         self,
@@ -92,6 +105,7 @@ class JobTrackingStore(sqlalchemy_store.SqlAlchemyStore):
         tags: list[RunTag],
         run_name: str | None,
     ) -> Run:
+        _check_tags(tags)
         given = {tag.key: tag.value for tag in tags or []}
         run_id = given.get(RUN_ID_TAG)
         if next(self._made) % ANALYZE_EVERY == 0:
@@ -112,9 +126,33 @@ class JobTrackingStore(sqlalchemy_store.SqlAlchemyStore):
             finally:
                 _chosen.set(None)
 
+    def set_tag(self, run_id: str, tag: RunTag) -> None:
+        _check_tags([tag])
+        super().set_tag(run_id, tag)
+
+    def log_metric(self, run_id: str, metric: Metric) -> None:
+        super().log_metric(run_id, metric)
+        self._announce(run_id, [metric])
+
+    def log_batch(
+        self,
+        run_id: str,
+        metrics: Sequence[Metric],
+        params: Sequence[Param],
+        tags: Sequence[RunTag],
+    ) -> None:
+        _check_tags(tags)
+        super().log_batch(run_id, metrics, params, tags)
+        self._announce(run_id, metrics)
+
     def has_run(self, run_id: str) -> bool:
         """Is there a run of this id?"""
         return self._known(run_id, None) is not None
+
+    def _announce(self, run_id: str, metrics: Sequence[Metric]) -> None:
+        attempt = caller.get()
+        if attempt is not None and attempt.run_id == run_id and metrics:
+            self._announcer.metrics(attempt, run_id, metrics)
 
     def _known(self, run_id: str, job_id: str | None) -> str | None:
         """The run that has this id, or is the job's already."""
@@ -126,8 +164,29 @@ class JobTrackingStore(sqlalchemy_store.SqlAlchemyStore):
             return None if found is None else str(found[0])
 
     def _analyze(self) -> None:
-        if self.db_type != "sqlite":
-            return
-        with self.engine.begin() as connection:
-            connection.execute(sqlalchemy.text("PRAGMA analysis_limit=1000"))
-            connection.execute(sqlalchemy.text("ANALYZE"))
+        if self.db_type == "sqlite":
+            threading.Thread(target=self._count, name="analyze", daemon=True).start()
+
+    def _count(self) -> None:
+        try:
+            with self.engine.begin() as connection:
+                connection.execute(sqlalchemy.text("PRAGMA analysis_limit=1000"))
+                connection.execute(sqlalchemy.text("ANALYZE"))
+        except sqlalchemy.exc.SQLAlchemyError:
+            log.warning("ANALYZE failed; it is tried again later", exc_info=True)
+
+
+def _check_tags(tags: Iterable[Any] | None) -> None:
+    """Refuse the tags by which ids are chosen, and other jobs' names, to attempts."""
+    attempt = caller.get()
+    if attempt is None:
+        return
+    for tag in tags or []:
+        if tag.key in (RUN_ID_TAG, EXPERIMENT_ID_TAG):
+            raise MlflowException(f"The tag {tag.key} is the hub's to set.", PERMISSION_DENIED)
+        if tag.key == JOB_ID_TAG and tag.value != attempt.job_id:
+            raise MlflowException(
+                f"The tag {JOB_ID_TAG} names the job a run belongs to, and this run belongs to "
+                f"job {attempt.job_id}.",
+                PERMISSION_DENIED,
+            )

@@ -1,0 +1,113 @@
+"""Plain mlflow code in a job: one job is one run, whatever the code does."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from perijove.tracking.rest import RestTracker
+from tracking.conftest import OWNER, Served, attempt_token
+from tracking.test_rest import run_data, runs_of
+
+pytestmark = pytest.mark.integration
+
+CODE = """
+import mlflow
+with mlflow.start_run() as first:
+    mlflow.log_metric("a", 1.0)
+    with mlflow.start_run(nested=True) as child:
+        mlflow.log_metric("b", 1.0)
+with mlflow.start_run(run_name="again") as second:
+    mlflow.log_metric("c", 1.0)
+print(first.info.run_id, child.info.run_id, second.info.run_id)
+"""
+
+
+def run_job(mlflow: Served, code: str, job_id: str, run_id: str | None, **more: str) -> list[str]:
+    environ = {
+        "MLFLOW_TRACKING_TOKEN": attempt_token(mlflow.folder, run_id or "", job_id),
+        "PERIJOVE_JOB_ID": job_id,
+        "PERIJOVE_ATTEMPT": "1",
+    }
+    if run_id is not None:
+        environ |= {"MLFLOW_RUN_ID": run_id, "PERIJOVE_RUN_ID": run_id}
+    done = mlflow.python(code, **environ, **more)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def parent(mlflow: Served, run_id: str) -> Any:
+    return run_data(mlflow, run_id, "tags").get("mlflow.parentRunId")
+
+
+def test_a_job_is_one_run(mlflow: Served) -> None:
+    job_id = uuid4().hex
+    run_id = mlflow.make_run(job_id)
+    first, child, second = run_job(mlflow, CODE, job_id, run_id)
+    assert first == run_id
+    assert parent(mlflow, first) is None
+    assert parent(mlflow, child) == run_id
+    assert parent(mlflow, second) == run_id
+    assert [run["info"]["run_id"] for run in runs_of(mlflow, job_id)] == [run_id]
+    assert run_data(mlflow, run_id, "metrics") == {"a": 1.0}
+
+
+def test_logging_without_start_run(mlflow: Served) -> None:
+    job_id = uuid4().hex
+    run_id = mlflow.make_run(job_id)
+    run_job(mlflow, "import mlflow; mlflow.log_metric('a', 1.0)", job_id, run_id)
+    assert run_data(mlflow, run_id, "metrics") == {"a": 1.0}
+
+
+def test_the_first_run_is_the_jobs_when_none_was_known(mlflow: Served) -> None:
+    job_id = uuid4().hex
+    first, child, second = run_job(mlflow, CODE, job_id, None)
+    assert [run["info"]["run_id"] for run in runs_of(mlflow, job_id)] == [first]
+    assert parent(mlflow, first) is None
+    assert parent(mlflow, child) == parent(mlflow, second) == first
+
+
+@pytest.mark.asyncio
+async def test_the_hub_adopts_it(mlflow: Served) -> None:
+    job_id = uuid4().hex
+    code = "import mlflow; mlflow.set_experiment('theirs'); mlflow.start_run().info.run_id"
+    run_job(mlflow, code, job_id, None)
+    tracker = RestTracker(mlflow.uri, token=OWNER)
+    made = await tracker.ensure_run(
+        job_id, "0", run_id=None, name="n", start_time_ms=1, tags={"perijove.compute": "local"}
+    )
+    await tracker.close()
+    assert [run["info"]["run_id"] for run in runs_of(mlflow, job_id)] == [made]
+
+
+def test_user_code_nests_below_the_run_that_the_hub_made_first(mlflow: Served) -> None:
+    job_id = uuid4().hex
+    run_id = mlflow.make_run(job_id)
+    first, child, second = run_job(mlflow, CODE, job_id, None)
+    assert parent(mlflow, first) == parent(mlflow, second) == run_id
+    assert parent(mlflow, child) == first
+    assert [run["info"]["run_id"] for run in runs_of(mlflow, job_id)] == [run_id]
+
+
+def test_another_experiment_is_refused_by_mlflow(mlflow: Served) -> None:
+    """MLflow's own rule; a job's default experiment is therefore what its notebook sets."""
+    job_id = uuid4().hex
+    code = """
+import mlflow
+mlflow.set_experiment("another")
+try:
+    mlflow.start_run()
+except mlflow.MlflowException as error:
+    print("does not match environment run ID" in str(error))
+"""
+    assert run_job(mlflow, code, job_id, mlflow.make_run(job_id)) == ["True"]
+
+
+def test_outside_of_jobs_nothing_changes(mlflow: Served) -> None:
+    done = mlflow.python(
+        "import mlflow; print(mlflow.start_run().info.run_id)", MLFLOW_TRACKING_TOKEN=OWNER
+    )
+    tags = run_data(mlflow, done.stdout.strip(), "tags")
+    assert not [key for key in tags if key.startswith("perijove") or key == "mlflow.parentRunId"]
