@@ -109,16 +109,6 @@ def test_a_forked_kernel_looks_like_an_ordinary_one(
     } | {"/dev/null"} | {d for d in forked["descriptors"] if d.endswith("log.txt")}
 
 
-def test_figures_are_inline_as_in_an_ordinary_kernel(session_home: Path, report: Report) -> None:
-    found = report(
-        session_home,
-        "import json, matplotlib, matplotlib.pyplot as plt\n"
-        "print('REPORT' + json.dumps({'backend': matplotlib.get_backend()}))",
-    )
-    assert found["warm"]
-    assert "inline" in found["backend"]
-
-
 def test_forks_have_one_owner_and_no_zombies(session_home: Path, report: Report) -> None:
     report(session_home, "import subprocess; subprocess.Popen(['sleep', '300'])")
     left = [entry.name for entry in Path("/proc").glob("[0-9]*") if _command(entry) == "sleep 300"]

@@ -4,49 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
-import subprocess
-import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from conftest import write_notebook
-from perijove.models.attempts import AttemptSpec, AttemptStatus
+from perijove.models.attempts import AttemptStatus
 from perijove.models.events import EventType
 from perijove.models.jobs import JobState
 from perijove.models.processes import link_verdict
 from perijove.runner.spool import Spool
-
-
-def attempt(folder: Path, *cells: str, **fields: Any) -> Path:
-    """The folder of an attempt at a notebook of these cells."""
-    work = folder / "work"
-    (work / "outputs").mkdir(parents=True)
-    source = write_notebook(work / "n.ipynb", *cells)
-    spec = AttemptSpec(
-        job_id="job", attempt=1, kind="notebook", name="n", folder=str(folder),
-        source=str(source), snapshot=str(work), origin=str(work), workdir=str(work),
-        outputs=str(work / "outputs"), environment=fields.pop("environment", "python3"),
-        environ={"PERIJOVE_JOB_ID": folder.name, "PERIJOVE_ATTEMPT": "1"}, **fields,
-    )  # fmt: skip
-    (folder / "spec.json").write_text(spec.model_dump_json())
-    return folder
-
-
-def start(folder: Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-m", "perijove.runner", str(folder)])
-
-
-def status(folder: Path) -> AttemptStatus:
-    return AttemptStatus.model_validate_json((folder / "status.json").read_text())
-
-
-def events(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (folder / "spool.jsonl").read_text().splitlines()]
+from runner.helpers import attempt, events, run, start, status
 
 
 @pytest.mark.integration
@@ -65,14 +36,13 @@ def events(folder: Path) -> list[dict[str, Any]]:
             "cell 2: the kernel ended with exit code 0",
         ),
         (["import os; os.abort()"], "kernel_died", "SIGABRT"),
+        (["raise RuntimeError('[Errno 28] No space left on device')"], "disk_full", "cell 1"),
+        (["import numpy; numpy.empty(1 << 50)"], "out_of_memory", "MemoryError: Unable to allocate"),
     ],
 )
 def test_verdicts(tmp_path: Path, cells: list[str], reason: str, message: str) -> None:
-    import re
-
     folder = attempt(tmp_path, *cells)
-    start(folder).wait(60)
-    found = status(folder)
+    found = run(folder)
     assert (found.state, found.reason) == (JobState.FAILED, reason), found
     assert re.search(message, found.message or ""), found.message
     assert (folder / "output.ipynb").exists()
@@ -81,8 +51,32 @@ def test_verdicts(tmp_path: Path, cells: list[str], reason: str, message: str) -
 @pytest.mark.integration
 def test_an_exit_in_the_last_cell_is_a_success(tmp_path: Path) -> None:
     folder = attempt(tmp_path, "1", "import sys; sys.exit(0)")
-    start(folder).wait(60)
-    assert status(folder).state is JobState.SUCCEEDED
+    assert run(folder).state is JobState.SUCCEEDED
+
+
+@pytest.mark.integration
+def test_a_kernel_that_does_not_start_is_the_environment_s_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernels = tmp_path / "share/kernels"
+    for name, argv in {"gone": ["/nowhere/python"], "broken": ["/bin/sh", "-c", "exit 3"]}.items():
+        (kernels / name).mkdir(parents=True)
+        spec = {"argv": argv, "display_name": name, "language": "python"}
+        (kernels / name / "kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "share"))
+    for name, word in (("gone", "/nowhere/python"), ("broken", "exit code 3")):
+        found = run(attempt(tmp_path / name, "1", environment=name))
+        assert found.reason == "environment_failed"
+        assert word in (found.message or ""), found.message
+
+
+@pytest.mark.integration
+def test_an_attempt_ends_when_its_time_is_over(tmp_path: Path) -> None:
+    cell = "try:\n    import time; time.sleep(60)\nfinally:\n    open('cleaned', 'w').close()"
+    found = run(attempt(tmp_path, "print('before')", cell, timeout=6))
+    assert (found.reason, found.message) == ("timed_out", "the attempt took longer than 6 s")
+    assert "before" in (tmp_path / "output.ipynb").read_text()
+    assert (tmp_path / "work/cleaned").exists()  # the cell was interrupted, not only killed
 
 
 @pytest.mark.integration
@@ -104,16 +98,18 @@ def test_two_runners_make_one_attempt(tmp_path: Path) -> None:
 
 
 @pytest.mark.integration
-def test_a_verdict_given_by_the_hub_stands(tmp_path: Path) -> None:
-    folder = attempt(tmp_path, "import time; time.sleep(2)")
+def test_a_verdict_given_by_the_hub_stands_and_ends_the_runner(tmp_path: Path) -> None:
+    folder = attempt(tmp_path, "import time; time.sleep(600)")
     runner = start(folder)
     while not (folder / "runner.json").exists():
         time.sleep(0.02)
     lost = AttemptStatus(
         state=JobState.FAILED, reason="lost", ended_at=datetime.now(UTC), pid=os.getpid()
     )
+    runner.send_signal(signal.SIGSTOP)
     assert link_verdict(folder, lost)
-    runner.wait(60)
+    runner.send_signal(signal.SIGCONT)
+    assert runner.wait(60) == 0
     assert status(folder).reason == "lost"
     assert not link_verdict(folder, lost)
 
@@ -122,16 +118,12 @@ def test_a_verdict_given_by_the_hub_stands(tmp_path: Path) -> None:
 def test_canceled_keeps_what_was_done(tmp_path: Path) -> None:
     folder = attempt(tmp_path, "print('before')", "import time; time.sleep(60)")
     runner = start(folder)
-    while "cell_finished" not in [e["type"] for e in _events(folder)]:
+    while "cell_finished" not in [e["type"] for e in events(folder)]:
         time.sleep(0.02)
     runner.send_signal(signal.SIGTERM)
     runner.wait(30)
     assert status(folder).state is JobState.CANCELED
     assert "before" in (folder / "output.ipynb").read_text()
-
-
-def _events(folder: Path) -> list[dict[str, Any]]:
-    return events(folder) if (folder / "spool.jsonl").exists() else []
 
 
 @pytest.mark.integration

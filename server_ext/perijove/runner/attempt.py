@@ -8,7 +8,6 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,12 +28,14 @@ from perijove.models.attempts import (
 from perijove.models.jobs import FailureReason, JobKind, JobState
 from perijove.models.processes import current_process, end_attempt, link_verdict
 from perijove.runner.kernel import PR_SET_CHILD_SUBREAPER, prctl
-from perijove.runner.packages import packages_of
+from perijove.runner.packages import Inventory
 from perijove.runner.spool import Spool
 from perijove.runner.state import origin
-from perijove.runner.verdicts import Canceled, Failure, Stopped, TimedOut, disk_full
+from perijove.runner.stops import Stopped, TimedOut, stops
+from perijove.runner.verdicts import Failure, disk_full
 
-RESERVE = 1 << 16
+RESERVE = "reserve"
+RESERVE_BYTES = 1 << 16
 """Bytes kept back on the attempt's disk, so that a full one still takes a verdict."""
 
 
@@ -47,50 +48,74 @@ def run_attempt(folder: Path, warm: bool) -> None:
     if lock is None:
         return
     spec = AttemptSpec.model_validate_json((folder / SPEC).read_text())
-    _settle(folder, spec)
-    step("run.locked")
-    heart = None
+    parts = _Parts()
     verdict: dict[str, Any] = {"state": JobState.SUCCEEDED}
-    attempt = None
-
-    def interrupt() -> None:
-        if attempt is not None:
-            attempt.interrupt()
-
     try:
-        _arm(spec, interrupt)
-        spool = Spool(folder, spec.job_id, spec.attempt, spec.poke)
-        attempt = _attempt(spec, spool)
-        attempt.fork(warm)
-        heart = _heartbeat(folder)
-        attempt.run()
+        try:
+            _settle(folder, spec)
+            stops.arm(spec.timeout, parts.interrupt)
+            step("run.locked")
+            parts.run(folder, spec, warm)
+        finally:
+            stops.disarm()
     except Failure as failure:
         verdict = _failed(failure)
-    except Stopped as stopped:
-        verdict = _stopped(stopped, spec)
     except OSError as error:
-        verdict = _failed(disk_full(error))
-    except Exception as error:
         traceback.print_exc()
-        verdict = _failed(Failure(FailureReason.LOST, f"the runner failed: {error!r}"))
-    _disarm()
-    (folder / "reserve").unlink(missing_ok=True)
+        verdict = _failed(disk_full(error))
+    except MemoryError:
+        verdict = _failed(Failure(FailureReason.OUT_OF_MEMORY, "the runner had no memory left"))
+    except BaseException as error:
+        if stops.came is None:
+            traceback.print_exc()
+            verdict = _failed(Failure(FailureReason.LOST, f"the runner failed: {error!r}"))
+    if stops.came is not None:
+        verdict = _stopped(stops.came, spec)
+    with suppress(OSError):
+        (folder / RESERVE).unlink(missing_ok=True)
+    kernel, packages = parts.environment()
     _leave_nothing(spec)
     status = AttemptStatus(
-        ended_at=datetime.now(UTC),
-        pid=os.getpid(),
-        kernel={} if attempt is None else attempt.kernel,
-        packages={} if attempt is None else packages_of(attempt.python),
-        **verdict,
+        ended_at=datetime.now(UTC), pid=os.getpid(), kernel=kernel, packages=packages, **verdict
     )
     with suppress(OSError):
         # a verdict that stands already is obeyed: the hub took this attempt away
         link_verdict(folder, status)
     step("finish.verdict")
-    if heart is not None:
-        heart.set()
-    if attempt is not None:
-        attempt.spool.poke()
+    parts.close()
+
+
+class _Parts:
+    """What an attempt is made of, as far as it came."""
+
+    def __init__(self) -> None:
+        self._spool: Spool | None = None
+        self._attempt: Any = None
+        self._inventory: Inventory | None = None
+        self._heart = threading.Event()
+
+    def run(self, folder: Path, spec: AttemptSpec, warm: bool) -> None:
+        self._spool = Spool(folder, spec.job_id, spec.attempt, spec.poke)
+        self._attempt = _attempt(spec, self._spool)
+        self._attempt.fork(warm)  # before there is a thread
+        if self._attempt.python:
+            self._inventory = Inventory(self._attempt.python)
+        _heartbeat(folder, self._heart)
+        self._attempt.run()
+
+    def interrupt(self) -> None:
+        if self._attempt is not None:
+            self._attempt.interrupt()
+
+    def environment(self) -> tuple[dict[str, Any], dict[str, str]]:
+        """The kernel's own words, and its packages."""
+        kernel = {} if self._attempt is None else self._attempt.kernel
+        return kernel, {} if self._inventory is None else self._inventory.collect()
+
+    def close(self) -> None:
+        self._heart.set()
+        if self._spool is not None:
+            self._spool.poke()
 
 
 def _take(folder: Path) -> int | None:
@@ -107,6 +132,8 @@ def _settle(folder: Path, spec: AttemptSpec) -> None:
     """Be a detached process of this attempt, and say so in its folder."""
     if os.getsid(0) != os.getpid():
         os.setsid()
+    with (folder / RESERVE).open("wb") as file:
+        file.write(b"\0" * RESERVE_BYTES)
     partial = folder / f".{RUNNER}"
     partial.write_text(current_process().model_dump_json())
     partial.rename(folder / RUNNER)
@@ -121,8 +148,6 @@ def _settle(folder: Path, spec: AttemptSpec) -> None:
     os.environ.clear()
     os.environ.update(origin.environ | spec.environ)
     os.chdir(spec.workdir)
-    with suppress(OSError), (folder / "reserve").open("wb") as file:
-        file.write(b"\0" * RESERVE)
 
 
 def _attempt(spec: AttemptSpec, spool: Spool) -> Any:
@@ -135,42 +160,16 @@ def _attempt(spec: AttemptSpec, spool: Spool) -> Any:
     return NotebookAttempt(spec, spool)
 
 
-def _arm(spec: AttemptSpec, interrupt: Callable[[], None]) -> None:
-    def cancel(*_: object) -> None:
-        _disarm()
-        interrupt()
-        raise Canceled
-
-    def time_out(*_: object) -> None:
-        _disarm()
-        interrupt()
-        raise TimedOut
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, cancel)
-    signal.signal(signal.SIGALRM, time_out)
-    if spec.timeout is not None:
-        signal.setitimer(signal.ITIMER_REAL, spec.timeout)
-
-
-def _disarm() -> None:
-    """From here on the attempt finishes, whatever comes."""
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    signal.signal(signal.SIGALRM, signal.SIG_IGN)
-
-
-def _heartbeat(folder: Path) -> threading.Event:
-    stop = threading.Event()
-
+def _heartbeat(folder: Path, stop: threading.Event) -> None:
     def beat() -> None:
         while not stop.wait(HEARTBEAT):
+            if (folder / STATUS).exists():
+                # the verdict was given by somebody else: the attempt is no longer ours
+                os.kill(os.getpid(), signal.SIGTERM)
             with suppress(OSError):
                 os.utime(folder / HEARTBEAT_FILE)
 
     threading.Thread(target=beat, name="heartbeat", daemon=True).start()
-    return stop
 
 
 def _leave_nothing(spec: AttemptSpec) -> None:

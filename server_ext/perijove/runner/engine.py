@@ -20,7 +20,7 @@ from papermill.log import logger
 
 from perijove.faults import step
 from perijove.runner.manager import ForkedKernelManager
-from perijove.runner.output import Outputs
+from perijove.runner.output import Outputs, merge_streams
 
 if TYPE_CHECKING:
     from perijove.runner.notebook import NotebookAttempt
@@ -29,6 +29,9 @@ READY = 60.0
 """Seconds a kernel has to answer its first request."""
 ASK_AGAIN = 0.1
 """Seconds after which a kernel whose IOPub was not connected yet is asked again."""
+
+IOPUB = 60
+"""Seconds for the output of a cell that has ended to arrive; nbclient's 4 s lose some of much."""
 
 
 class PerijoveEngine(NBClientEngine):
@@ -46,7 +49,13 @@ class PerijoveEngine(NBClientEngine):
             return super().execute_managed_notebook(nb_man, kernel_name, **kwargs)
         attempt.begin(nb_man.nb)
         client = AttemptClient(
-            nb_man, attempt, kernel_name=kernel_name, log=logger, timeout=None, record_timing=True
+            nb_man,
+            attempt,
+            kernel_name=kernel_name,
+            log=logger,
+            timeout=None,
+            iopub_timeout=IOPUB,
+            record_timing=True,
         )
         return client.execute(cwd=attempt.spec.workdir)
 
@@ -109,25 +118,25 @@ class AttemptClient(PapermillNotebookClient):
     def papermill_execute_cells(self) -> None:
         """papermill's loop, with a report before and after each cell."""
         for index, cell in enumerate(self.nb.cells):
-            runs = cell.cell_type == "code" and bool(cell.source.strip())
-            begun = time.monotonic()
-            failure: CellExecutionError | None = None
-            if cell.cell_type == "code":
+            is_code = cell.cell_type == "code"
+            begun, ran, failed = time.monotonic(), False, False
+            self._outputs.cell = index
+            if is_code:
                 self._attempt.cell_started(index)
             try:
                 self.nb_man.cell_start(cell, index)
-                self._outputs.cell = index
                 self.execute_cell(cell, index)
+                ran = True
             except CellExecutionError as error:
-                failure = error
+                failed = True
                 self.nb_man.cell_exception(cell, cell_index=index, exception=error)
             finally:
                 self.nb_man.cell_complete(cell, cell_index=index)
                 self._outputs.flush()
-                if cell.cell_type == "code":
-                    took = time.monotonic() - begun
-                    self._attempt.cell_finished(index, cell, failure is None, took if runs else 0)
-            if failure is not None:
+                if is_code:
+                    took = time.monotonic() - begun if cell.source.strip() else 0
+                    self._attempt.cell_finished(index, cell, ran, took)
+            if failed:
                 break
 
     def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
@@ -137,6 +146,8 @@ class AttemptClient(PapermillNotebookClient):
         before = len(cell.get("outputs", ()))
         output: NotebookNode | None = super().process_message(msg, cell, cell_index)
         self._outputs.report(msg, cell, before, output)
+        if output is not None and cell is not None:
+            merge_streams(cell.outputs)
         self._attempt.autosave()
         return output
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import ctypes
+import gc
 import json
 import os
 import select
@@ -25,7 +26,8 @@ from typing import Any, NoReturn
 from uuid import uuid4
 
 from perijove.models.processes import runtime_dir
-from perijove.runner.state import close_files, origin, restore
+from perijove.runner.state import close_files, restore, restore_pools
+from perijove.runner.stops import stops
 
 BOOT = 10.0
 """Seconds a forked kernel has to come up before an ordinary one is started instead."""
@@ -33,6 +35,8 @@ LEAVE = 10.0
 """Seconds a kernel has to end by itself: user code's atexit handlers run in them."""
 LEAVE_INTERRUPTED = 3.0
 """The same after the job was canceled or its time is over."""
+SWITCH = 0.0005
+"""Seconds between two thread switches while a kernel boots: its threads wait for each other."""
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 
 
@@ -52,6 +56,7 @@ def can_fork(spec: dict[str, Any], python: str) -> bool:
         and [part for part in argv[1:] if part != "-Xfrozen_modules=off"]
         == ["-m", "ipykernel_launcher", "-f", "{connection_file}"]
         and not spec.get("env")
+        and spec.get("interrupt_mode", "signal") == "signal"
         and "kernel_provisioner" not in (spec.get("metadata") or {})
     )
 
@@ -97,9 +102,10 @@ class ForkedKernel:
     def poll(self) -> int | None:
         """None while it lives, else its exit code (negative: the signal)."""
         if self.status is None:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid:
-                self.status = os.waitstatus_to_exitcode(status)
+            with stops.held():
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+                if pid:
+                    self.status = os.waitstatus_to_exitcode(status)
         return self.status
 
     def send_signal(self, number: int) -> None:
@@ -111,7 +117,8 @@ class ForkedKernel:
     def interrupt(self) -> None:
         """End what runs now: a KeyboardInterrupt in the cell."""
         self.interrupted = True
-        self.send_signal(signal.SIGINT)
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGINT)  # `poll` may be what is interrupted here
 
     async def gone(self) -> None:
         """Return when it has ended."""
@@ -147,14 +154,20 @@ def _become_kernel(
         close_files(keep=(ready,))
         os.set_inheritable(ready, False)
         restore(environ | {"JPY_PARENT_PID": str(os.getppid())})
+        restore_pools(environ)
         os.chdir(workdir)
         # as nbclient starts a kernel: its history is its own and in memory
         options = ["-f", connection_file, "--HistoryManager.hist_file=:memory:"]
         sys.argv = ["ipykernel_launcher", *options]
         from ipykernel.kernelapp import IPKernelApp
 
+        gc.disable()
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(SWITCH)
         app = IPKernelApp.instance()
         app.initialize([*options, f"--IPKernelApp.parent_handle={os.getppid()}"])
+        sys.setswitchinterval(interval)
+        gc.enable()
         os.write(ready, b"1")
         os.close(ready)
         app.start()
@@ -182,11 +195,6 @@ def _leave(code: int) -> NoReturn:
         with suppress(BaseException):
             stream.flush()  # type: ignore[union-attr]
     os._exit(code)
-
-
-def base_environ() -> dict[str, str]:
-    """What an ordinarily started process would have got."""
-    return dict(origin.environ)
 
 
 def _resolve(future: asyncio.Future[None]) -> None:

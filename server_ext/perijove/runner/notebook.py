@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import time
 from contextlib import suppress
@@ -25,10 +26,13 @@ from perijove.models.processes import runtime_dir
 from perijove.runner.kernel import ForkedKernel, can_fork
 from perijove.runner.manager import ForkedKernelManager
 from perijove.runner.spool import Spool
-from perijove.runner.verdicts import Failure, cell_failure, death, oom_kills
+from perijove.runner.stops import stops
+from perijove.runner.verdicts import FULL, Failure, cell_failure, death, oom_kills
 
 AUTOSAVE = 2.0
-"""Seconds between two saves of the notebook while it runs."""
+"""Seconds between two saves of the notebook while it runs; more where saving takes long."""
+AUTOSAVE_SHARE = 20
+"""Saving takes at most one of so many seconds."""
 
 
 class NotebookAttempt:
@@ -42,7 +46,7 @@ class NotebookAttempt:
         self._nb: Any = None
         self._cells: list[tuple[int, str, bool]] = []
         self._started = -1
-        self._saved = 0.0
+        self._save_after = 0.0
         self._forked: ForkedKernel | None = None
         self._manager: Any = None
         self._oom = oom_kills()
@@ -56,7 +60,7 @@ class NotebookAttempt:
                 f"there is no kernel named {self._name!r}; there are: {known}",
             ) from None
         self._spec = found.to_dict()
-        self.python = _program(self._spec)
+        self.python = _program(self._spec) if self._spec.get("language") == "python" else ""
 
     def fork(self, warm: bool) -> None:
         """Fork the kernel now, if this process has what it takes."""
@@ -67,6 +71,11 @@ class NotebookAttempt:
         """A signal is about to end the attempt: let the cell that runs clean up."""
         if self._forked is not None:
             self._forked.interrupt()
+        elif self._spec.get("interrupt_mode", "signal") == "signal":
+            process = self._process()
+            with suppress(OSError, AttributeError):
+                # an ordinary kernel is started as the leader of its group
+                os.killpg(process.pid, signal.SIGINT)
 
     def run(self) -> None:
         """Execute the notebook.
@@ -92,18 +101,19 @@ class NotebookAttempt:
                 attempt=self,
             )
         except DeadKernelError:
-            raise death(self._where("the kernel"), self._kernel_status(), self._oom) from None
+            failure = death(self._where("the kernel"), self._kernel_status(), self._oom)
+            if not self.kernel:
+                failure = self._not_started(failure.message)
+            raise failure from None
         except PapermillExecutionError as error:
             raise self._user_failure(error.ename, error.evalue) from None
         except PapermillException as error:
             raise Failure(FailureReason.USER_ERROR, str(error)) from None
-        except (RuntimeError, FileNotFoundError) as error:
-            if self._nb is not None and self.kernel:
+        except (RuntimeError, OSError) as error:
+            full = isinstance(error, OSError) and error.errno in FULL
+            if self.kernel or self._nb is None or full:
                 raise
-            raise Failure(
-                FailureReason.ENVIRONMENT_FAILED,
-                f"the kernel {self._name!r} did not start: {error}",
-            ) from None
+            raise self._not_started(str(error)) from None
         else:
             self._check_complete()
         finally:
@@ -112,6 +122,12 @@ class NotebookAttempt:
                 self._forked.end(0)
             if self._nb is not None:
                 self.save(final=True)
+
+    def _not_started(self, why: str) -> Failure:
+        return Failure(
+            FailureReason.ENVIRONMENT_FAILED,
+            f"the kernel {self._name!r} did not start: {why}; see the log",
+        )
 
     # called by the engine
 
@@ -191,10 +207,11 @@ class NotebookAttempt:
 
     def autosave(self) -> None:
         """Save, if that was not done lately."""
-        if time.monotonic() - self._saved > AUTOSAVE:
-            if self._saved:
-                self.save()
-            self._saved = time.monotonic()
+        begun = time.monotonic()
+        if begun >= self._save_after:
+            self.save()
+            took = time.monotonic() - begun
+            self._save_after = begun + max(AUTOSAVE, took * AUTOSAVE_SHARE)
 
     def save(self, final: bool = False) -> None:
         """Replace the output notebook; what was there stays whole until then.
@@ -204,17 +221,18 @@ class NotebookAttempt:
         OSError: the disk is full.
         """
         partial = self._output.with_name(f".{OUTPUT}")
-        text = nbformat.writes(self._nb)
-        try:
-            with partial.open("wb") as file:
-                file.write(text.encode("utf-8", "replace"))
-                if final:
-                    file.flush()
-                    os.fsync(file.fileno())
-            os.replace(partial, self._output)
-        except OSError:
-            partial.unlink(missing_ok=True)
-            raise
+        text = nbformat.writes(self._nb).encode("utf-8", "replace")
+        with stops.held():
+            try:
+                with partial.open("wb") as file:
+                    file.write(text)
+                    if final:
+                        file.flush()
+                        os.fsync(file.fileno())
+                os.replace(partial, self._output)
+            except OSError:
+                partial.unlink(missing_ok=True)
+                raise
         if final:
             step("finish.output")
 
@@ -223,10 +241,13 @@ class NotebookAttempt:
     def _kernel_status(self) -> int | None:
         if self._forked is not None:
             return self._forked.poll()
-        process = getattr(getattr(self._manager, "provisioner", None), "process", None)
         with suppress(Exception):
-            return None if process is None else process.wait(1)
+            return int(self._process().wait(1))
         return None
+
+    def _process(self) -> Any:
+        """An ordinary kernel's process; None: there is none."""
+        return getattr(getattr(self._manager, "provisioner", None), "process", None)
 
     def _where(self, what: str) -> str:
         number, _ = self._progress()

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
+import selectors
+import signal
 import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from perijove.models.attempts import AttemptSpec
+from perijove.models.attempts import LOG, AttemptSpec
 from perijove.models.events import EventType
 from perijove.models.jobs import FailureReason
+from perijove.runner.pieces import Pieces
 from perijove.runner.spool import Spool
-from perijove.runner.verdicts import Failure, Stopped, death, oom_kills
+from perijove.runner.stops import Stopped
+from perijove.runner.verdicts import Failure, death, no_space, oom_kills
 
 GRACE = 3.0
 """Seconds a canceled script has after SIGINT."""
+READ = 1 << 16
+LEFT = 1 << 20
+"""Bytes a pipe can hold: all that may be left in it when the script has ended."""
+LINE = 500
+"""Characters kept of the line that a failure is explained with."""
 
 
 class ScriptAttempt:
@@ -27,19 +37,7 @@ class ScriptAttempt:
         self.spec = spec
         self.spool = spool
         self.kernel: dict[str, Any] = {}
-        self.python = sys.executable
-        if spec.environment is not None:
-            from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
-
-            try:
-                argv = KernelSpecManager().get_kernel_spec(spec.environment).argv
-            except NoSuchKernel:
-                raise Failure(
-                    FailureReason.ENVIRONMENT_FAILED,
-                    f"there is no kernel named {spec.environment!r}",
-                ) from None
-            if argv and argv[0] not in ("python", "python3"):
-                self.python = argv[0]
+        self.python = sys.executable if spec.environment is None else _python(spec.environment)
 
     def fork(self, warm: bool) -> None:
         """Scripts start the ordinary way: ``__main__`` must be theirs from the first line."""
@@ -69,7 +67,7 @@ class ScriptAttempt:
                 env=environ,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
+                stderr=subprocess.PIPE,
                 process_group=0,
             )
         except OSError as error:
@@ -77,51 +75,151 @@ class ScriptAttempt:
                 FailureReason.ENVIRONMENT_FAILED, f"{self.python} could not be started: {error}"
             ) from None
         self.kernel = {"name": self.spec.environment or "python", "language": "python"}
+        output = _Output(self.spool, self.spec)
         try:
-            last = self._follow(process)
+            output.follow(process)
             code = process.wait()
         except Stopped:
             self._end(process)
             raise
-        if code == 0:
-            return
-        if code < 0:
-            failure = death("the script", code, before)
-            if failure.reason is FailureReason.KERNEL_DIED:
-                failure.reason = FailureReason.USER_ERROR
-            raise failure
-        said = f": {last}" if last else ""
-        reason = FailureReason.USER_ERROR
-        if last.startswith("MemoryError"):
-            reason = FailureReason.OUT_OF_MEMORY
-        elif "[Errno 28]" in last:
-            reason = FailureReason.DISK_FULL
-        raise Failure(reason, f"{script.name} ended with exit code {code}{said}")
-
-    def _follow(self, process: subprocess.Popen[bytes]) -> str:
-        """Report its output as it comes; returns the last line that says something."""
-        assert process.stdout is not None
-        last, kept = "", 0
-        while piece := os.read(process.stdout.fileno(), 1 << 16):
-            text = piece.decode("utf-8", "replace")
-            last = next((line for line in reversed(text.splitlines()) if line.strip()), last)
-            room = self.spec.output_limit - kept
-            if room <= 0:
-                continue
-            kept += len(text)
-            if len(text) > room:
-                limit = self.spec.output_limit / 2**20
-                text = text[:room] + f"\n[Perijove] Output over {limit:.0f} MiB is not kept.\n"
-            self.spool.emit((EventType.LOG, {"stream": "stdout", "text": text}))
-        return last.strip()[:500]
+        finally:
+            output.close()
+        if code:
+            raise _failure(script.name, code, output.last, before)
 
     def _end(self, process: subprocess.Popen[bytes]) -> None:
-        for number in (2, 9):
+        for number in (signal.SIGINT, signal.SIGKILL):
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, number)
             with suppress(subprocess.TimeoutExpired):
                 process.wait(GRACE)
                 return
+
+
+class _Output:
+    """What a script says: into the spool and, as it is, into the attempt's log."""
+
+    def __init__(self, spool: Spool, spec: AttemptSpec) -> None:
+        self._spool = spool
+        self._room = self._limit = spec.output_limit
+        self._pieces = Pieces(self._tell)
+        self._log = (Path(spec.folder) / LOG).open("ab", buffering=0)
+        self._decoders = {
+            name: codecs.getincrementaldecoder("utf-8")("replace") for name in ("stdout", "stderr")
+        }
+        self._tails = {"stdout": "", "stderr": ""}
+        self._last = {"stdout": "", "stderr": ""}
+
+    @property
+    def last(self) -> str:
+        """The last line with something on it, of stderr if there is one."""
+        said = {name: self._tails[name].strip() or self._last[name] for name in self._tails}
+        return (said["stderr"] or said["stdout"])[:LINE]
+
+    def follow(self, process: subprocess.Popen[bytes]) -> None:
+        """Report what comes until the script has ended, whoever else still has its pipes."""
+        assert process.stdout is not None
+        assert process.stderr is not None
+        pipes = {"stdout": process.stdout.fileno(), "stderr": process.stderr.fileno()}
+        with selectors.DefaultSelector() as selector:
+            for name, pipe in pipes.items():
+                os.set_blocking(pipe, False)
+                selector.register(pipe, selectors.EVENT_READ, name)
+            longest = _watch_end(process, selector)
+            while process.poll() is None:
+                due = self._pieces.due
+                for key, _ in selector.select(longest if due is None else due):
+                    if key.data is not None and not self._read(key.data, key.fd):
+                        selector.unregister(key.fd)
+                if self._pieces.due == 0:
+                    self._pieces.flush()
+        for name, pipe in pipes.items():
+            for _ in range(LEFT // READ):
+                if not self._read(name, pipe):
+                    break
+
+    def close(self) -> None:
+        """Tell what waits."""
+        for name, decoder in self._decoders.items():
+            self._take(name, decoder.decode(b"", final=True))
+        self._pieces.flush()
+        self._log.close()
+
+    def _read(self, name: str, descriptor: int) -> bool:
+        """Read what is there; False: no more will come now."""
+        try:
+            data = os.read(descriptor, READ)
+        except BlockingIOError:
+            return False
+        if data:
+            self._take(name, self._decoders[name].decode(data))
+        return bool(data)
+
+    def _take(self, name: str, text: str) -> None:
+        *lines, self._tails[name] = (self._tails[name] + text).split("\n")
+        self._tails[name] = self._tails[name][-READ:]
+        self._last[name] = next((x.strip() for x in reversed(lines) if x.strip()), self._last[name])
+        if self._room <= 0:
+            return
+        if len(text) > self._room:
+            limit = self._limit / 2**20
+            text = text[: self._room] + f"\n[Perijove] Output over {limit:.0f} MiB is not kept.\n"
+            self._room = 0
+        self._room -= len(text)
+        self._log.write(text.encode())
+        self._pieces.add(name, text)
+
+    def _tell(self, stream: str, text: str) -> None:
+        self._spool.emit((EventType.LOG, {"stream": stream, "text": text}))
+
+
+def _watch_end(process: subprocess.Popen[bytes], selector: selectors.BaseSelector) -> float | None:
+    """Let the selector wake when the process ends; else the seconds between two looks at it."""
+    if sys.platform != "linux":
+        return 0.1
+    selector.register(os.pidfd_open(process.pid), selectors.EVENT_READ)
+    return None
+
+
+def _failure(script: str, code: int, last: str, oom_before: int) -> Failure:
+    if code < 0:
+        failure = death("the script", code, oom_before)
+        if failure.reason is FailureReason.KERNEL_DIED:
+            failure.reason = FailureReason.USER_ERROR
+        return failure
+    reason = FailureReason.USER_ERROR
+    if last.partition(":")[0].endswith("MemoryError"):
+        reason = FailureReason.OUT_OF_MEMORY
+    elif no_space(last):
+        reason = FailureReason.DISK_FULL
+    return Failure(reason, f"{script} ended with exit code {code}{f': {last}' if last else ''}")
+
+
+def _python(environment: str) -> str:
+    """The interpreter of a kernelspec.
+
+    Raises
+    ------
+    Failure: there is no such kernelspec, or it is not Python's.
+    """
+    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+
+    try:
+        spec = KernelSpecManager().get_kernel_spec(environment)
+    except NoSuchKernel:
+        known = ", ".join(sorted(KernelSpecManager().find_kernel_specs()))
+        raise Failure(
+            FailureReason.ENVIRONMENT_FAILED,
+            f"there is no kernel named {environment!r}; there are: {known}",
+        ) from None
+    if not spec.argv or spec.language.lower() != "python":
+        raise Failure(
+            FailureReason.ENVIRONMENT_FAILED,
+            f"a script needs an environment with Python, and {environment!r} is for "
+            f"{spec.language or 'no language'}",
+        )
+    program = str(spec.argv[0])
+    return sys.executable if program in ("python", "python3") else program
 
 
 def _arguments(parameters: dict[str, Any]) -> list[str]:

@@ -6,17 +6,21 @@ import json
 import os
 import socket
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from perijove.models.attempts import SPOOL
 from perijove.models.events import EventType
+from perijove.runner.stops import stops
 
 
 class Spool:
-    """Append-only. Each batch is one write, so a reader never sees half a batch's line torn
-    for long; a line that a kill cut off is removed when the spool is opened again.
+    """Append-only: whole lines, numbered without gaps.
+
+    A batch is written with one call. What could not be written whole is taken back, and a line
+    that a kill cut off is removed when the spool is opened again.
     """
 
     def __init__(self, folder: Path, job_id: str, attempt: int, poke: str | None) -> None:
@@ -34,27 +38,34 @@ class Spool:
 
         Raises
         ------
-        OSError: the disk is full.
+        OSError: the disk is full; none of the events was kept.
         """
         now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-        with self._lock:
-            lines = bytearray()
-            for number, (type, data) in enumerate(events, self._seq + 1):
-                event = {"seq": number, "time": now, "type": type.value, "data": data}
-                lines += _dump(event) + b"\n"
-            rest = memoryview(lines)
-            while rest:
-                rest = rest[os.write(self._file, rest) :]
-            self._seq += len(events)
-        self.poke()
+        with stops.held():
+            with self._lock:
+                lines = bytearray()
+                for number, (type, data) in enumerate(events, self._seq + 1):
+                    event = {"seq": number, "time": now, "type": type.value, "data": data}
+                    lines += _dump(event) + b"\n"
+                self._append(lines)
+                self._seq += len(events)
+            self.poke()
 
     def poke(self) -> None:
         """Say that there is something to read; nobody has to listen."""
         if self._poke is not None:
-            try:
+            with suppress(OSError):
                 self._socket.sendto(self._message, self._poke)
-            except OSError:
-                return
+
+    def _append(self, lines: bytearray) -> None:
+        before = os.fstat(self._file).st_size
+        rest = memoryview(lines)
+        try:
+            while rest:
+                rest = rest[os.write(self._file, rest) :]
+        except OSError:
+            os.ftruncate(self._file, before)
+            raise
 
 
 def _dump(event: dict[str, Any]) -> bytes:

@@ -55,7 +55,7 @@ def watch_pools() -> None:
 
 
 def restore(environ: dict[str, str]) -> None:
-    """In a fork: the environment, signals, threads and random numbers of a new process."""
+    """In a fork: the environment, path, signals and random numbers of a new process."""
     os.environ.clear()
     os.environ.update(origin.added | environ)
     sys.path[:] = origin.path
@@ -68,10 +68,10 @@ def restore(environ: dict[str, str]) -> None:
     if "numpy.random" in sys.modules:
         sys.modules["numpy.random"].seed()
     gc.enable()
-    _restore_pools(environ)
 
 
-def _restore_pools(environ: dict[str, str]) -> None:
+def restore_pools(environ: dict[str, str]) -> None:
+    """In a kernel's fork: the BLAS threads of a new process. They start here and now."""
     if origin.pools is None:
         return
     for library in origin.pools.lib_controllers:

@@ -8,17 +8,7 @@ from pathlib import Path
 
 from perijove.models.jobs import FailureReason, JobState
 
-
-class Stopped(KeyboardInterrupt):
-    """A signal ended the attempt. asyncio lets only KeyboardInterrupt through at once."""
-
-
-class Canceled(Stopped):
-    """SIGTERM: the job was canceled."""
-
-
-class TimedOut(Stopped):
-    """The attempt's time is over."""
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Failure(Exception):
@@ -41,9 +31,9 @@ class Failure(Exception):
 def cell_failure(number: int, ename: str, evalue: str) -> Failure:
     """The failure of the 1-based `number`-th code cell that raised `ename`."""
     reason = FailureReason.USER_ERROR
-    if ename == "MemoryError":
+    if ename.endswith("MemoryError"):  # numpy's, CUDA's
         reason = FailureReason.OUT_OF_MEMORY
-    elif ename == "OSError" and f"[Errno {errno.ENOSPC}]" in evalue:
+    elif no_space(evalue):
         reason = FailureReason.DISK_FULL
     elif ename == "StdinNotImplementedError":
         evalue = "input() waits for a keyboard, and a job has none; use a parameter instead"
@@ -71,9 +61,14 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
+def no_space(text: str) -> bool:
+    """Does an error's text say that a disk is full?"""
+    return any(f"[Errno {number}]" in text for number in FULL)
+
+
 def disk_full(error: OSError) -> Failure:
     """The failure of a write by the runner itself."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in FULL:
         return Failure(FailureReason.DISK_FULL, "no space left on the disk of the attempt's folder")
     return Failure(FailureReason.LOST, f"the runner could not write: {error}")
 

@@ -12,6 +12,9 @@ SOCK_SEQPACKET socket N, one message a packet::
 
 It serves between two imports, so the first job does not wait for the last module. When the hub
 closes the socket it ends; what it forked lives on.
+
+What it has imported must be what is installed: when that has changed it refuses to fork, so that
+the hub starts an ordinary process, and begins anew.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
+from perijove.runner.installed import Installed
 from perijove.runner.lean import forget_lean_modules, import_papermill
 
 RUNNER_MODULES = (
@@ -42,7 +46,15 @@ RUNNER_MODULES = (
     "ipykernel.kernelapp",
     "ipykernel.ipkernel",
     "ipykernel.zmqshell",
+    # what a kernel imports when it is initialised
     "IPython.core.completer",
+    "IPython.core.completerlib",
+    "IPython.core.debugger",
+    "IPython.core.oinspect",
+    "IPython.extensions.storemagic",
+    "pdb",
+    "sqlite3",
+    "tornado.platform.asyncio",
 )
 LATER_MODULES = ("ipykernel.debugger", "jsonschema", "perijove.runner.tasks", "nbconvert")
 
@@ -50,8 +62,10 @@ LATER_MODULES = ("ipykernel.debugger", "jsonschema", "perijove.runner.tasks", "n
 class Zygote:
     """Serves one hub."""
 
-    def __init__(self, control: socket.socket) -> None:
+    def __init__(self, control: socket.socket, modules: list[str]) -> None:
         self._control = control
+        self._modules = modules
+        self._installed = Installed()
         self._signals, wake = os.pipe()
         os.set_blocking(wake, False)
         os.set_blocking(self._signals, False)
@@ -59,31 +73,37 @@ class Zygote:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
-    def preload(self, modules: list[str]) -> None:
+    def preload(self) -> None:
         """Import everything, serving in between."""
         import_papermill()
         for name in RUNNER_MODULES:
             importlib.import_module(name)
         _rehearse()
-        gc.freeze()
-        self._say({"ready": "runner"})
+        self._settle("runner")
         forget_lean_modules()
-        for name in (*LATER_MODULES, *modules):
+        for name in (*LATER_MODULES, *self._modules):
             self.serve(block=False)
             try:
                 importlib.import_module(name)
-                state.watch_pools()
-                gc.freeze()
-                self._say({"ready": name})
-            except Exception as error:
-                self._say({"skipped": name, "error": str(error)[:500]})
+            except (Exception, SystemExit) as error:
+                self._say({"skipped": name, "error": f"{type(error).__name__}: {error}"[:500]})
+                continue
+            if threading.active_count() > 1:
+                # a fork would be without them: begin anew, without this module
+                self._say({"skipped": name, "error": "it starts threads when it is imported"})
+                self._begin_anew([module for module in self._modules if module != name])
+            state.watch_pools()
+            self._settle(name)
         from perijove.runner.packages import our_packages
 
         our_packages()
         gc.collect()
+        self._settle("all")
+
+    def _settle(self, name: str) -> None:
+        self._installed.note()
         gc.freeze()
-        assert threading.active_count() == 1, "a preloaded module started a thread"
-        self._say({"ready": "all"})
+        self._say({"ready": name})
 
     def serve(self, block: bool = True) -> None:
         """Answer what has come; with `block`, for ever."""
@@ -106,6 +126,10 @@ class Zygote:
         if "ping" in request:
             self._say({"pong": request["ping"]})
             return
+        if self._installed.changed():
+            error = "what is installed has changed since it was imported"
+            self._say({"id": request["id"], "error": error})
+            self._begin_anew(self._modules)
         try:
             pid = os.fork()
         except OSError as error:
@@ -139,6 +163,12 @@ class Zygote:
                 sys.stderr.flush()
             os._exit(0)
 
+    def _begin_anew(self, modules: list[str]) -> NoReturn:
+        """Be a new zygote, with the same pid, socket and children."""
+        descriptor = self._control.fileno()
+        os.set_inheritable(descriptor, True)
+        os.execve(sys.executable, command(descriptor, modules), state.origin.environ)  # noqa: S606
+
     def _reap(self) -> None:
         while True:
             try:
@@ -166,6 +196,12 @@ def _rehearse() -> None:
         KernelSpecManager().get_kernel_spec("python3")
 
 
+def command(descriptor: int, modules: list[str]) -> list[str]:
+    """The command line of a zygote."""
+    options = ["--control-fd", str(descriptor), "--preload", ",".join(modules)]
+    return [sys.executable, "-m", "perijove.runner.zygote", *options]
+
+
 def main() -> None:
     """See the module's docstring."""
     parser = argparse.ArgumentParser()
@@ -176,8 +212,9 @@ def main() -> None:
     state.origin.path = sys.path[1:]
     sys.path[:] = sys.path[1:]
     os.environ.update(state.SINGLE_THREAD)
-    zygote = Zygote(socket.socket(fileno=options.control_fd))
-    zygote.preload([name for name in options.preload.split(",") if name])
+    modules = [name for name in options.preload.split(",") if name]
+    zygote = Zygote(socket.socket(fileno=options.control_fd), modules)
+    zygote.preload()
     zygote.serve()
 
 
