@@ -152,6 +152,9 @@ class Zygote:
     def _heard(self, message: dict[str, Any]) -> None:
         if "exited" in message:
             self.on_exit(int(message["exited"]), int(message["status"]))
+        elif "anew" in message:
+            self.ready.clear()
+            self.warm = False
         elif "ready" in message:
             self.ready.set()
             self.warm = self.warm or message["ready"] == "all"

@@ -39,7 +39,9 @@ class Tracking:
         if config.tracking_uri is None:
             self._server = MlflowServer(folder, poke)
             self._server.bind()
-            self.tracker: Tracker = RestTracker(self._server.uri, token=token, assigns_run_ids=True)
+            self.tracker: Tracker = RestTracker(
+                self._server.uri, token=token, assigns_run_ids=True, artifacts=folder.artifacts
+            )
         else:
             self.tracker = RestTracker(
                 config.tracking_uri.rstrip("/"), token=os.environ.get("MLFLOW_TRACKING_TOKEN")

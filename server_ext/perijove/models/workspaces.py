@@ -107,6 +107,7 @@ class WorkspaceFolder:
         self.backups = self.root / "backups"
         self.jobs = self.root / "jobs"
         self.mlflow = self.root / "mlflow"
+        self.artifacts = self.mlflow / "artifacts"
 
     def job(self, job_id: str) -> Path:
         return self.jobs / job_id

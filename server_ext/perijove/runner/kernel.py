@@ -20,9 +20,10 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 from uuid import uuid4
 
 from perijove.models.processes import runtime_dir
@@ -165,7 +166,8 @@ def _become_kernel(
         interval = sys.getswitchinterval()
         sys.setswitchinterval(SWITCH)
         app = IPKernelApp.instance()
-        app.initialize([*options, f"--IPKernelApp.parent_handle={os.getppid()}"])
+        with _few_modules():
+            app.initialize([*options, f"--IPKernelApp.parent_handle={os.getppid()}"])
         sys.setswitchinterval(interval)
         gc.enable()
         os.write(ready, b"1")
@@ -183,6 +185,29 @@ def _become_kernel(
         traceback.print_exc()
     finally:
         _leave(code)
+
+
+class _FewModules:
+    """``sys``, but for its modules."""
+
+    modules: ClassVar[dict[str, Any]] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys, name)
+
+
+@contextmanager
+def _few_modules() -> Iterator[None]:
+    """ipykernel lists the files of all modules, for its debugger to skip. That touches every
+    module there is, and each page touched after a fork is a page copied: 20 ms for a list that
+    a job, which nobody debugs, does not need."""
+    from ipykernel import ipkernel
+
+    ipkernel.sys = _FewModules()
+    try:
+        yield
+    finally:
+        ipkernel.sys = sys
 
 
 def _leave(code: int) -> NoReturn:

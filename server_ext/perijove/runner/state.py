@@ -19,6 +19,9 @@ SINGLE_THREAD = dict.fromkeys(
     ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "ARROW_IO_THREADS"), "1"
 )
 """BLAS libraries start their threads when they are loaded; a fork would not have them."""
+QUIET_THREADS = {"OPENBLAS_THREAD_TIMEOUT": "18"}
+"""OpenBLAS's threads, when a fork starts them, look for work for 2 to the power of so many cycles
+before they sleep. By default that is 26, which keeps all cores busy while the kernel boots."""
 
 
 def _umask() -> int:
@@ -46,7 +49,7 @@ origin = Origin()
 def watch_pools() -> None:
     """Remember the BLAS libraries that are loaded now, to give forks their threads back, and
     what the modules have added to the environment."""
-    known = origin.environ.keys() | SINGLE_THREAD.keys()
+    known = origin.environ.keys() | SINGLE_THREAD.keys() | QUIET_THREADS.keys()
     origin.added = {key: value for key, value in os.environ.items() if key not in known}
     with suppress(ImportError):
         from threadpoolctl import ThreadpoolController

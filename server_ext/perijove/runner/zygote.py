@@ -9,6 +9,7 @@ SOCK_SEQPACKET socket N, one message a packet::
                    {"ready": "runner"}               it can fork from now on
                    {"ready": "pandas"}  {"skipped": "torch", "error": "…"}  {"ready": "all"}
                    {"exited": 4711, "status": 0}     a child ended, with its wait status
+                   {"anew": true}                    it can fork nothing until it is ready again
 
 It serves between two imports, so the first job does not wait for the last module. When the hub
 closes the socket it ends; what it forked lives on.
@@ -56,6 +57,15 @@ RUNNER_MODULES = (
     "sqlite3",
     "tornado.platform.asyncio",
 )
+COMPANIONS = {
+    "pandas": ("pyarrow.pandas_compat",),
+    "sklearn": (
+        "narwhals._pandas_like.namespace",
+        "sklearn.datasets.data",
+        "sklearn.datasets.descr",
+    ),
+}
+"""What packages import at their first use only."""
 LATER_MODULES = ("ipykernel.debugger", "jsonschema", "perijove.runner.tasks", "nbconvert")
 
 
@@ -88,6 +98,9 @@ class Zygote:
             except (Exception, SystemExit) as error:
                 self._say({"skipped": name, "error": f"{type(error).__name__}: {error}"[:500]})
                 continue
+            for companion in COMPANIONS.get(name.partition(".")[0], ()):
+                with suppress(ImportError):
+                    importlib.import_module(companion)
             if threading.active_count() > 1:
                 # a fork would be without them: begin anew, without this module
                 self._say({"skipped": name, "error": "it starts threads when it is imported"})
@@ -95,8 +108,11 @@ class Zygote:
             state.watch_pools()
             self._settle(name)
         from perijove.runner.packages import our_packages
+        from perijove.runner.tasks import rehearse_render
 
         our_packages()
+        self.serve(block=False)
+        rehearse_render()
         gc.collect()
         self._settle("all")
 
@@ -165,6 +181,7 @@ class Zygote:
 
     def _begin_anew(self, modules: list[str]) -> NoReturn:
         """Be a new zygote, with the same pid, socket and children."""
+        self._say({"anew": True})
         descriptor = self._control.fileno()
         os.set_inheritable(descriptor, True)
         os.execve(sys.executable, command(descriptor, modules), state.origin.environ)  # noqa: S606
@@ -211,7 +228,7 @@ def main() -> None:
     # `-m` put the current folder first; a kernel's path must not have the hub's
     state.origin.path = sys.path[1:]
     sys.path[:] = sys.path[1:]
-    os.environ.update(state.SINGLE_THREAD)
+    os.environ.update(state.QUIET_THREADS | dict(os.environ) | state.SINGLE_THREAD)
     modules = [name for name in options.preload.split(",") if name]
     zygote = Zygote(socket.socket(fileno=options.control_fd), modules)
     zygote.preload()

@@ -60,6 +60,8 @@ class Recorder:
     reachable: bool = True
     fresh: bool = False
     """MLflow's database is not there yet: nothing can be in it."""
+    _sure: bool = False
+    """MLflow has answered, and nothing has failed since."""
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _working: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _experiments: dict[str, str] = field(default_factory=dict)
@@ -76,7 +78,7 @@ class Recorder:
         while True:
             self._wake.clear()
             steps = self.store.outbox(skip=self._working, limit=AT_ONCE - len(self._working))
-            if steps and not await self._is_ready():
+            if steps and not self._sure and not await self._is_ready():
                 await asyncio.sleep(delay)
                 delay = min(RETRY_LAST, delay * 2)
                 continue
@@ -135,6 +137,7 @@ class Recorder:
                 self.fresh = False
             except PerijoveError:
                 ready = False
+        self._sure = ready
         if ready != self.reachable:
             self.reachable = ready
             self.broker.changed()
@@ -148,7 +151,7 @@ class Recorder:
         try:
             await (self._start(job) if found.step == "start" else self._finish(job))
         except TrackingUnreachable as error:
-            self.reachable = False
+            self.reachable = self._sure = False
             log.info("MLflow is away, job %s is recorded later: %s", job.id, error)
             await asyncio.sleep(RETRY_FIRST)
             return
