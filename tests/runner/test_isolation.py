@@ -54,7 +54,7 @@ def report(tmp_path: Path) -> Report:
         path = write_notebook(tmp_path / "report.ipynb", *cells)
         done = perijove("job", "submit", str(path), "--wait", "--json", home=home)
         job = json.loads(done.stdout)
-        assert job["state"] == "succeeded", job
+        assert job["state"] == "succeeded", (job["reason"], job["message"])
         log = json.loads(perijove("job", "logs", job["id"], "--json", home=home).stdout)["log"]
         lines = [line for line in log.splitlines() if line.startswith("REPORT")]
         found: dict[str, Any] = json.loads(lines[-1].removeprefix("REPORT")) if lines else {}

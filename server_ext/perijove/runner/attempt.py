@@ -27,7 +27,7 @@ from perijove.models.attempts import (
 )
 from perijove.models.jobs import FailureReason, JobKind, JobState
 from perijove.models.processes import current_process, end_attempt, link_verdict
-from perijove.runner.kernel import PR_SET_CHILD_SUBREAPER, prctl
+from perijove.runner.kernel import PR_SET_CHILD_SUBREAPER, ForkedKernel, prctl
 from perijove.runner.packages import Inventory
 from perijove.runner.spool import Spool
 from perijove.runner.state import origin
@@ -39,16 +39,19 @@ RESERVE_BYTES = 1 << 16
 """Bytes kept back on the attempt's disk, so that a full one still takes a verdict."""
 
 
-def run_attempt(folder: Path, warm: bool) -> None:
+def run_attempt(folder: Path, warm: bool, kernel: ForkedKernel | None = None) -> None:
     """Run the attempt in `folder`, unless somebody else does or did.
 
-    `warm` says that this process was forked from a zygote and may fork a kernel itself.
+    `warm` says that this process was forked from a zygote and may fork a kernel itself, or has
+    one that waits: `kernel`.
     """
     lock = _take(folder)
     if lock is None:
+        if kernel is not None:
+            kernel.end(0)
         return
     spec = AttemptSpec.model_validate_json((folder / SPEC).read_text())
-    parts = _Parts()
+    parts = _Parts(kernel)
     verdict: dict[str, Any] = {"state": JobState.SUCCEEDED}
     try:
         try:
@@ -73,10 +76,10 @@ def run_attempt(folder: Path, warm: bool) -> None:
         verdict = _stopped(stops.came, spec)
     with suppress(OSError):
         (folder / RESERVE).unlink(missing_ok=True)
-    kernel, packages = parts.environment()
+    info, packages = parts.environment()
     _leave_nothing(spec)
     status = AttemptStatus(
-        ended_at=datetime.now(UTC), pid=os.getpid(), kernel=kernel, packages=packages, **verdict
+        ended_at=datetime.now(UTC), pid=os.getpid(), kernel=info, packages=packages, **verdict
     )
     with suppress(OSError):
         # a verdict that stands already is obeyed: the hub took this attempt away
@@ -88,7 +91,8 @@ def run_attempt(folder: Path, warm: bool) -> None:
 class _Parts:
     """What an attempt is made of, as far as it came."""
 
-    def __init__(self) -> None:
+    def __init__(self, kernel: ForkedKernel | None) -> None:
+        self._kernel = kernel
         self._spool: Spool | None = None
         self._attempt: Any = None
         self._inventory: Inventory | None = None
@@ -97,7 +101,7 @@ class _Parts:
     def run(self, folder: Path, spec: AttemptSpec, warm: bool) -> None:
         self._spool = Spool(folder, spec.job_id, spec.attempt, spec.poke)
         self._attempt = _attempt(spec, self._spool)
-        self._attempt.fork(warm)  # before there is a thread
+        self._attempt.fork(warm, self._kernel)  # before there is a thread
         if self._attempt.python:
             self._inventory = Inventory(self._attempt.python)
         _heartbeat(folder, self._heart)

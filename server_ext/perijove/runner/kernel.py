@@ -63,9 +63,12 @@ def can_fork(spec: dict[str, Any], python: str) -> bool:
 
 
 class ForkedKernel:
-    """A kernel that is a child of this process."""
+    """A kernel that is a child of this process.
 
-    def __init__(self, workdir: str, environ: dict[str, str]) -> None:
+    Without `workdir` it comes up and waits until `assign` says where it works.
+    """
+
+    def __init__(self, workdir: str | None, environ: dict[str, str]) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="k", dir=runtime_dir()))
         self.connection_file = self.folder / "kernel.json"
         self.connection = {
@@ -83,15 +86,23 @@ class ForkedKernel:
         self.connection_file.touch(0o600)
         self.connection_file.write_text(json.dumps(self.connection))
         self._ready, ready = os.pipe()
+        place, self._place = os.pipe()
         self.status: int | None = None
         self.interrupted = False
         self.pid = os.fork()
         if self.pid == 0:
-            _become_kernel(str(self.connection_file), workdir, environ, ready)
+            _become_kernel(str(self.connection_file), workdir, environ, ready, place)
         os.close(ready)
+        os.close(place)
         with suppress(OSError):
             os.setpgid(self.pid, self.pid)
-        self._pidfd = os.pidfd_open(self.pid)
+        self.pidfd = os.pidfd_open(self.pid)
+
+    def assign(self, workdir: str, environ: dict[str, str], log: str) -> None:
+        """Tell a waiting kernel its working folder, its environment and its log file."""
+        message = json.dumps({"workdir": workdir, "environ": environ, "log": log})
+        with suppress(BrokenPipeError), open(self._place, "wb") as pipe:
+            pipe.write(message.encode("utf-8", "surrogateescape"))
 
     def wait_ready(self) -> bool:
         """Wait until its sockets are bound; False: it does not come up."""
@@ -125,25 +136,25 @@ class ForkedKernel:
         """Return when it has ended."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
-        loop.add_reader(self._pidfd, _resolve, done)
+        loop.add_reader(self.pidfd, _resolve, done)
         try:
             await done
         finally:
-            loop.remove_reader(self._pidfd)
+            loop.remove_reader(self.pidfd)
 
     def end(self, patience: float) -> None:
         """Wait `patience` seconds for its end, then kill it; free what it had."""
         deadline = time.monotonic() + patience
         while self.poll() is None:
             left = deadline - time.monotonic()
-            if left <= 0 or not select.select([self._pidfd], [], [], left)[0]:
+            if left <= 0 or not select.select([self.pidfd], [], [], left)[0]:
                 self.send_signal(signal.SIGKILL)
                 deadline = time.monotonic() + LEAVE
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def _become_kernel(
-    connection_file: str, workdir: str, environ: dict[str, str], ready: int
+    connection_file: str, workdir: str | None, environ: dict[str, str], ready: int, place: int
 ) -> NoReturn:
     """The child's side of the fork: forget the runner, be an ipykernel."""
     code = 1
@@ -152,11 +163,12 @@ def _become_kernel(
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)
-        close_files(keep=(ready,))
+        close_files(keep=(ready, place))
         os.set_inheritable(ready, False)
         restore(environ | {"JPY_PARENT_PID": str(os.getppid())})
         restore_pools(environ)
-        os.chdir(workdir)
+        if workdir is not None:
+            os.chdir(workdir)
         # as nbclient starts a kernel: its history is its own and in memory
         options = ["-f", connection_file, "--HistoryManager.hist_file=:memory:"]
         sys.argv = ["ipykernel_launcher", *options]
@@ -172,6 +184,9 @@ def _become_kernel(
         gc.enable()
         os.write(ready, b"1")
         os.close(ready)
+        with open(place, "rb") as pipe:
+            if workdir is None:
+                _take_place(app.shell, environ, json.loads(pipe.read()))
         app.start()
         code = 0
         # it would close its channels in order, and now and then wait 10 s for a thread it has
@@ -182,9 +197,30 @@ def _become_kernel(
     except BaseException:
         import traceback
 
-        traceback.print_exc()
+        os.write(_raw(2, sys.stderr), traceback.format_exc().encode())
     finally:
         _leave(code)
+
+
+def _take_place(shell: Any, before: dict[str, str], place: dict[str, Any]) -> None:
+    """Be as if started in the attempt's folder, with its environment and log."""
+    log = os.open(place["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for number, stream in ((1, sys.stdout), (2, sys.stderr)):
+        os.dup2(log, _raw(number, stream))
+    os.close(log)
+    os.chdir(place["workdir"])
+    environ: dict[str, str] = place["environ"]
+    for name in before.keys() - environ.keys():
+        os.environ.pop(name, None)
+    os.environ.update({k: v for k, v in environ.items() if before.get(k) != v})
+    shell.starting_dir = os.getcwd()
+    shell.history_manager.dir_hist[:] = [Path.cwd()]
+
+
+def _raw(number: int, stream: Any) -> int:
+    """The descriptor of stdout or stderr behind ipykernel's capture, if that is on."""
+    copy = getattr(stream, "_original_stdstream_copy", None)
+    return number if copy is None else int(copy)
 
 
 class _FewModules:

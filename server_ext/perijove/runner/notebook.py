@@ -19,12 +19,13 @@ from papermill.exceptions import PapermillException, PapermillExecutionError
 from papermill.execute import execute_notebook
 
 from perijove.faults import step
-from perijove.models.attempts import OUTPUT, AttemptSpec
+from perijove.models.attempts import LOG, OUTPUT, AttemptSpec
 from perijove.models.events import EventType
 from perijove.models.jobs import FailureReason
 from perijove.models.processes import runtime_dir
 from perijove.runner.kernel import ForkedKernel, can_fork
 from perijove.runner.manager import ForkedKernelManager
+from perijove.runner.spare import is_plain
 from perijove.runner.spool import Spool
 from perijove.runner.stops import stops
 from perijove.runner.verdicts import FULL, Failure, cell_failure, death, oom_kills
@@ -62,9 +63,16 @@ class NotebookAttempt:
         self._spec = found.to_dict()
         self.python = _program(self._spec) if self._spec.get("language") == "python" else ""
 
-    def fork(self, warm: bool) -> None:
-        """Fork the kernel now, if this process has what it takes."""
-        if warm and can_fork(self._spec, self.python):
+    def fork(self, warm: bool, waiting: ForkedKernel | None) -> None:
+        """Take the kernel that waits, or fork one, if that may be this notebook's."""
+        may = warm and can_fork(self._spec, self.python)
+        if may and waiting is not None and is_plain():
+            waiting.assign(self.spec.workdir, dict(os.environ), str(Path(self.spec.folder) / LOG))
+            self._forked = waiting
+            return
+        if waiting is not None:
+            waiting.end(0)
+        if may:
             self._forked = ForkedKernel(self.spec.workdir, dict(os.environ))
 
     def interrupt(self) -> None:

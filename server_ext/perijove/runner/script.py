@@ -16,6 +16,7 @@ from typing import Any
 from perijove.models.attempts import LOG, AttemptSpec
 from perijove.models.events import EventType
 from perijove.models.jobs import FailureReason
+from perijove.runner.kernel import ForkedKernel
 from perijove.runner.pieces import Pieces
 from perijove.runner.spool import Spool
 from perijove.runner.stops import Stopped
@@ -39,8 +40,10 @@ class ScriptAttempt:
         self.kernel: dict[str, Any] = {}
         self.python = sys.executable if spec.environment is None else _python(spec.environment)
 
-    def fork(self, warm: bool) -> None:
+    def fork(self, warm: bool, waiting: ForkedKernel | None) -> None:
         """Scripts start the ordinary way: ``__main__`` must be theirs from the first line."""
+        if waiting is not None:
+            waiting.end(0)
 
     def interrupt(self) -> None:
         """`run` itself ends the script when a signal stops it."""

@@ -32,12 +32,14 @@ import signal
 import socket
 import sys
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
 from perijove.runner.installed import Installed
 from perijove.runner.lean import forget_lean_modules, import_papermill
+from perijove.runner.spare import Spare, fork_spare
 
 RUNNER_MODULES = (
     "perijove.runner.attempt",
@@ -57,6 +59,9 @@ RUNNER_MODULES = (
     "sqlite3",
     "tornado.platform.asyncio",
 )
+SPARE_AFTER = 0.3
+"""Seconds after a launch until the next spare is made, if no attempt ends before: the one that
+begins wants the cores too."""
 COMPANIONS = {
     "pandas": ("pyarrow.pandas_compat",),
     "sklearn": (
@@ -76,6 +81,9 @@ class Zygote:
         self._control = control
         self._modules = modules
         self._installed = Installed()
+        self._complete = False
+        self._spare: Spare | None = None
+        self._spare_due: float | None = None
         self._signals, wake = os.pipe()
         os.set_blocking(wake, False)
         os.set_blocking(self._signals, False)
@@ -115,6 +123,8 @@ class Zygote:
         rehearse_render()
         gc.collect()
         self._settle("all")
+        self._complete = True
+        self._make_spare()
 
     def _settle(self, name: str) -> None:
         self._installed.note()
@@ -125,7 +135,9 @@ class Zygote:
         """Answer what has come; with `block`, for ever."""
         while True:
             waiting: list[Any] = [self._control, self._signals]
-            readable, _, _ = select.select(waiting, [], [], None if block else 0)
+            readable, _, _ = select.select(waiting, [], [], self._patience() if block else 0)
+            if not readable and self._spare_due is not None:
+                self._make_spare()
             if self._signals in readable:
                 with suppress(BlockingIOError):
                     os.read(self._signals, 4096)
@@ -146,6 +158,9 @@ class Zygote:
             error = "what is installed has changed since it was imported"
             self._say({"id": request["id"], "error": error})
             self._begin_anew(self._modules)
+        if request["fork"] == "attempt" and (pid := self._use_spare(request["folder"])):
+            self._say({"id": request["id"], "pid": pid})
+            return
         try:
             pid = os.fork()
         except OSError as error:
@@ -154,6 +169,22 @@ class Zygote:
         if pid == 0:
             self._child(request)
         self._say({"id": request["id"], "pid": pid})
+
+    def _patience(self) -> float | None:
+        """Seconds until a spare is due; None: none is."""
+        return None if self._spare_due is None else max(0.0, self._spare_due - time.monotonic())
+
+    def _use_spare(self, folder: str) -> int | None:
+        """The pid of the spare that has the attempt now."""
+        spare, self._spare = self._spare, None
+        if self._complete:
+            self._spare_due = time.monotonic() + SPARE_AFTER
+        return spare.pid if spare is not None and spare.give(folder) else None
+
+    def _make_spare(self) -> None:
+        self._spare_due = None
+        if self._spare is None:
+            self._spare = fork_spare()
 
     def _child(self, request: dict[str, Any]) -> NoReturn:
         try:
@@ -194,7 +225,13 @@ class Zygote:
                 return
             if pid == 0:
                 return
+            if self._spare is not None and pid == self._spare.pid:
+                self._spare.close()
+                self._spare = None
+                continue
             self._say({"exited": pid, "status": status})
+            if self._spare_due is not None:
+                self._make_spare()  # a core is free now
 
     def _say(self, message: dict[str, Any]) -> None:
         try:
