@@ -1,0 +1,39 @@
+"""The local target keeps the contract, with a warm zygote and without one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from perijove.abc import ComputeTarget
+from perijove.compute.local import LocalTarget
+from perijove.compute.zygote import Zygote
+from perijove.testing.targets import ComputeTargetContract, RecordingSink
+
+pytestmark = [pytest.mark.integration, pytest.mark.asyncio]
+
+
+class TestCold(ComputeTargetContract):
+    def make_target(self, folder: Path) -> ComputeTarget:
+        return LocalTarget(2, 30, None)
+
+
+class TestWarm(ComputeTargetContract):
+    zygote: Zygote | None = None
+
+    def make_target(self, folder: Path) -> ComputeTarget:
+        return LocalTarget(2, 30, self.zygote)
+
+    @asynccontextmanager
+    async def started(self, folder: Path) -> AsyncIterator[tuple[ComputeTarget, RecordingSink]]:
+        self.zygote = Zygote([], folder / "hub.log")
+        await self.zygote.start()
+        await self.zygote.ready.wait()
+        try:
+            async with super().started(folder) as both:
+                yield both
+        finally:
+            await self.zygote.close()
