@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -160,6 +161,60 @@ class Oracle:
         while (left := self.runners() + self.kernels()) and time.monotonic() < deadline:
             time.sleep(0.1)
         assert not left
+
+
+class JupyterServer:
+    """A Jupyter server with our extension, started again whenever it was killed."""
+
+    def __init__(self, home: Path, folder: Path) -> None:
+        self._environ = os.environ | {"PERIJOVE_HOME": str(home), "JUPYTER_TOKEN": "t"}
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self._port = free.getsockname()[1]
+
+    def pids(self) -> list[int]:
+        """Its process; started if it is gone."""
+        if self._process is None or self._process.poll() is not None:
+            options = {
+                "ServerApp.port": self._port,
+                "ServerApp.port_retries": 0,
+                "ServerApp.open_browser": False,
+                "ServerApp.allow_root": True,
+                "ServerApp.root_dir": self._folder,
+                "ServerApp.jpserver_extensions": {"perijove": True},
+            }
+            self._process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "jupyter_server"),
+                    *(f"--{key}={value}" for key, value in options.items()),
+                ],
+                env=self._environ,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        return [self._process.pid]
+
+    def jobs(self) -> list[str]:
+        """Ids of the jobs it shows; it may have to start first."""
+        self.pids()
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                url = f"http://127.0.0.1:{self._port}/perijove/api/jobs?limit=1000"
+                answer = httpx.get(url, headers={"Authorization": "token t"}, timeout=30)
+                answer.raise_for_status()
+                return [str(job["id"]) for job in answer.json()]
+            except httpx.HTTPError:
+                assert time.monotonic() < deadline, "the Jupyter server does not answer"
+                time.sleep(0.3)
+
+    def stop(self) -> None:
+        """End it."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
 
 
 def kill(pid: int, number: int = signal.SIGKILL) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from chaos.oracle import Oracle, kill, start_hub
+from chaos.oracle import JupyterServer, Oracle, kill, start_hub
 from conftest import perijove
 from perijove.errors import PerijoveError
 from perijove.faults import STEPS
@@ -55,10 +55,13 @@ def storm(oracle: Oracle, count: int, every: float, seed: int) -> None:
     path = oracle.notebook("import time; time.sleep(0.3)")
     submitted: set[str] = set()
     done = threading.Event()
+    jupyter = JupyterServer(oracle.home, oracle.folder)
+    jupyter.pids()
+    kinds = [oracle.hub, oracle.runners, oracle.kernels, oracle.mlflow, jupyter.pids]
 
     def killer() -> None:
         while not done.wait(rng.uniform(0.5, 1.5) * every):
-            victims = rng.choice([oracle.hub, oracle.runners, oracle.kernels, oracle.mlflow])()
+            victims = rng.choice(kinds)()
             if victims:
                 kill(rng.choice(victims))
 
@@ -78,8 +81,12 @@ def storm(oracle: Oracle, count: int, every: float, seed: int) -> None:
     finally:
         done.set()
         thread.join()
-    jobs = oracle.verify(submitted, seconds=60)
-    assert len(jobs) == count
+    try:
+        jobs = oracle.verify(submitted, seconds=60)
+        assert len(jobs) == count
+        assert set(jupyter.jobs()) == submitted
+    finally:
+        jupyter.stop()
     oracle.nothing_left()
 
 

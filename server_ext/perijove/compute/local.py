@@ -27,6 +27,7 @@ from perijove.faults import step
 from perijove.models.attempts import (
     HEARTBEAT_FILE,
     LOG,
+    RESERVE,
     RUNNER,
     SPOOL,
     STATUS,
@@ -214,7 +215,12 @@ class LocalTarget(ComputeTarget):
             ended_at=datetime.now(UTC),
             pid=os.getpid(),
         )
-        link_verdict(attempt.folder, status)
+        try:
+            # nobody else needs the reserve: the runner is gone, or has no say any more
+            (attempt.folder / RESERVE).unlink(missing_ok=True)
+            link_verdict(attempt.folder, status)
+        except OSError as error:  # the sink takes an attempt without a verdict for lost
+            log.warning("The verdict on %s cannot be written: %s", attempt.folder, error)
         await asyncio.to_thread(
             end_attempt, attempt.spec.job_id, attempt.spec.attempt, attempt.runner()
         )

@@ -7,6 +7,7 @@ Everything about it is in its folder, which only its runner writes::
     runner.json    RunnerProcess, who has the lock
     heartbeat      touched by the runner every HEARTBEAT seconds
     spool.jsonl    SpoolEvents, appended
+    reserve        bytes kept back, so that a full disk still takes a verdict
     status.json    AttemptStatus, *linked* into place: whoever links it first has the verdict
     output.ipynb   the executed notebook, replaced by rename
     log.txt        the runner's and the script's stdout and stderr
@@ -34,10 +35,11 @@ SPEC, LOCK, SPOOL, STATUS, OUTPUT = (
     "status.json",
     "output.ipynb",
 )
-HEARTBEAT_FILE, RUNNER, LOG, WORK, OUTPUTS = (
+HEARTBEAT_FILE, RUNNER, LOG, RESERVE, WORK, OUTPUTS = (
     "heartbeat",
     "runner.json",
     "log.txt",
+    "reserve",
     "work",
     "outputs",
 )

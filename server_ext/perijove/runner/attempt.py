@@ -19,6 +19,7 @@ from perijove.models.attempts import (
     HEARTBEAT_FILE,
     LOCK,
     LOG,
+    RESERVE,
     RUNNER,
     SPEC,
     STATUS,
@@ -34,7 +35,6 @@ from perijove.runner.state import origin
 from perijove.runner.stops import Stopped, TimedOut, stops
 from perijove.runner.verdicts import Failure, disk_full
 
-RESERVE = "reserve"
 RESERVE_BYTES = 1 << 16
 """Bytes kept back on the attempt's disk, so that a full one still takes a verdict."""
 
@@ -64,13 +64,13 @@ def run_attempt(folder: Path, warm: bool, kernel: ForkedKernel | None = None) ->
     except Failure as failure:
         verdict = _failed(failure)
     except OSError as error:
-        traceback.print_exc()
+        _explain()
         verdict = _failed(disk_full(error))
     except MemoryError:
         verdict = _failed(Failure(FailureReason.OUT_OF_MEMORY, "the runner had no memory left"))
     except BaseException as error:
         if stops.came is None:
-            traceback.print_exc()
+            _explain()
             verdict = _failed(Failure(FailureReason.LOST, f"the runner failed: {error!r}"))
     if stops.came is not None:
         verdict = _stopped(stops.came, spec)
@@ -86,6 +86,11 @@ def run_attempt(folder: Path, warm: bool, kernel: ForkedKernel | None = None) ->
         link_verdict(folder, status)
     step("finish.verdict")
     parts.close()
+
+
+def _explain() -> None:
+    with suppress(OSError):  # the log is on the disk that may be full
+        traceback.print_exc()
 
 
 class _Parts:

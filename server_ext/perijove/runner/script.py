@@ -111,6 +111,7 @@ class _Output:
             name: codecs.getincrementaldecoder("utf-8")("replace") for name in ("stdout", "stderr")
         }
         self._tails = {"stdout": "", "stderr": ""}
+        self._unlogged = {"stdout": "", "stderr": ""}
         self._last = {"stdout": "", "stderr": ""}
 
     @property
@@ -145,6 +146,7 @@ class _Output:
         """Tell what waits."""
         for name, decoder in self._decoders.items():
             self._take(name, decoder.decode(b"", final=True))
+            self._log.write(self._unlogged[name].encode())
         self._pieces.flush()
         self._log.close()
 
@@ -169,8 +171,10 @@ class _Output:
             text = text[: self._room] + f"\n[Perijove] Output over {limit:.0f} MiB is not kept.\n"
             self._room = 0
         self._room -= len(text)
-        self._log.write(text.encode())
         self._pieces.add(name, text)
+        # whole lines: those of the two streams would run into each other
+        before, newline, self._unlogged[name] = (self._unlogged[name] + text).rpartition("\n")
+        self._log.write((before + newline).encode())
 
     def _tell(self, stream: str, text: str) -> None:
         self._spool.emit((EventType.LOG, {"stream": stream, "text": text}))
