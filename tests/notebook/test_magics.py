@@ -39,6 +39,7 @@ class Kernel:
         self.manager = manager
         self.client = client
         self.home = home
+        self.updates: list[dict[str, str]] = []
 
     def start(self, code: str) -> str:
         return str(self.client.execute(code))
@@ -46,7 +47,7 @@ class Kernel:
     def finish(self, request: str) -> Ran:
         ran = Ran()
         while True:
-            message = self.client.get_iopub_msg(timeout=HANGS)
+            message = self._next()
             kind, content = message["msg_type"], message["content"]
             if message["parent_header"].get("msg_id") != request:
                 continue
@@ -71,11 +72,17 @@ class Kernel:
     def update(self, *words: str) -> dict[str, str]:
         """The next page that replaces one and has all of the words."""
         while True:
-            message = self.client.get_iopub_msg(timeout=HANGS)
-            if message["msg_type"] == "update_display_data":
-                page: dict[str, str] = message["content"]["data"]
-                if all(word in page["text/html"] for word in words):
-                    return page
+            while not self.updates:
+                self._next()
+            page = self.updates.pop(0)
+            if all(word in page["text/html"] for word in words):
+                return page
+
+    def _next(self) -> dict[str, Any]:
+        message: dict[str, Any] = self.client.get_iopub_msg(timeout=HANGS)
+        if message["msg_type"] == "update_display_data":
+            self.updates.append(message["content"]["data"])
+        return message
 
     def jobs(self) -> list[dict[str, Any]]:
         listed: list[dict[str, Any]] = json.loads(
