@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import httpx
 import pytest
 from jupyter_server.auth import Authorizer
 from tornado.httpclient import HTTPClientError
+from tornado.simple_httpclient import HTTPStreamClosedError
 
 from conftest import write_notebook
 from perijove.errors import HubUnreachable
@@ -57,11 +58,14 @@ class FakeGateway(Gateway):
         super().__init__()
         self.sent: list[tuple[str, str, Any]] = []
         self.away = False
+        self.text: str | None = None
 
     async def send(self, method: str, path: str, **content: Any) -> httpx.Response:
         if self.away:
             raise HubUnreachable("The hub does not answer.", remedy="See: perijove status.")
         self.sent.append((method, path, content.get("json")))
+        if self.text is not None:
+            return httpx.Response(200, text=self.text)
         return httpx.Response(200, json={"path": path})
 
 
@@ -154,6 +158,88 @@ async def test_an_absent_hub_is_a_503_with_a_remedy(jp_fetch: Fetch, gateway: Fa
 async def test_names_in_paths_are_quoted(jp_fetch: Fetch, gateway: FakeGateway) -> None:
     await jp_fetch("perijove", "api", "jobs", "a b?c")
     assert gateway.sent[0][1] == "/jobs/a%20b%3Fc"
+
+
+@pytest.mark.parametrize(
+    ("text", "type_"), [("<b>said</b>\n", "text/plain"), (None, "application/json")]
+)
+async def test_the_hub_s_content_type_is_passed_on(
+    jp_fetch: Fetch, gateway: FakeGateway, text: str | None, type_: str
+) -> None:
+    gateway.text = text
+    answer = await jp_fetch("perijove", "api", "jobs", "x", "log")
+    assert answer.headers["Content-Type"].startswith(type_)
+
+
+class FileGateway(FakeGateway):
+    """A hub that answers with a file, or breaks after some of its pieces."""
+
+    def __init__(self, *pieces: bytes, length: int) -> None:
+        super().__init__()
+        self.pieces = pieces
+        self.length = length
+        self.forgotten: list[httpx.AsyncClient] = []
+
+    async def client(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(transport=httpx.MockTransport(self.serve), base_url="http://hub")
+
+    async def forget(self, client: httpx.AsyncClient) -> None:
+        self.forgotten.append(client)
+
+    def serve(self, request: httpx.Request) -> httpx.Response:
+        if not self.pieces and self.length:
+            raise httpx.ConnectError("gone")
+        headers = {"Content-Type": "text/csv; charset=utf-8", "Content-Length": str(self.length)}
+        return httpx.Response(200, headers=headers, content=self.read())
+
+    async def read(self) -> AsyncIterator[bytes]:
+        for piece in self.pieces:
+            yield piece
+        if sum(map(len, self.pieces)) < self.length:
+            raise httpx.ReadError("the hub was killed")
+
+
+@pytest.fixture
+def serve(jp_serverapp: Any) -> Callable[..., FileGateway]:
+    def make(*pieces: bytes, length: int) -> FileGateway:
+        made = FileGateway(*pieces, length=length)
+        jp_serverapp.web_app.settings["perijove_gateway"] = made
+        return made
+
+    return make
+
+
+@pytest.mark.parametrize("pieces", [[], [b"a,b\n"], [b"a,b\n", b"1,2\n"]])
+async def test_a_file_has_its_type_and_cannot_act_as_a_page_of_ours(
+    jp_fetch: Fetch, serve: Callable[..., FileGateway], pieces: list[bytes]
+) -> None:
+    serve(*pieces, length=sum(map(len, pieces)))
+    path = ("perijove", "api", "jobs", "x", "files", "outputs", "été.csv")
+    answer = await jp_fetch(*path, params={"download": "1"})
+    assert answer.body == b"".join(pieces)
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert answer.headers["Content-Security-Policy"] == "sandbox allow-scripts"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    named = "attachment; filename*=UTF-8''%C3%A9t%C3%A9.csv"
+    assert answer.headers["Content-Disposition"] == named
+
+
+async def test_a_file_of_an_absent_hub_is_a_503_with_a_remedy(
+    jp_fetch: Fetch, serve: Callable[..., FileGateway]
+) -> None:
+    gateway = serve(length=9)
+    code, error = await refused(jp_fetch, "jobs", "x", "files", "a.csv")
+    assert (code, error["code"]) == (503, "hub_unreachable")
+    assert "perijove status" in error["remedy"]
+    assert len(gateway.forgotten) == 1
+
+
+async def test_a_file_that_breaks_off_does_not_look_complete(
+    jp_fetch: Fetch, serve: Callable[..., FileGateway]
+) -> None:
+    serve(b"a,b\n", length=9)
+    with pytest.raises((HTTPClientError, HTTPStreamClosedError)):
+        await jp_fetch("perijove", "api", "jobs", "x", "files", "a.csv")
 
 
 def test_a_cursor_goes_on_where_the_stream_broke() -> None:

@@ -48,9 +48,18 @@ def run(argv: list[str]) -> int:
     as_json = "--json" in argv
     # it may stand anywhere, as --workspace and --json may
     argv = [word for word in argv if word != "--debug"]
+    return guarded(
+        lambda: cli.main(argv, prog_name="perijove", standalone_mode=False), debug, as_json
+    )
+
+
+def guarded(call: Callable[[], Any], debug: bool = False, as_json: bool = False) -> int:
+    """The exit code of a call; what it raises is said in a line or two."""
     try:
-        code = cli.main(argv, prog_name="perijove", standalone_mode=False)
+        code = call()
         return code if isinstance(code, int) else 0
+    except click.exceptions.Exit as error:
+        return error.exit_code
     except PerijoveError as error:
         if debug:
             raise

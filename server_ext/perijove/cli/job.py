@@ -98,7 +98,7 @@ def submit(
     **fields: Any,
 ) -> int:
     """Submit the notebook or script PATH."""
-    definition = _definition(path, file, collect(typed, raw, yaml, encoded), tags, fields)
+    definition = define(path, file, collect(typed, raw, yaml, encoded), tags, fields)
     jobs = Workspace(workspace).jobs
     if dry_run:
         planned = jobs.dry_run(definition)
@@ -117,7 +117,7 @@ def submit(
     return _wait(submitted, as_json)
 
 
-def _definition(
+def define(
     path: str | None,
     file: str | None,
     parameters: dict[str, Any],

@@ -25,11 +25,18 @@ SHOWN_METRICS = 6
 
 
 def show(job: Job) -> None:
-    """Display the card; a thread keeps it up to date until the job is over."""
-    from IPython.display import HTML, display
+    """Display the card; a thread keeps it up to date until the job is over.
 
-    handle: Any = display(HTML(render(job.data, {})), display_id=True)
-    if handle is None or job.data.recorded:
+    Without a front end, in plain Python or a terminal, the job is printed.
+    """
+    from IPython.core.getipython import get_ipython
+    from IPython.display import display
+
+    if not hasattr(get_ipython(), "kernel"):
+        print(repr(job))
+        return
+    handle: Any = display(_bundle(job, {}), raw=True, display_id=True)
+    if job.data.recorded:
         return
     # a client of its own: connections are not shared between threads
     own = Job(HubClient(job.client.folder), job.data)
@@ -37,8 +44,6 @@ def show(job: Job) -> None:
 
 
 def _follow(job: Job, handle: Any) -> None:
-    from IPython.display import HTML
-
     metrics: dict[str, Any] = {}
     with suppress(PerijoveError):
         for event in job.events():
@@ -47,8 +52,12 @@ def _follow(job: Job, handle: Any) -> None:
             elif event.type not in (EventType.STATE, EventType.CELL_FINISHED, EventType.RECORDED):
                 continue
             job.refresh()
-            handle.update(HTML(render(job.data, metrics)))
+            handle.update(_bundle(job, metrics), raw=True)
     job.client.close()
+
+
+def _bundle(job: Job, metrics: dict[str, Any]) -> dict[str, str]:
+    return {"text/html": render(job.data, metrics), "text/plain": repr(job)}
 
 
 def render(job: JobData, metrics: dict[str, Any]) -> str:
@@ -57,18 +66,18 @@ def render(job: JobData, metrics: dict[str, Any]) -> str:
     colour = COLOURS.get(state, ACTIVE)
     done, total = job.progress.done, job.progress.total
     width = 100 * done / total if total else (100 if job.state.terminal else 0)
-    facts = [f"cell {done} of {total}" if total else "", _took(job), escape(job.compute)]
-    facts.append(f"experiment {escape(job.experiment)}")
+    facts = [f"cell {done} of {total}" if total else "", _took(job), _text(job.compute)]
+    facts.append(f"experiment {_text(job.experiment)}")
     listed = list(metrics.items())[-SHOWN_METRICS:]
-    values = " · ".join(f"{escape(key)} <b>{_figure(value)}</b>" for key, value in listed)
-    problem = escape(job.message) if job.message else ""
+    values = " · ".join(f"{_text(key)} <b>{_figure(value)}</b>" for key, value in listed)
+    problem = _text(job.message) if job.message else ""
     return (
         '<div style="max-width:560px;padding:8px 12px;border:1px solid '
         "var(--jp-border-color2,#e0e0e0);border-radius:3px;font-family:var(--jp-ui-font-family,"
         'sans-serif);font-size:13px;color:var(--jp-ui-font-color1,#333)">'
         f'<div><span style="display:inline-block;width:9px;height:9px;border-radius:50%;'
         f'margin-right:8px;background:{colour}"></span>'
-        f'<b style="color:var(--jp-ui-font-color0,#111)">{escape(job.name)}</b> '
+        f'<b style="color:var(--jp-ui-font-color0,#111)">{_text(job.name)}</b> '
         f'<span style="color:{colour}">{escape(state)}</span>'
         f'<code style="float:right;color:var(--jp-ui-font-color2,#777)">{job.id[:8]}</code></div>'
         '<div style="height:3px;margin:6px 0;border-radius:2px;background:'
@@ -82,6 +91,11 @@ def render(job: JobData, metrics: dict[str, Any]) -> str:
     )
 
 
+def _text(text: str) -> str:
+    """Text of the user's: no markup, and its direction does not leave it."""
+    return f"<bdi>{escape(text)}</bdi>"
+
+
 def _took(job: JobData) -> str:
     if job.started_at is None:
         return ""
@@ -90,4 +104,4 @@ def _took(job: JobData) -> str:
 
 
 def _figure(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, (int, float)) else escape(str(value))
+    return f"{value:.4g}" if isinstance(value, (int, float)) else _text(str(value))

@@ -66,8 +66,13 @@ class Gateway:
             except httpx.TransportError as error:
                 await self.forget(client)
                 if last:
-                    raise HubUnreachable(
-                        f"The hub does not answer ({type(error).__name__}).",
-                        remedy="Look into its state with: perijove status.",
-                    ) from None
+                    raise unreachable(error) from None
         raise AssertionError
+
+
+def unreachable(error: httpx.TransportError) -> HubUnreachable:
+    """The error that says so."""
+    return HubUnreachable(
+        f"The hub does not answer ({type(error).__name__}).",
+        remedy="Look into its state with: perijove status.",
+    )

@@ -17,7 +17,7 @@ from jupyter_server.base.handlers import APIHandler
 from tornado.web import authenticated
 
 from perijove.errors import InvalidInput, NotFound, PerijoveError
-from perijove.jupyter.gateway import Gateway
+from perijove.jupyter.gateway import Gateway, unreachable
 
 JOBS, WORKSPACE, NOTEBOOKS = "perijove:jobs", "perijove:workspace", "perijove:notebooks"
 BODY_BYTES = 16 * 1024 * 1024
@@ -66,10 +66,19 @@ class HubHandler(APIHandler):
     def answer(self, answer: httpx.Response) -> None:
         """Pass on the status, the body and the headers that matter."""
         self.set_status(answer.status_code)
+        self.pass_headers_on(answer)
+        self.finish(answer.content)
+
+    def pass_headers_on(self, answer: httpx.Response) -> None:
+        """Those that matter."""
         for name in PASSED_ON:
             if name in answer.headers:
                 self.set_header(name, answer.headers[name])
-        self.finish(answer.content)
+
+    def finish(self, *args: Any, **kwargs: Any) -> Any:
+        """With the content type that was set: Jupyter's own would make it JSON."""
+        kwargs.setdefault("set_content_type", self._headers.get("Content-Type", "application/json"))
+        return super().finish(*args, **kwargs)
 
     def body(self) -> dict[str, Any]:
         """The request's JSON object.
@@ -203,14 +212,21 @@ class JobFileHandler(HubHandler):
         """A file of the job; streamed, because it may be large."""
         client = await self.gateway.client()
         url = f"/api/jobs/{_quoted(job_id)}/files/{_quoted(path, safe='/')}"
+        try:
+            await self._copy(client, url, path)
+        except httpx.TransportError as error:
+            await self.gateway.forget(client)
+            raise unreachable(error) from None
+
+    async def _copy(self, client: httpx.AsyncClient, url: str, path: str) -> None:
         async with client.stream("GET", url) as answer:
             if answer.status_code != 200:
                 await answer.aread()
                 self.answer(answer)
                 return
-            for name in PASSED_ON:
-                if name in answer.headers:
-                    self.set_header(name, answer.headers[name])
+            self.pass_headers_on(answer)
+            # without it a file that breaks off would look complete
+            self.set_header("Content-Length", answer.headers["Content-Length"])
             # pages and scripts that users' code wrote must not run as if they were ours
             self.set_header("Content-Security-Policy", "sandbox allow-scripts")
             self.set_header("X-Content-Type-Options", "nosniff")

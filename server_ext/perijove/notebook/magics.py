@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -11,13 +12,22 @@ from uuid import uuid4
 import nbformat
 from IPython.core.magic import Magics, line_cell_magic, magics_class
 
-from perijove.cli.app import run
-from perijove.cli.job import submit
+from perijove.cli.app import guarded, run
+from perijove.cli.job import define, submit
 from perijove.cli.parameters import collect
 from perijove.client.discovery import workspace_folder
 from perijove.client.jobs import Job
 from perijove.client.workspace import Workspace
-from perijove.errors import InvalidInput, PerijoveError
+from perijove.errors import InvalidInput
+
+NOT_OF_CELLS = {
+    "path": "A PATH",
+    "file": "-f",
+    "save": "--save",
+    "dry_run": "--dry-run",
+    "as_json": "--json",
+}
+"""Options of `job submit` that a cell cannot have."""
 
 
 @magics_class
@@ -33,40 +43,45 @@ class PerijoveMagics(Magics):
         try:
             words = shlex.split(line)
         except ValueError as error:
-            print(f"Error: {error}")
+            print(f"Error: {error}.", file=sys.stderr)
             return None
         if cell is None:
             run(words)
             return None
-        try:
-            return self._submit(words, cell)
-        except PerijoveError as error:
-            print(f"Error: {error}")
-            return None
+        submitted: list[Job] = []
 
-    def _submit(self, words: list[str], cell: str) -> Job:
-        if not words or words[0] != "job":
-            raise InvalidInput("A cell is run with %%perijove job OPTIONS.", field="magic")
-        options = words[2:] if words[1:2] == ["submit"] else words[1:]
-        # the options of `job submit`, parsed by its own parser
-        given = submit.make_context("%%perijove job", list(options)).params
-        parameters = collect(given["typed"], given["raw"], given["yaml"], given["encoded"])
-        workspace = Workspace(given["workspace"])
-        fields = {
-            key: given[key]
-            for key in ("name", "compute", "experiment", "environment", "timeout", "retries")
-            if given[key] is not None
-        }
-        path = _as_notebook(cell, parameters)
-        fields.setdefault("name", "cell")
-        fields.setdefault("experiment", Path.cwd().name or "cells")
-        try:
-            job = workspace.jobs.submit(path, parameters, **fields)
-        finally:
-            path.unlink(missing_ok=True)  # the job has its snapshot
-        if given["wait_for_it"]:
-            job.wait()
-        return job
+        def submit_and_wait() -> None:
+            job, wait_for_it = _submit([word for word in words if word != "--debug"], cell)
+            submitted.append(job)
+            if wait_for_it:
+                job.wait()
+
+        guarded(submit_and_wait, debug="--debug" in words)
+        return submitted[0] if submitted else None
+
+
+def _submit(words: list[str], cell: str) -> tuple[Job, bool]:
+    """The cell as a job, and whether it is to be waited for."""
+    if not words or words[0] != "job":
+        raise InvalidInput("A cell is run with %%perijove job OPTIONS.", field="magic")
+    options = words[2:] if words[1:2] == ["submit"] else words[1:]
+    # the options of `job submit`, parsed by its own parser
+    given = submit.make_context("%%perijove job", list(options)).params
+    for name, option in NOT_OF_CELLS.items():
+        if given.pop(name):
+            raise InvalidInput(f"{option} does not go with a cell.", field=name)
+    wait_for_it = bool(given.pop("wait_for_it"))
+    workspace = Workspace(given.pop("workspace"))
+    typed, raw, yaml, encoded = (given.pop(key) for key in ("typed", "raw", "yaml", "encoded"))
+    parameters, tags = collect(typed, raw, yaml, encoded), given.pop("tags")
+    given["name"] = given["name"] or "cell"
+    given["experiment"] = given["experiment"] or Path.cwd().name or "cells"
+    path = _as_notebook(cell, parameters)
+    try:
+        job = workspace.jobs.submit(define(str(path), None, parameters, tags, given))
+    finally:
+        path.unlink(missing_ok=True)  # the job has its snapshot
+    return job, wait_for_it
 
 
 def _as_notebook(cell: str, parameters: dict[str, Any]) -> Path:
