@@ -1,98 +1,28 @@
-"""The local target: runners on the hub's own machine, forked from a warm zygote if possible.
-
-A runner is a detached process that owns its attempt by a lock on a file. This module starts
-runners, follows their spools, watches that they live and keep their lease, and ends them.
-"""
+"""The local target: runners on the hub's own machine, forked from a warm zygote if possible."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Coroutine
-from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from perijove.abc import AttemptSink, ComputeTarget
-from perijove.compute.spool import SpoolReader
+from perijove.compute.folders import Attempt, FolderTarget
 from perijove.compute.waiting import wait_for_exit
 from perijove.compute.zygote import Zygote
-from perijove.faults import step
-from perijove.models.attempts import (
-    HEARTBEAT_FILE,
-    LOG,
-    RESERVE,
-    RUNNER,
-    SPOOL,
-    STATUS,
-    AttemptSpec,
-    AttemptStatus,
-    RunnerProcess,
-)
-from perijove.models.jobs import FailureReason, JobState
-from perijove.models.processes import end_attempt, is_alive, link_verdict
+from perijove.models.attempts import LOG
 from perijove.models.workspaces import TargetSummary
 
-log = logging.getLogger(__name__)
 
-CANCEL_GRACE = 10.0
-"""Seconds a runner has to save its notebook after SIGTERM."""
-CLAIM = 15.0
-"""Seconds a started process has to take its attempt."""
-LOOK = 1.0
-"""Seconds between two looks at spools nobody poked about, and at leases."""
-
-
-@dataclass
-class _Attempt:
-    spec: AttemptSpec
-    spool: SpoolReader
-    beat: float = 0.0
-    beat_seen: float = 0.0
-    canceling: bool = False
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    gone: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @property
-    def folder(self) -> Path:
-        return Path(self.spec.folder)
-
-    def runner(self) -> RunnerProcess | None:
-        """Who has taken the attempt."""
-        try:
-            return RunnerProcess.model_validate_json((self.folder / RUNNER).read_text())
-        except (OSError, ValueError):
-            return None
-
-
-class LocalTarget(ComputeTarget):
+class LocalTarget(FolderTarget):
     """See `ComputeTarget`."""
 
     kind = "local"
 
     def __init__(self, slots: int | None, lease: float, zygote: Zygote | None) -> None:
-        self.name = "local"
+        super().__init__("local", lease)
         self._slots = slots or os.cpu_count() or 1
-        self._lease = lease
         self._zygote = zygote
-        self._attempts: dict[tuple[str, int], _Attempt] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._sink: AttemptSink | None = None
-
-    async def start(self, sink: AttemptSink) -> None:
-        self._sink = sink
-        self._spawn(self._look())
-
-    async def close(self) -> None:
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     @property
     def slots(self) -> int:
@@ -108,169 +38,30 @@ class LocalTarget(ComputeTarget):
             queued_jobs=0,
         )
 
-    async def launch(self, spec: AttemptSpec) -> None:
-        key = (spec.job_id, spec.attempt)
-        if key in self._attempts:
-            return
-        attempt = self._attempts[key] = _Attempt(spec, SpoolReader(Path(spec.folder) / SPOOL))
-        try:
-            pid = await self._fork(spec)
-        except BaseException:
-            del self._attempts[key]
-            raise
-        self._spawn(self._watch(key, attempt, pid))
-
-    async def adopt(self, spec: AttemptSpec) -> bool:
-        attempt = _Attempt(spec, SpoolReader(Path(spec.folder) / SPOOL))
-        runner = attempt.runner()
-        if runner is None and not (attempt.folder / STATUS).exists():
-            return False
-        key = (spec.job_id, spec.attempt)
-        self._attempts[key] = attempt
-        self._spawn(self._watch(key, attempt, None))
-        return True
-
-    async def cancel(self, job_id: str, attempt: int) -> None:
-        found = self._attempts.get((job_id, attempt))
-        if found is None or found.canceling:
-            if found is not None:
-                await found.gone.wait()
-            return
-        found.canceling = True
-        runner = found.runner()
-        if runner is not None and is_alive(runner):
-            with suppress(ProcessLookupError):
-                os.kill(runner.pid, signal.SIGTERM)
-        step("cancel.signalled")
-        try:
-            await asyncio.wait_for(found.gone.wait(), CANCEL_GRACE if runner else 0)
-        except TimeoutError:
-            await self._revoke(found, JobState.CANCELED, None, None)
-            await found.gone.wait()
-
-    async def poke(self, job_id: str, attempt: int) -> None:
-        """The attempt's spool has grown."""
-        found = self._attempts.get((job_id, attempt))
-        if found is not None:
-            await self._deliver(found)
-
-    async def _fork(self, spec: AttemptSpec) -> int:
+    async def begin(self, attempt: Attempt) -> int:
+        folder = attempt.spec.folder
         if self._zygote is not None:
-            pid = await self._zygote.fork_attempt(spec.folder)
+            pid = await self._zygote.fork_attempt(folder)
             if pid is not None:
                 return pid
         environ = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-        with (Path(spec.folder) / LOG).open("ab") as output:
+        with (Path(folder) / LOG).open("ab") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "perijove.runner", spec.folder],
+                [sys.executable, "-m", "perijove.runner", folder],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 env=environ,
                 start_new_session=True,
             )
-        self._spawn(_reap(process))
+        self.spawn(_reap(process))
         return process.pid
 
-    async def _watch(self, key: tuple[str, int], attempt: _Attempt, pid: int | None) -> None:
-        """Follow the attempt until nothing of it is left, then say so."""
+    async def claimed(self, attempt: Attempt, pid: int | None) -> None:
         if pid is not None:
             await wait_for_exit(pid)
-        # the process just seen may have found the attempt taken: wait for the one that has it
-        while (runner := attempt.runner()) is not None and is_alive(runner):
-            await wait_for_exit(runner.pid)
-        if attempt.canceling or not (attempt.folder / STATUS).exists():
-            # a runner that gave its verdict by itself has ended what it started
-            await self._revoke(attempt, *_lost(attempt))
-        await self._deliver(attempt)
-        del self._attempts[key]
-        attempt.gone.set()
-        assert self._sink is not None
-        await self._sink.ended(*key)
-
-    async def _deliver(self, attempt: _Attempt) -> None:
-        assert self._sink is not None
-        async with attempt.lock:
-            while events := attempt.spool.read():
-                try:
-                    await self._sink.events(attempt.spec.job_id, attempt.spec.attempt, events)
-                except OSError as error:
-                    # a full disk: the events stay in the spool, and are delivered again
-                    log.warning("Events of %s are kept for later: %s", attempt.folder, error)
-                    attempt.spool.rewind()
-                    return
-
-    async def _revoke(
-        self,
-        attempt: _Attempt,
-        state: JobState,
-        reason: FailureReason | None,
-        message: str | None,
-    ) -> None:
-        """Give the verdict in the runner's place, if it has not given one, and end it."""
-        status = AttemptStatus(
-            state=state,
-            reason=reason,
-            message=message,
-            ended_at=datetime.now(UTC),
-            pid=os.getpid(),
-        )
-        try:
-            # nobody else needs the reserve: the runner is gone, or has no say any more
-            (attempt.folder / RESERVE).unlink(missing_ok=True)
-            link_verdict(attempt.folder, status)
-        except OSError as error:  # the sink takes an attempt without a verdict for lost
-            log.warning("The verdict on %s cannot be written: %s", attempt.folder, error)
-        await asyncio.to_thread(
-            end_attempt, attempt.spec.job_id, attempt.spec.attempt, attempt.runner()
-        )
-
-    async def _look(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            await asyncio.sleep(LOOK)
-            for attempt in list(self._attempts.values()):
-                await self._deliver(attempt)
-                try:
-                    beat = (attempt.folder / HEARTBEAT_FILE).stat().st_mtime
-                except OSError:
-                    beat = 0.0
-                # counted on our own clock: a machine that slept has not lost its leases
-                if beat != attempt.beat or attempt.beat_seen == 0.0:
-                    attempt.beat, attempt.beat_seen = beat, loop.time()
-                elif loop.time() - attempt.beat_seen > max(self._lease, CLAIM if not beat else 0):
-                    log.warning("Attempt %s has lost its lease", attempt.folder)
-                    attempt.beat_seen = loop.time()
-                    self._spawn(
-                        self._revoke(
-                            attempt,
-                            JobState.FAILED,
-                            FailureReason.LOST,
-                            f"The runner gave no sign of life for {self._lease:.0f} s.",
-                        )
-                    )
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("A task of the local target failed", exc_info=error)
 
 
 async def _reap(process: subprocess.Popen[bytes]) -> None:
     await wait_for_exit(process.pid)
     process.wait()
-
-
-def _lost(attempt: _Attempt) -> tuple[JobState, FailureReason | None, str | None]:
-    if attempt.canceling:
-        return JobState.CANCELED, None, None
-    return (
-        JobState.FAILED,
-        FailureReason.LOST,
-        "The runner ended without a verdict: it was killed, or the machine went down.",
-    )

@@ -116,6 +116,27 @@ def end_attempt(
         psutil.wait_procs(found, timeout=0.2)
 
 
+def end_session(leader: RunnerProcess) -> None:
+    """Kill every process of the session that `leader` began, and return when they are gone."""
+    if leader.boot_id != boot_id():
+        return
+    last = time.monotonic() + 30
+    while found := [
+        pid
+        for pid in psutil.pids()
+        if pid != os.getpid() and _belongs(pid, leader.pid, leader.start_time, start_time(pid) or 0)
+    ]:
+        processes = []
+        for pid in found:
+            with suppress(psutil.Error):
+                process = psutil.Process(pid)
+                process.kill()
+                processes.append(process)
+        if time.monotonic() > last:
+            return
+        psutil.wait_procs(processes, timeout=0.2)
+
+
 def _members(job_id: str, attempt: int, runner: RunnerProcess | None) -> list[psutil.Process]:
     session = runner.pid if runner is not None and runner.boot_id == boot_id() else None
     begun = runner.start_time if runner is not None else 0

@@ -1,0 +1,98 @@
+"""How a node comes up and goes: one class for each thing a cluster can be launched over.
+
+A launcher is what Dask's `SpecCluster` makes its workers with.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from distributed.deploy.spec import ProcessInterface
+
+from perijove.compute.cluster.node import GPUS, PRELOAD
+from perijove.compute.cluster.protocol import LOG, NODES, TLS
+from perijove.compute.cluster.tls import CERTIFICATE, KEY
+from perijove.models.attempts import RunnerProcess
+from perijove.models.compute import ClusterDefinition
+from perijove.models.processes import boot_id, end_session, is_alive, start_time
+
+UNLIMITED = 1 << 50
+
+
+class LocalNode(ProcessInterface):  # type: ignore[misc]  # Dask has no types
+    """A node on this machine: a Dask worker and its nanny, in a session of their own."""
+
+    def __init__(
+        self, scheduler: str, name: str, folder: str, definition: dict[str, Any], preload: str
+    ) -> None:
+        super().__init__(scheduler=scheduler, name=name)
+        self.id = str(name)
+        self._folder = Path(folder)
+        self._definition = ClusterDefinition.model_validate(definition)
+        self._preload = preload
+        self._process: subprocess.Popen[bytes] | None = None
+        self._record = self._folder / NODES / f"{self.id}.json"
+
+    async def start(self) -> None:
+        await super().start()
+        asked = self._definition
+        certificate, key = self._folder / TLS / CERTIFICATE, self._folder / TLS / KEY
+        resources = {"cpus": asked.cpus, "gpus": asked.gpus, "memory": asked.memory or UNLIMITED}
+        environ = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+        environ |= {PRELOAD: self._preload}
+        if asked.gpus:
+            environ[GPUS] = str(asked.gpus)
+        with (self._folder / LOG).open("ab") as output:
+            self._process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "distributed.cli.dask_worker", self.scheduler),
+                    *("--name", self.id, "--nworkers", "1", "--nthreads", str(asked.cpus)),
+                    *("--memory-limit", str(asked.memory or 0), "--no-dashboard"),
+                    *("--host", "127.0.0.1", "--death-timeout", "60"),
+                    *("--resources", " ".join(f"{k}={v}" for k, v in resources.items())),
+                    *("--tls-ca-file", str(certificate), "--tls-cert", str(certificate)),
+                    *("--tls-key", str(key), "--preload", "perijove.compute.cluster.node"),
+                    *("--local-directory", str(self._folder / NODES / self.id)),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=environ,
+                start_new_session=True,
+            )
+        made = RunnerProcess(
+            pid=self._process.pid, start_time=start_time(self._process.pid) or 0, boot_id=boot_id()
+        )
+        self._record.parent.mkdir(exist_ok=True)
+        self._record.write_text(made.model_dump_json())
+
+    async def close(self) -> None:
+        end_node(self._record)
+        if self._process is not None:
+            self._process.wait()
+        await super().close()
+
+    def ended(self) -> bool:
+        """Is its process gone?"""
+        return self._process is not None and self._process.poll() is not None
+
+
+def end_node(record: Path) -> None:
+    """End the node that `record` names, and what is left of it."""
+    with suppress(OSError, ValueError):
+        process = RunnerProcess.model_validate(json.loads(record.read_text()))
+        if is_alive(process):
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGTERM)
+        end_session(process)
+    record.unlink(missing_ok=True)
+
+
+LAUNCHERS: dict[str, type[ProcessInterface]] = {"local": LocalNode}

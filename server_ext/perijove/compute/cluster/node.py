@@ -1,0 +1,149 @@
+"""The node's side: a Dask worker that starts runners, from a zygote of its own.
+
+``dask worker --preload perijove.compute.cluster.node`` loads this module into the worker.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from perijove.compute.cluster.protocol import PLACE
+from perijove.models.attempts import LOG, STATUS
+
+PATIENCE = 5.0
+"""Seconds the zygote has to answer."""
+PRELOAD = "PERIJOVE_NODE_PRELOAD"
+GPUS = "PERIJOVE_NODE_GPUS"
+
+
+class NodeZygote:
+    """The zygote of this worker, asked from the worker's threads."""
+
+    def __init__(self, preload: str) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.settimeout(PATIENCE)
+        self._socket = ours
+        self._lock = threading.Lock()
+        self._number = 0
+        self._ready = False
+        with theirs:
+            descriptor = str(theirs.fileno())
+            self._process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "perijove.runner.zygote"),
+                    *("--control-fd", descriptor, "--preload", preload),
+                ],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+
+    def fork(self, folder: str) -> int | None:
+        """The pid of a runner for the attempt in `folder`; None: start it the ordinary way."""
+        with self._lock:
+            self._number += 1
+            request = {"id": self._number, "fork": "attempt", "folder": folder}
+            try:
+                while not self._ready:
+                    self._hear()
+                self._socket.send(json.dumps(request).encode())
+                while (message := self._hear()).get("id") != self._number:
+                    continue
+            except (OSError, ValueError):
+                return None
+            pid = message.get("pid")
+            return None if pid is None else int(pid)
+
+    def _hear(self) -> dict[str, Any]:
+        data = self._socket.recv(1 << 16)
+        if not data:
+            raise OSError("the zygote ended")
+        message: dict[str, Any] = json.loads(data)
+        self._ready = (self._ready or "ready" in message) and "anew" not in message
+        return message
+
+
+class Gpus:
+    """The node's GPUs by number, each lent to one attempt at a time."""
+
+    def __init__(self, count: int) -> None:
+        self._free = list(range(count))
+        self._changed = threading.Condition()
+
+    def take(self, count: int) -> list[int]:
+        """Wait for so many and take them."""
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._free) >= count)
+            taken, self._free = self._free[:count], self._free[count:]
+            return taken
+
+    def give(self, taken: list[int]) -> None:
+        """Give them back."""
+        with self._changed:
+            self._free = sorted(self._free + taken)
+            self._changed.notify_all()
+
+
+_zygote: NodeZygote | None = None
+_gpus = Gpus(0)
+
+
+def dask_setup(worker: Any) -> None:
+    """Called by Dask when the worker (or its nanny) starts."""
+    global _zygote, _gpus
+    if type(worker).__name__ == "Nanny":
+        return
+    _gpus = Gpus(int(os.environ.get(GPUS, "0")))
+    if sys.platform == "linux" and PRELOAD in os.environ:
+        _zygote = NodeZygote(os.environ[PRELOAD])
+
+
+def run_attempt(folder: str, gpus: int) -> str:
+    """Run the attempt in `folder` and return when its runner has ended. A Dask task."""
+    from distributed import get_worker
+
+    taken = _gpus.take(gpus)
+    try:
+        # CUDA sees no GPU that is not this attempt's
+        place = {"CUDA_VISIBLE_DEVICES": ",".join(map(str, taken))} if GPUS in os.environ else {}
+        path = Path(folder) / PLACE
+        path.write_text(json.dumps({"node": str(get_worker().name), "environ": place}))
+        _wait(_start(folder))
+    finally:
+        _gpus.give(taken)
+    return "ended" if (Path(folder) / STATUS).exists() else "lost"
+
+
+def _start(folder: str) -> int | subprocess.Popen[bytes]:
+    pid = None if _zygote is None else _zygote.fork(folder)
+    if pid is not None:
+        return pid
+    with (Path(folder) / LOG).open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "perijove.runner", folder],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+
+
+def _wait(runner: int | subprocess.Popen[bytes]) -> None:
+    if not isinstance(runner, int):
+        runner.wait()
+        return
+    with suppress(ProcessLookupError):
+        descriptor = os.pidfd_open(runner)
+        try:
+            select.select([descriptor], [], [])
+        finally:
+            os.close(descriptor)

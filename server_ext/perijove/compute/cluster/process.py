@@ -1,0 +1,427 @@
+"""The process of one cluster: Dask's scheduler, the nodes, and how many of them there are.
+
+``python -m perijove.compute.cluster.process FOLDER``. It outlives the hub that started it; the
+next hub finds its socket in the folder. Attempts are Dask tasks, so Dask places them by what they
+need and what nodes have; users' own Dask work runs on the same nodes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dask
+from distributed import Client, Future, Scheduler, SpecCluster
+from distributed.scheduler import KilledWorker
+
+from perijove.compute.cluster.launchers import LAUNCHERS, LocalNode, end_node
+from perijove.compute.cluster.node import run_attempt
+from perijove.compute.cluster.protocol import (
+    DEFINITION,
+    NODES,
+    PROCESS,
+    SOCKET,
+    TLS,
+    ClusterState,
+    ProcessFile,
+)
+from perijove.compute.cluster.tls import make_certificate, security
+from perijove.models.attempts import RunnerProcess
+from perijove.models.compute import ClusterDefinition, Node, NodeState, Resources
+from perijove.models.processes import current_process
+
+log = logging.getLogger("perijove.cluster")
+
+LOOK = 0.5
+"""Seconds between two looks at what there is to do."""
+TELL = 2.0
+"""Seconds between two tellings of figures that always change."""
+PREPARE = 120.0
+"""Seconds a node has to come up before it is called unusable and replaced."""
+SETTINGS = {
+    # an attempt is tried again by the hub, which knows how often, not by Dask
+    "distributed.scheduler.allowed-failures": 0,
+    "distributed.scheduler.work-stealing": False,
+    "distributed.worker.memory.terminate": False,
+    "distributed.worker.daemon": False,
+    "distributed.comm.timeouts.connect": "30s",
+    "distributed.admin.log-format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
+}
+
+
+class ClusterProcess:
+    """See the module's docstring."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._definition = self._read()
+        self._attempts: dict[str, Future] = {}
+        self._wanted: dict[str, Resources] = {}
+        self._ended: dict[str, str | None] = {}
+        self._idle_since: dict[str, float] = {}
+        self._asked: dict[str, float] = {}
+        self._began: dict[str, float] = {}
+        self._gone_seconds = 0.0
+        self._numbers = 0
+        self._hub: asyncio.StreamWriter | None = None
+        self._told = ""
+        self._told_at = 0.0
+        self._wake = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._message: str | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def _read(self) -> ClusterDefinition:
+        text = (self._folder / DEFINITION).read_text()
+        return ClusterDefinition.model_validate_json(text)
+
+    async def run(self) -> None:
+        """Serve until told to stop."""
+        for record in (self._folder / NODES).glob("*.json"):
+            end_node(record)  # of a process that was killed
+        make_certificate(self._folder / TLS)
+        secured = security(self._folder / TLS)
+        options = {
+            "host": "127.0.0.1",
+            "port": 0,
+            "dashboard_address": "127.0.0.1:0",
+            "security": secured,
+        }
+        async with SpecCluster(
+            scheduler={"cls": Scheduler, "options": options},
+            worker={"cls": LAUNCHERS[self._definition.on], "options": self._options()},
+            asynchronous=True,
+            security=secured,
+            name=self._definition.name,
+        ) as self._cluster:
+            self._scheduler: Scheduler = self._cluster.scheduler
+            async with Client(
+                self._scheduler.address, asynchronous=True, security=secured, set_as_default=False
+            ) as self._client:
+                await self._serve()
+        (self._folder / PROCESS).unlink(missing_ok=True)
+
+    async def _serve(self) -> None:
+        path = self._folder / SOCKET
+        path.unlink(missing_ok=True)
+        before = os.umask(0o077)
+        try:
+            server = await asyncio.start_unix_server(self._answer, _short(path), limit=1 << 22)
+        finally:
+            os.umask(before)
+        me = ProcessFile(
+            process=RunnerProcess.model_validate(current_process().model_dump()),
+            scheduler=self._scheduler.address,
+            dashboard=self._dashboard(),
+        )
+        partial = self._folder / f".{PROCESS}"
+        partial.write_text(me.model_dump_json())
+        partial.replace(self._folder / PROCESS)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._stop)
+        log.info("Cluster %s schedules at %s", self._definition.name, self._scheduler.address)
+        async with server:
+            while not self._stopping.is_set():
+                await self._adapt()
+                self._tell_state()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK):
+                        await self._wake.wait()
+                self._wake.clear()
+        await self._scale_down(list(self._cluster.workers))
+
+    def _stop(self) -> None:
+        self._stopping.set()
+        self._wake.set()
+
+    def _dashboard(self) -> str:
+        server = getattr(self._scheduler, "http_server", None)
+        port = getattr(server, "port", None)
+        return f"http://127.0.0.1:{port}/status" if port else ""
+
+    def _options(self) -> dict[str, Any]:
+        return {
+            "folder": str(self._folder),
+            "definition": self._definition.model_dump(mode="json"),
+            "preload": os.environ.get("PERIJOVE_NODE_PRELOAD", ""),
+        }
+
+    # the hub
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._hub, self._told = writer, ""
+        for key, why in self._ended.items():
+            self._say({"ended": key, "lost": why})
+        self._tell_state()
+        try:
+            while line := await reader.readline():
+                self._heard(json.loads(line))
+        except (OSError, ValueError) as error:
+            log.warning("The hub's connection ended: %s", error)
+        finally:
+            if self._hub is writer:
+                self._hub = None
+            writer.close()
+
+    def _heard(self, message: dict[str, Any]) -> None:
+        if "launch" in message:
+            self._launch(message["launch"], message["folder"], message["resources"])
+        elif "withdraw" in message:
+            self._spawn(self._withdraw(message["withdraw"]))
+        elif "forget" in message:
+            self._ended.pop(message["forget"], None)
+        elif "define" in message:
+            self._definition = ClusterDefinition.model_validate(message["define"])
+            self._cluster.new_spec = {
+                "cls": LAUNCHERS[self._definition.on],
+                "options": self._options(),
+            }
+        elif "stop" in message:
+            self._stop()
+        self._wake.set()
+
+    def _say(self, message: dict[str, Any]) -> None:
+        if self._hub is not None and not self._hub.is_closing():
+            self._hub.write(json.dumps(message).encode() + b"\n")
+
+    def _tell_state(self) -> None:
+        state = self.state()
+        rough = state.model_dump_json(exclude={"node_seconds": True, "nodes": {"__all__": FIGURES}})
+        if rough == self._told and time.monotonic() - self._told_at < TELL:
+            return
+        self._told, self._told_at = rough, time.monotonic()
+        self._say({"state": state.model_dump(mode="json")})
+
+    # attempts
+
+    def _launch(self, key: str, folder: str, resources: dict[str, Any]) -> None:
+        if key in self._attempts or key in self._ended:
+            return
+        wanted = self._wanted[key] = Resources.model_validate(resources)
+        asked = {"cpus": wanted.cpus, "gpus": wanted.gpus, "memory": wanted.memory or 0}
+        future = self._attempts[key] = self._client.submit(
+            run_attempt,
+            folder,
+            wanted.gpus,
+            key=f"perijove-{key}",
+            resources={name: amount for name, amount in asked.items() if amount},
+            retries=0,
+            pure=False,
+        )
+        self._spawn(self._follow(key, future))
+
+    async def _follow(self, key: str, future: Future) -> None:
+        why: str | None = None
+        try:
+            await future
+        except KilledWorker as error:
+            why = f"node {error.last_worker.name} died"
+        except asyncio.CancelledError:
+            if self._stopping.is_set():
+                raise
+            why = "it was withdrawn"
+        except Exception as error:
+            why = f"the node failed: {error!r}"
+        self._attempts.pop(key, None)
+        self._wanted.pop(key, None)
+        self._ended[key] = why
+        while len(self._ended) > 10_000:
+            self._ended.pop(next(iter(self._ended)))
+        self._say({"ended": key, "lost": why})
+        self._wake.set()
+
+    async def _withdraw(self, key: str) -> None:
+        future = self._attempts.get(key)
+        # what runs already is ended by the hub, which knows the runner
+        if future is not None and key in self._waiting():
+            await self._client.cancel([future], force=True)
+        elif future is None:
+            self._say({"ended": key, "lost": "it was withdrawn"})
+
+    def _waiting(self) -> list[str]:
+        """Attempts that no node has taken."""
+        found = []
+        for key in self._attempts:
+            task = self._scheduler.tasks.get(f"perijove-{key}")
+            if task is None or task.processing_on is None:
+                found.append(key)
+        return found
+
+    # nodes
+
+    async def _adapt(self) -> None:
+        await self._replace_dead()
+        target = self._target()
+        have = len(self._cluster.worker_spec)
+        if target > have:
+            log.info("Scaling from %s to %s nodes", have, target)
+            self._cluster.scale(target)
+            for name in self._cluster.worker_spec:
+                self._asked.setdefault(str(name), time.monotonic())
+        elif target < have and (spare := self._spare(have - target)):
+            log.info("Nodes %s leave", spare)
+            await self._scale_down(spare)
+
+    def _target(self) -> int:
+        limits = self._definition
+        waiting = [self._wanted[key] for key in self._waiting() if key in self._wanted]
+        node = limits.node
+        # first fit is a good guess: Dask places by the same figures
+        free: list[list[int]] = []
+        for asked in waiting:
+            for room in free:
+                if room[0] >= asked.cpus and room[1] >= asked.gpus:
+                    room[0] -= asked.cpus
+                    room[1] -= asked.gpus
+                    break
+            else:
+                free.append([node.cpus - asked.cpus, node.gpus - asked.gpus])
+        busy = sum(1 for worker in self._workers().values() if worker.processing)
+        users = [t for t in self._scheduler.unrunnable if not str(t.key).startswith("perijove-")]
+        own = self._scheduler.adaptive_target() if users or self._user_work() else 0
+        return max(limits.min_nodes, min(limits.max_nodes, max(busy + len(free), own)))
+
+    def _user_work(self) -> bool:
+        return any(
+            not str(task.key).startswith("perijove-")
+            for task in self._scheduler.tasks.values()
+            if task.state not in ("memory", "released", "forgotten", "erred")
+        )
+
+    def _workers(self) -> dict[str, Any]:
+        return {str(worker.name): worker for worker in self._scheduler.workers.values()}
+
+    def _spare(self, count: int) -> list[Any]:
+        """Nodes that may leave: idle for long enough, holding nothing."""
+        now = time.monotonic()
+        workers = self._workers()
+        found = []
+        for name in list(self._cluster.worker_spec):
+            worker = workers.get(str(name))
+            if worker is not None and (worker.processing or worker.has_what):
+                self._idle_since.pop(str(name), None)
+                continue
+            since = self._idle_since.setdefault(str(name), now)
+            if now - since >= self._definition.idle_seconds_before_scale_down:
+                found.append(name)
+        return found[:count]
+
+    async def _scale_down(self, names: list[Any]) -> None:
+        addresses = [w.address for name, w in self._workers().items() if name in map(str, names)]
+        if addresses and not self._stopping.is_set():
+            # from here on Dask places nothing there; what was placed meanwhile stays
+            await self._scheduler.retire_workers(workers=addresses, close_workers=False)
+            names = [
+                n for n in names if not getattr(self._workers().get(str(n)), "processing", None)
+            ]
+        for name in names:
+            self._forget(str(name))
+            self._cluster.worker_spec.pop(name, None)
+        await self._cluster._correct_state()
+
+    async def _replace_dead(self) -> None:
+        workers = self._workers()
+        for name, node in list(self._cluster.workers.items()):
+            asked = self._asked.setdefault(str(name), time.monotonic())
+            if str(name) in workers:
+                self._began.setdefault(str(name), time.monotonic())
+                continue
+            late = time.monotonic() - asked > PREPARE
+            if not (late or (isinstance(node, LocalNode) and node.ended())):
+                continue
+            self._message = f"Node {name} {'did not come up' if late else 'ended'}; see the log."
+            log.warning(self._message)
+            self._forget(str(name))
+            self._cluster.worker_spec.pop(name, None)
+            await self._cluster._correct_state()
+
+    def _forget(self, name: str) -> None:
+        for times in (self._idle_since, self._asked):
+            times.pop(name, None)
+        if (began := self._began.pop(name, None)) is not None:
+            self._gone_seconds += time.monotonic() - began
+
+    def state(self) -> ClusterState:
+        """What everybody may know."""
+        workers, nodes = self._workers(), []
+        for name in self._cluster.worker_spec:
+            nodes.append(self._node(str(name), workers.get(str(name))))
+        now = time.monotonic()
+        return ClusterState(
+            nodes=nodes,
+            target_nodes=len(self._cluster.worker_spec),
+            waiting=len(self._waiting()),
+            node_seconds=self._gone_seconds + sum(now - began for began in self._began.values()),
+            scheduler=self._scheduler.address,
+            dashboard=self._dashboard(),
+            message=self._message,
+        )
+
+    def _node(self, name: str, worker: Any) -> Node:
+        asked = self._definition
+        node = Node(
+            id=name,
+            state=NodeState.PREPARING,
+            cpus=asked.cpus,
+            memory=asked.memory,
+            gpus=asked.gpus,
+        )
+        if worker is None:
+            return node
+        jobs = [
+            str(task.key).removeprefix("perijove-").partition("/")[0]
+            for task in worker.processing
+            if str(task.key).startswith("perijove-")
+        ]
+        leaving = worker.status.name in ("closing_gracefully", "closing")
+        node.state = (
+            NodeState.LEAVING
+            if leaving
+            else NodeState.RUNNING
+            if worker.processing
+            else NodeState.IDLE
+        )
+        node.address, node.jobs = worker.address, jobs
+        node.cpu_percent = float(worker.metrics.get("cpu", 0.0))
+        node.memory_used = int(worker.metrics.get("memory", 0))
+        began = self._began.get(name)
+        if began is not None:
+            node.started_at = datetime.fromtimestamp(time.time() - time.monotonic() + began, UTC)
+        return node
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+FIGURES = {"cpu_percent", "memory_used", "started_at"}
+
+
+def _short(path: Path) -> str:
+    """A socket's path has about 100 characters at most: relative ones are shorter."""
+    return os.path.relpath(path)
+
+
+def main() -> None:
+    """See the module's docstring."""
+    folder = Path(sys.argv[1])
+    os.chdir(folder)
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    with dask.config.set(SETTINGS):
+        asyncio.run(ClusterProcess(folder).run())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,204 @@
+"""Compute targets: what a user asks for, and what everyone sees."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
+
+TARGET_NAME = r"^[A-Za-z][A-Za-z0-9-]{2,23}$"
+"""Azure ML's rule: 3 to 24 letters, digits and hyphens, a letter first."""
+RESERVED = frozenset({"local"})
+UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+UNITS |= {f"{unit}i": 1 << (10 * power) for power, unit in enumerate("KMGT", 1)}
+MEMORY = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([KMGT]i?)?B?\s*$", re.IGNORECASE)
+MEMORY_MAX = 1 << 50
+
+
+def parse_memory(text: str) -> int:
+    """Bytes of ``4GiB``, ``500MB`` or ``1073741824``.
+
+    Raises
+    ------
+    ValueError: it is none of these.
+    """
+    found = MEMORY.match(text)
+    if found is None:
+        raise ValueError("must be a size such as 4GiB, 500MB or a number of bytes")
+    unit = (found[2] or "").replace("I", "i")
+    unit = unit[:1].upper() + unit[1:]
+    return int(float(found[1]) * UNITS[unit])
+
+
+def _bytes(value: object) -> object:
+    return parse_memory(value) if isinstance(value, str) else value
+
+
+class Kind(StrEnum):
+    LOCAL = "local"
+    INSTANCE = "instance"
+    CLUSTER = "cluster"
+    ATTACHED = "attached"
+
+
+class TargetState(StrEnum):
+    CREATING = "creating"
+    RUNNING = "running"
+    STARTING = "starting"
+    RESTARTING = "restarting"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    UNUSABLE = "unusable"
+    DELETING = "deleting"
+
+
+class NodeState(StrEnum):
+    PREPARING = "preparing"
+    IDLE = "idle"
+    RUNNING = "running"
+    LEAVING = "leaving"
+    UNUSABLE = "unusable"
+
+
+class Resources(BaseModel):
+    """What one job needs of a node, or what one node has. Memory in bytes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    cpus: int = Field(default=1, ge=1, le=1024)
+    memory: int | None = Field(default=None, ge=1 << 20, le=MEMORY_MAX)
+    gpus: int = Field(default=0, ge=0, le=64)
+
+    def fits(self, node: Resources) -> bool:
+        """Can a node of this size run it?"""
+        return (
+            self.cpus <= node.cpus
+            and self.gpus <= node.gpus
+            and (self.memory is None or node.memory is None or self.memory <= node.memory)
+        )
+
+
+class ClusterDefinition(BaseModel):
+    """A training cluster that scales by itself."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Field(pattern=TARGET_NAME)]
+    kind: Kind = Kind.CLUSTER
+    on: str = Field(default="local", max_length=32, pattern="^[a-z][a-z0-9_-]*$")
+    min_nodes: int = Field(default=0, ge=0, le=1000)
+    max_nodes: int = Field(default=4, ge=1, le=1000)
+    cpus: int = Field(default=1, ge=1, le=1024, description="CPUs of a node")
+    memory: int | None = Field(
+        default=None, ge=1 << 20, le=MEMORY_MAX, description="bytes of a node; None: not limited"
+    )
+    gpus: int = Field(default=0, ge=0, le=64, description="GPUs of a node")
+    idle_seconds_before_scale_down: float = Field(default=120, ge=0, le=10**7, allow_inf_nan=False)
+
+    @field_validator("memory", mode="before")
+    @classmethod
+    def _memory(cls, value: object) -> object:
+        return _bytes(value)
+
+    @field_validator("kind")
+    @classmethod
+    def _kind(cls, kind: Kind) -> Kind:
+        if kind is not Kind.CLUSTER:
+            raise ValueError("must be cluster")
+        return kind
+
+    @field_validator("name")
+    @classmethod
+    def _name(cls, name: str) -> str:
+        if name.lower() in RESERVED:
+            raise ValueError(f"{name!r} is taken by this machine itself")
+        return name
+
+    @model_validator(mode="after")
+    def _range(self) -> ClusterDefinition:
+        if self.max_nodes < self.min_nodes:
+            raise ValueError("max_nodes must not be less than min_nodes")
+        return self
+
+    @property
+    def node(self) -> Resources:
+        """What a node has."""
+        return Resources(cpus=self.cpus, memory=self.memory, gpus=self.gpus)
+
+
+class Operation(BaseModel):
+    """The last thing that was done to a target."""
+
+    name: str = Field(description="create | start | stop | restart | scale | delete")
+    outcome: str = Field(description="running | succeeded | failed")
+    message: str | None = None
+    begun_at: datetime
+    ended_at: datetime | None = None
+
+
+class Node(BaseModel):
+    """One node of a cluster. Figures are as last heard; CPU in percent of the node's CPUs."""
+
+    id: str
+    state: NodeState
+    address: str | None = None
+    cpus: int
+    memory: int | None = Field(default=None, description="bytes it has")
+    gpus: int = 0
+    cpu_percent: float | None = None
+    memory_used: int | None = Field(default=None, description="bytes in use by it")
+    jobs: list[str] = Field(default_factory=list, description="ids of the jobs that run on it")
+    started_at: datetime | None = None
+    message: str | None = None
+
+
+class ComputeTargetInfo(BaseModel):
+    """A compute target as everyone sees it."""
+
+    name: str
+    kind: Kind
+    on: str
+    state: TargetState
+    message: str | None = None
+    slots: int = Field(description="jobs that may run at once")
+    current_nodes: int
+    busy_nodes: int
+    target_nodes: int
+    min_nodes: int
+    max_nodes: int
+    running_jobs: int
+    queued_jobs: int
+    node_hours: float = Field(default=0, description="hours that its nodes have been up, summed")
+    created_at: datetime | None = None
+    created_by: str | None = None
+    last_operation: Operation | None = None
+    properties: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class Scale(BaseModel):
+    """New limits; what is left out stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    min_nodes: int | None = Field(default=None, ge=0, le=1000)
+    max_nodes: int | None = Field(default=None, ge=1, le=1000)
+    idle_seconds_before_scale_down: float | None = Field(
+        default=None, ge=0, le=10**7, allow_inf_nan=False
+    )
+
+
+class StoredTarget(BaseModel):
+    """A target as the control database keeps it."""
+
+    name: str
+    definition: dict[str, Any]
+    state: TargetState
+    message: str | None = None
+    last_operation: Operation | None = None
+    node_seconds: float = 0
+    created_at: datetime
+    created_by: str
