@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 from pydantic import JsonValue
 
 from perijove.models.attempts import AttemptSpec
+from perijove.models.compute import ClusterDefinition, ClusterState, Resources, StoredTarget
 from perijove.models.events import SpoolEvent
 from perijove.models.jobs import Job, JobState, MetricPoint
 from perijove.models.workspaces import TargetSummary
@@ -84,6 +85,69 @@ class ComputeTarget(ABC):
     @abstractmethod
     def summary(self) -> TargetSummary:
         """Its state in a few figures."""
+
+    async def poke(self, job_id: str, attempt: int) -> None:
+        """The attempt's runner says that there is something to read."""
+        return None
+
+    def check(self, wanted: Resources) -> None:
+        """Could a job that needs this ever run here?
+
+        Raises
+        ------
+        InvalidInput: no, with the field at fault.
+        """
+        return None
+
+
+class ManagedTarget(ComputeTarget):
+    """A target that users create, start, stop, scale and delete."""
+
+    @property
+    @abstractmethod
+    def nodes_now(self) -> ClusterState:
+        """Its nodes, as last heard."""
+
+    @abstractmethod
+    async def power(self, on: bool) -> None:
+        """Bring it up, or end all of its nodes; returns when that is so.
+
+        Raises
+        ------
+        Unreachable: it did not come up; the message says why.
+        """
+
+    @abstractmethod
+    async def define(self, definition: ClusterDefinition) -> None:
+        """Give it other limits."""
+
+    @abstractmethod
+    async def destroy(self) -> None:
+        """End everything, and remove what it has kept on disk."""
+
+    @abstractmethod
+    def log_file(self) -> Path:
+        """What it and its nodes have said."""
+
+
+class TargetStore(ABC):
+    """The created compute targets of a workspace."""
+
+    @abstractmethod
+    def add(self, target: StoredTarget) -> bool:
+        """Keep a new one; False: there is one of this name, in whatever case."""
+
+    @abstractmethod
+    def all(self) -> list[StoredTarget]:
+        """All, by name."""
+
+    @abstractmethod
+    def update(self, name: str, **changes: object) -> StoredTarget | None:
+        """Change some fields; None: there is none of this name."""
+
+    @abstractmethod
+    def remove(self, name: str) -> None:
+        """Forget it."""
 
 
 class Tracker(ABC):
@@ -227,6 +291,10 @@ class JobStore(ABC):
     @abstractmethod
     def counts(self) -> dict[JobState, int]:
         """Jobs that are not deleted, by state."""
+
+    @abstractmethod
+    def queued_counts(self) -> dict[str, int]:
+        """Queued jobs, by compute target."""
 
     @abstractmethod
     def ended_before(self, moment: datetime) -> list[Job]:

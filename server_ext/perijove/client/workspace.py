@@ -2,31 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
+from perijove.client.compute import Compute
 from perijove.client.discovery import ensure_hub, workspace_folder
 from perijove.client.http import HubClient
 from perijove.client.jobs import Jobs
 from perijove.errors import NotFound
 from perijove.models.notebooks import EnvironmentSummary
-from perijove.models.workspaces import HubStatus, HubUp, TargetSummary
-
-_T = TypeVar("_T", TargetSummary, EnvironmentSummary)
-
-
-class Compute:
-    """``workspace.compute``."""
-
-    def __init__(self, client: HubClient) -> None:
-        self._client = client
-
-    def list(self) -> list[TargetSummary]:
-        """The compute targets."""
-        return [TargetSummary.model_validate(x) for x in self._client.request("GET", "/compute")]
-
-    def get(self, name: str) -> TargetSummary:
-        """The target of this name; raises NotFound."""
-        return _named(self.list(), name, "compute target")
+from perijove.models.workspaces import HubStatus, HubUp
 
 
 class Environments:
@@ -96,7 +78,7 @@ class Workspace:
         return f"Workspace({self.name!r})"
 
 
-def _named(items: list[_T], name: str, what: str) -> _T:
+def _named(items: list[EnvironmentSummary], name: str, what: str) -> EnvironmentSummary:
     for item in items:
         if item.name == name:
             return item

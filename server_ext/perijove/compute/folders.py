@@ -55,6 +55,8 @@ class Attempt:
     beat: float = 0.0
     beat_seen: float = 0.0
     canceling: bool = False
+    why: str | None = None
+    """Why it is lost, where the target knows."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     taken: asyncio.Event = field(default_factory=asyncio.Event)
     gone: asyncio.Event = field(default_factory=asyncio.Event)
@@ -247,5 +249,6 @@ def _lost(attempt: Attempt) -> tuple[JobState, FailureReason | None, str | None]
     return (
         JobState.FAILED,
         FailureReason.LOST,
-        "The runner ended without a verdict: it was killed, or the machine went down.",
+        attempt.why
+        or "The runner ended without a verdict: it was killed, or the machine went down.",
     )

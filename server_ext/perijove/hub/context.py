@@ -9,9 +9,9 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from perijove.abc import TaskRunner, Tracker
-from perijove.models.jobs import JobState
 from perijove.models.workspaces import HubStatus, TargetSummary, WorkspaceFolder
 from perijove.services.broker import Broker
+from perijove.services.compute import ComputeService
 from perijove.services.environments import Environments
 from perijove.services.jobs import JobService
 from perijove.services.notebooks import NotebookService
@@ -24,6 +24,7 @@ class Hub:
     folder: WorkspaceFolder
     url: str
     jobs: JobService
+    compute: ComputeService
     notebooks: NotebookService
     environments: Environments
     tracker: Tracker
@@ -35,13 +36,9 @@ class Hub:
 
     def targets(self) -> list[TargetSummary]:
         """The compute targets, with how many jobs run and wait on each."""
-        store, supervisor = self.jobs.store, self.jobs.supervisor
-        waiting = store.counts().get(JobState.QUEUED, 0)
         return [
-            target.summary().model_copy(
-                update={"running_jobs": len(supervisor.busy(name)), "queued_jobs": waiting}
-            )
-            for name, target in supervisor.targets.items()
+            TargetSummary(**target.model_dump(include=set(TargetSummary.model_fields)))
+            for target in self.compute.all()
         ]
 
 

@@ -28,7 +28,8 @@ import yaml
 from pydantic import ValidationError
 
 from perijove import __version__
-from perijove.abc import ComputeTarget
+from perijove.abc import ComputeTarget, ManagedTarget
+from perijove.compute.cluster.target import ClusterTarget
 from perijove.compute.local import LocalTarget
 from perijove.compute.tasks import ProcessTasks
 from perijove.compute.zygote import Zygote
@@ -37,17 +38,20 @@ from perijove.hub.app import create_app
 from perijove.hub.context import Hub
 from perijove.hub.pokes import Pokes
 from perijove.hub.tracking import Tracking
+from perijove.models.compute import ClusterDefinition
 from perijove.models.processes import current_process, runtime_dir
 from perijove.models.workspaces import HubInfo, HubStatus, WorkspaceConfig, WorkspaceFolder
 from perijove.services.broker import Broker
+from perijove.services.compute import ComputeService
 from perijove.services.environments import Environments
 from perijove.services.events import EventLogs
 from perijove.services.jobs import JobService
 from perijove.services.notebooks import NotebookService
-from perijove.services.recorder import Recorder
+from perijove.services.recorder import Recorder, user_name
 from perijove.services.supervisor import Supervisor
 from perijove.store.database import open_database
 from perijove.store.jobs import SqlJobStore
+from perijove.store.targets import SqlTargetStore
 
 log = logging.getLogger(__name__)
 
@@ -145,7 +149,8 @@ async def serve(folder: WorkspaceFolder) -> None:
         await zygote.start()
     listener = bind()
     broker, logs = Broker(), EventLogs(folder)
-    store = SqlJobStore(open_database(folder.database, folder.backups))
+    database = open_database(folder.database, folder.backups)
+    store = SqlJobStore(database)
     pokes = Pokes(runtime_dir() / f"{_short(folder)}.poke")
     tracking = Tracking(folder, config, keys["token"], str(pokes.path), broker)
     tasks = ProcessTasks(zygote)
@@ -165,11 +170,26 @@ async def serve(folder: WorkspaceFolder) -> None:
         on_ended=recorder.wake,
         poke=str(pokes.path),
     )
-    pokes.listen(local.poke, supervisor.metrics)
     environments = Environments(zygote is not None)
     jobs = JobService(
         folder, config, store, logs, broker, environments, supervisor, recorder, tracking.tracker
     )
+
+    def make_cluster(definition: ClusterDefinition, on: bool) -> ManagedTarget:
+        return ClusterTarget(
+            folder.compute / definition.name,
+            definition,
+            on=on,
+            lease=config.lease_seconds,
+            preload=config.preload if config.warm_start else (),
+            changed=broker.changed,
+        )
+
+    compute = ComputeService(
+        SqlTargetStore(database), jobs, broker, make_cluster, ["local"], user_name()
+    )
+    compute.load()
+    pokes.listen(supervisor.poked, supervisor.metrics)
     stopping = asyncio.Event()
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     me = current_process()
@@ -193,6 +213,7 @@ async def serve(folder: WorkspaceFolder) -> None:
         folder=folder,
         url=url,
         jobs=jobs,
+        compute=compute,
         notebooks=NotebookService(tasks),
         environments=environments,
         tracker=tracking.tracker,
@@ -203,6 +224,7 @@ async def serve(folder: WorkspaceFolder) -> None:
         stop=stopping.set,
     )
     await supervisor.start()
+    await compute.resume()
     loops = [asyncio.create_task(work) for work in (supervisor.run(), recorder.run())]
     loops.append(asyncio.create_task(_start_tracking(tracking, zygote)))
     loops.append(asyncio.create_task(tracking.watch(store, supervisor)))
@@ -242,6 +264,7 @@ async def serve(folder: WorkspaceFolder) -> None:
         task.cancel()
     await asyncio.gather(*loops, return_exceptions=True)
     await recorder.close()
+    await compute.close()
     await supervisor.close()
     await tracking.stop(leave=bool(store.active()))
     if zygote is not None:

@@ -7,6 +7,7 @@ Everything about it is in its folder, which only its runner writes::
     runner.json    RunnerProcess, who has the lock
     heartbeat      touched by the runner every HEARTBEAT seconds
     spool.jsonl    SpoolEvents, appended
+    place.json     AttemptPlace, where a node that starts the runner says what is its own
     reserve        bytes kept back, so that a full disk still takes a verdict
     status.json    AttemptStatus, *linked* into place: whoever links it first has the verdict
     output.ipynb   the executed notebook, replaced by rename
@@ -20,6 +21,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field, JsonValue
 
+from perijove.models.compute import Resources
 from perijove.models.jobs import FailureReason, JobKind, JobState
 
 HEARTBEAT = 2.0
@@ -35,11 +37,12 @@ SPEC, LOCK, SPOOL, STATUS, OUTPUT = (
     "status.json",
     "output.ipynb",
 )
-HEARTBEAT_FILE, RUNNER, LOG, RESERVE, WORK, OUTPUTS = (
+HEARTBEAT_FILE, RUNNER, LOG, RESERVE, PLACE, WORK, OUTPUTS = (
     "heartbeat",
     "runner.json",
     "log.txt",
     "reserve",
+    "place.json",
     "work",
     "outputs",
 )
@@ -64,6 +67,14 @@ class AttemptSpec(BaseModel):
     environ: dict[str, str] = Field(default_factory=dict, description="added to the environment")
     poke: str | None = Field(default=None, description="Unix datagram socket to poke after events")
     output_limit: int = OUTPUT_LIMIT
+    resources: Resources = Field(default_factory=Resources)
+
+
+class AttemptPlace(BaseModel):
+    """The node an attempt runs on, and what it adds to the environment (its GPUs)."""
+
+    node: str
+    environ: dict[str, str] = Field(default_factory=dict)
 
 
 class AttemptStatus(BaseModel):

@@ -156,6 +156,19 @@ class Node(BaseModel):
     message: str | None = None
 
 
+class ClusterState(BaseModel):
+    """What a cluster's process knows of itself."""
+
+    nodes: list[Node] = Field(default_factory=list)
+    target_nodes: int = 0
+    waiting: int = Field(default=0, description="attempts that no node has taken yet")
+    node_seconds: float = Field(default=0, description="since the process started, summed")
+    scheduler: str = Field(default="", description="tls://…")
+    dashboard: str = Field(default="", description="http://…, loopback only")
+    certificates: str = Field(default="", description="folder of the cluster's certificate")
+    message: str | None = None
+
+
 class ComputeTargetInfo(BaseModel):
     """A compute target as everyone sees it."""
 

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema, field_validator
 
+from perijove.models.compute import MEMORY_MAX, Resources, parse_memory
 from perijove.models.names import (
     PARAMETER_BYTES,
     PARAMETERS_SCHEMA,
@@ -118,6 +119,11 @@ class JobDefinition(BaseModel):
         description="seconds, per attempt",
     )
     retries: int = Field(default=0, ge=0, le=100, description="further attempts after a failure")
+    cpus: int = Field(default=1, ge=1, le=1024, description="CPUs the job needs of a node")
+    memory: int | None = Field(
+        default=None, ge=1 << 20, le=MEMORY_MAX, description="bytes it needs; None: not said"
+    )
+    gpus: int = Field(default=0, ge=0, le=64, description="GPUs it needs of a node")
 
     @field_validator("parameters", mode="before")
     @classmethod
@@ -137,7 +143,12 @@ class JobDefinition(BaseModel):
             raise ValueError(f"parameters must have at most {PARAMETER_BYTES} bytes as JSON")
         return checked
 
-    @field_validator("retries", mode="before")
+    @field_validator("memory", mode="before")
+    @classmethod
+    def _memory(cls, value: object) -> object:
+        return parse_memory(value) if isinstance(value, str) else value
+
+    @field_validator("retries", "cpus", "gpus", "memory", mode="before")
     @classmethod
     def _whole(cls, value: object) -> object:
         # 2.0 is a whole number in JSON; "2" and true are not
@@ -200,6 +211,9 @@ class Job(BaseModel):
     root: str
     timeout: float | None = None
     retries: int = 0
+    cpus: int = 1
+    memory: int | None = None
+    gpus: int = 0
     attempt: int = Field(default=0, description="the attempt that owns the job; 0: none yet")
     progress: Progress = Field(default_factory=Progress)
     created_at: datetime
@@ -216,6 +230,11 @@ class Job(BaseModel):
     revision: int = Field(
         default=0, description="workspace-wide counter, higher after every change to any job"
     )
+
+    @property
+    def resources(self) -> Resources:
+        """What it needs of a node."""
+        return Resources(cpus=self.cpus, memory=self.memory, gpus=self.gpus)
 
 
 class DryRun(BaseModel):

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
 
 from perijove.errors import InvalidInput
+
+M = TypeVar("M", bound=BaseModel)
 
 
 class PartError(ValueError):
@@ -23,3 +27,17 @@ def invalid(place: Sequence[object], problem: Mapping[str, Any]) -> InvalidInput
     field = ".".join(parts)[:200]
     message = str(problem["msg"]).removeprefix("Value error, ")
     return InvalidInput(f"{field}: {message}", field=field)
+
+
+def validated(model: type[M], data: Mapping[str, Any]) -> M:
+    """The model of these data.
+
+    Raises
+    ------
+    InvalidInput: a field breaks a rule; the first is named.
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise invalid(first["loc"] or ("definition",), first) from None

@@ -106,6 +106,7 @@ class WorkspaceFolder:
         self.database = self.root / "control.db"
         self.backups = self.root / "backups"
         self.jobs = self.root / "jobs"
+        self.compute = self.root / "compute"
         self.mlflow = self.root / "mlflow"
         self.artifacts = self.mlflow / "artifacts"
 

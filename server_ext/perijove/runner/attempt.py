@@ -19,10 +19,12 @@ from perijove.models.attempts import (
     HEARTBEAT_FILE,
     LOCK,
     LOG,
+    PLACE,
     RESERVE,
     RUNNER,
     SPEC,
     STATUS,
+    AttemptPlace,
     AttemptSpec,
     AttemptStatus,
 )
@@ -154,8 +156,11 @@ def _settle(folder: Path, spec: AttemptSpec) -> None:
         os.dup2(source, target)
     os.close(output)
     os.close(null)
+    place: dict[str, str] = {}
+    with suppress(FileNotFoundError):
+        place = AttemptPlace.model_validate_json((folder / PLACE).read_text()).environ
     os.environ.clear()
-    os.environ.update(origin.environ | spec.environ)
+    os.environ.update(origin.environ | spec.environ | place)
     os.chdir(spec.workdir)
 
 

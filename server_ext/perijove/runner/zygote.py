@@ -143,7 +143,9 @@ class Zygote:
                     os.read(self._signals, 4096)
                 self._reap()
             if self._control in readable:
-                data = self._control.recv(1 << 16)
+                data = b""
+                with suppress(ConnectionResetError):  # it went away without reading everything
+                    data = self._control.recv(1 << 16)
                 if not data:
                     os._exit(0)
                 self._answer(json.loads(data))

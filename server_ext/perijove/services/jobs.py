@@ -16,6 +16,7 @@ from uuid import uuid4
 from perijove.abc import JobStore, Tracker
 from perijove.errors import Conflict, InvalidInput, NotFound
 from perijove.faults import step
+from perijove.models.compute import Resources
 from perijove.models.jobs import (
     DryRun,
     Job,
@@ -94,6 +95,9 @@ class JobService:
             tags=first.tags,
             timeout=first.timeout,
             retries=first.retries,
+            cpus=first.cpus,
+            memory=first.memory,
+            gpus=first.gpus,
         )
         return await self._submit(str(rerun.id), definition, rerun_of=first)
 
@@ -105,6 +109,8 @@ class JobService:
                 field="compute",
                 remedy=f"Use one of: {known}.",
             )
+        wanted = Resources(cpus=definition.cpus, memory=definition.memory, gpus=definition.gpus)
+        self.supervisor.targets[definition.compute].check(wanted)
         return read_source(definition.path, definition.root)
 
     async def _submit(self, job_id: str, definition: JobDefinition, rerun_of: Job | None) -> Job:
@@ -180,6 +186,9 @@ class JobService:
             root=definition.root,
             timeout=definition.timeout,
             retries=definition.retries,
+            cpus=definition.cpus,
+            memory=definition.memory,
+            gpus=definition.gpus,
             progress=Progress(done=0, total=source.code_cells),
             created_at=datetime.now(UTC),
             rerun_of=None if rerun_of is None else rerun_of.id,

@@ -244,7 +244,7 @@ def _start_tags(job: Job) -> dict[str, str]:
         "perijove.job_id": job.id,
         "perijove.compute": job.compute,
         "perijove.state": job.state.value,
-        "mlflow.user": _user(),
+        "mlflow.user": user_name(),
         "mlflow.source.name": str(Path(job.root) / job.path),
         "mlflow.source.type": "NOTEBOOK" if job.kind is JobKind.NOTEBOOK else "LOCAL",
     }
@@ -284,7 +284,8 @@ def _milliseconds(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
 
 
-def _user() -> str:
+def user_name() -> str:
+    """Who runs this."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -45,7 +45,7 @@ class Supervisor:
     store: JobStore
     logs: EventLogs
     broker: Broker
-    targets: Mapping[str, ComputeTarget]
+    targets: dict[str, ComputeTarget]
     tracker: Tracker
     signing_key: str
     experiment_id: Callable[[str], Awaitable[str | None]]
@@ -58,26 +58,38 @@ class Supervisor:
 
     async def start(self) -> None:
         """Start the targets and take up every job that is not over."""
-        for target in self.targets.values():
-            await target.start(self)
-            self._busy[target.name] = set()
+        for target in list(self.targets.values()):
+            await self.add(target)
         opened = set(self.store.open_attempts())
         for job in self.store.active():
             self._note_state(job)
             if job.state is JobState.QUEUED:
                 if job.cancel_requested:
                     self.cancel(job)
-            elif (job.id, job.attempt) in opened:
+            elif (job.id, job.attempt) in opened and job.compute in self.targets:
                 self._busy[job.compute].add(job.id)
                 await self._adopt(job)
         self.wake()
+
+    async def add(self, target: ComputeTarget) -> None:
+        """Make a target usable."""
+        await target.start(self)
+        self.targets[target.name] = target
+        self._busy.setdefault(target.name, set())
+        self.wake()
+
+    async def remove(self, name: str) -> None:
+        """Forget a target; nothing runs on it any more."""
+        target = self.targets.pop(name, None)
+        if target is not None:
+            await target.close()
 
     async def run(self) -> None:
         """Launch what is queued, for ever."""
         while True:
             await self._wake.wait()
             self._wake.clear()
-            for target in self.targets.values():
+            for target in list(self.targets.values()):
                 free = target.slots - len(self._busy[target.name])
                 for job in self.store.queued(target.name, free) if free > 0 else ():
                     self._begin(target, job)
@@ -137,6 +149,7 @@ class Supervisor:
             timeout=job.timeout,
             environ={key: value for key, value in environ.items() if value is not None},
             poke=self.poke,
+            resources=job.resources,
         )
 
     def cancel(self, job: Job) -> None:
@@ -269,6 +282,12 @@ class Supervisor:
         changes = self._progress.pop(job_id, None)
         if changes is not None and self.store.update(job_id, expect=ACTIVE_STATES, **changes):
             self.broker.changed()
+
+    async def poked(self, job_id: str, attempt: int) -> None:
+        """A runner says that its spool has grown."""
+        job = self.store.get(job_id)
+        if job is not None and job.compute in self.targets:
+            await self.targets[job.compute].poke(job_id, attempt)
 
     async def metrics(self, job_id: str, attempt: int, points: Sequence[Mapping[str, Any]]) -> None:
         """Metric values that user code logged to the job's run."""

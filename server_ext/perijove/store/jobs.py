@@ -135,6 +135,12 @@ class SqlJobStore(JobStore):
         with self._engine.connect() as connection:
             return {JobState(state): count for state, count in connection.execute(query)}
 
+    def queued_counts(self) -> dict[str, int]:
+        query = select(jobs.c.compute, func.count()).where(jobs.c.state == JobState.QUEUED.value)
+        with self._engine.connect() as connection:
+            found = connection.execute(query.where(~jobs.c.deleted).group_by(jobs.c.compute))
+            return {str(compute): int(count) for compute, count in found}
+
     def ended_before(self, moment: datetime) -> list[Job]:
         query = select(jobs).where(
             jobs.c.state.in_([state.value for state in TERMINAL_STATES]),

@@ -56,6 +56,9 @@ jobs = Table(
     Column("root", Text, nullable=False),
     Column("timeout", Float),
     Column("retries", Integer, nullable=False),
+    Column("cpus", Integer, nullable=False, server_default="1"),
+    Column("memory", BigInteger),
+    Column("gpus", Integer, nullable=False, server_default="0"),
     Column("attempt", Integer, nullable=False),
     Column("done", Integer, nullable=False),
     Column("total", Integer, nullable=False),
@@ -86,4 +89,18 @@ outbox = Table(
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("job_id", String(36), nullable=False, index=True),
     Column("step", String(16), nullable=False),
+)
+
+targets = Table(
+    "targets",
+    metadata,
+    Column("key", String(24), primary_key=True),
+    Column("name", String(24), nullable=False),
+    Column("definition", JSON, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("message", Text),
+    Column("last_operation", JSON),
+    Column("node_seconds", Float, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("created_by", String(256), nullable=False),
 )

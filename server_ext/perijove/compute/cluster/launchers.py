@@ -26,13 +26,14 @@ from perijove.models.processes import boot_id, end_session, is_alive, start_time
 UNLIMITED = 1 << 50
 
 
-class LocalNode(ProcessInterface):  # type: ignore[misc]  # Dask has no types
+class LocalNode(ProcessInterface):
     """A node on this machine: a Dask worker and its nanny, in a session of their own."""
 
     def __init__(
         self, scheduler: str, name: str, folder: str, definition: dict[str, Any], preload: str
     ) -> None:
         super().__init__(scheduler=scheduler, name=name)
+        self.scheduler = scheduler
         self.id = str(name)
         self._folder = Path(folder)
         self._definition = ClusterDefinition.model_validate(definition)

@@ -16,8 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from perijove.compute.cluster.protocol import PLACE
-from perijove.models.attempts import LOG, STATUS
+from perijove.models.attempts import LOG, PLACE, STATUS, AttemptPlace
 
 PATIENCE = 5.0
 """Seconds the zygote has to answer."""
@@ -114,9 +113,9 @@ def run_attempt(folder: str, gpus: int) -> str:
     taken = _gpus.take(gpus)
     try:
         # CUDA sees no GPU that is not this attempt's
-        place = {"CUDA_VISIBLE_DEVICES": ",".join(map(str, taken))} if GPUS in os.environ else {}
-        path = Path(folder) / PLACE
-        path.write_text(json.dumps({"node": str(get_worker().name), "environ": place}))
+        environ = {"CUDA_VISIBLE_DEVICES": ",".join(map(str, taken))} if GPUS in os.environ else {}
+        place = AttemptPlace(node=str(get_worker().name), environ=environ)
+        (Path(folder) / PLACE).write_text(place.model_dump_json())
         _wait(_start(folder))
     finally:
         _gpus.give(taken)

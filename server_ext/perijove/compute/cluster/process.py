@@ -31,12 +31,11 @@ from perijove.compute.cluster.protocol import (
     PROCESS,
     SOCKET,
     TLS,
-    ClusterState,
     ProcessFile,
 )
 from perijove.compute.cluster.tls import make_certificate, security
 from perijove.models.attempts import RunnerProcess
-from perijove.models.compute import ClusterDefinition, Node, NodeState, Resources
+from perijove.models.compute import ClusterDefinition, ClusterState, Node, NodeState, Resources
 from perijove.models.processes import current_process
 
 log = logging.getLogger("perijove.cluster")
@@ -363,6 +362,7 @@ class ClusterProcess:
             node_seconds=self._gone_seconds + sum(now - began for began in self._began.values()),
             scheduler=self._scheduler.address,
             dashboard=self._dashboard(),
+            certificates=str(self._folder / TLS),
             message=self._message,
         )
 

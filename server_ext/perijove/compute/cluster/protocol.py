@@ -12,12 +12,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from perijove.models.attempts import RunnerProcess
-from perijove.models.compute import Node
 
 DEFINITION, PROCESS, SOCKET, LOG, NODES, TLS = (
     "definition.json",
@@ -27,20 +24,6 @@ DEFINITION, PROCESS, SOCKET, LOG, NODES, TLS = (
     "nodes",
     "tls",
 )
-PLACE = "place.json"
-"""Written by the node into the attempt's folder: what the runner's environment gets there."""
-
-
-class ClusterState(BaseModel):
-    """What a cluster's process knows of itself."""
-
-    nodes: list[Node] = Field(default_factory=list)
-    target_nodes: int = 0
-    waiting: int = Field(default=0, description="attempts that no node has taken yet")
-    node_seconds: float = Field(default=0, description="since the process started, summed")
-    scheduler: str = Field(default="", description="tls://…")
-    dashboard: str = Field(default="", description="http://…, loopback only")
-    message: str | None = None
 
 
 class ProcessFile(BaseModel):
@@ -49,8 +32,3 @@ class ProcessFile(BaseModel):
     process: RunnerProcess
     scheduler: str = ""
     dashboard: str = ""
-
-
-def cluster_folder(root: Path, name: str) -> Path:
-    """Where a workspace keeps a cluster."""
-    return root / "compute" / name

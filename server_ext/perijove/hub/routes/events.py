@@ -35,7 +35,7 @@ async def events(
         list[str] | None, Query(description="<job id>:<last seq seen>", max_length=WATCHES)
     ] = None,
 ) -> StreamingResponse:
-    """Server-sent events: ``jobs``, ``job_event``, ``status``."""
+    """Server-sent events: ``jobs``, ``job_event``, ``compute``, ``status``."""
     watched = dict(_watch(item) for item in watch or ())
     return StreamingResponse(
         _stream(hub, after, watched),
@@ -53,7 +53,7 @@ def _watch(item: str) -> tuple[str, int]:
 
 async def _stream(hub: Hub, after: int, watched: dict[str, int]) -> AsyncIterator[str]:
     offsets = dict.fromkeys(watched, 0)
-    told, begins = "", True
+    told, listed, begins = "", "", True
     if after > hub.jobs.store.revision():
         after = 0  # another database: begin anew
     with hub.broker.subscribe() as changed:
@@ -63,11 +63,15 @@ async def _stream(hub: Hub, after: int, watched: dict[str, int]) -> AsyncIterato
             if status != told:
                 told = status
                 yield f"event: status\ndata: {status}\n\n"
+            targets = ",".join(target.model_dump_json() for target in hub.compute.all())
+            if targets != listed:
+                listed = targets
+                yield f"event: compute\ndata: [{targets}]\n\n"
             while (jobs := hub.jobs.store.changed_since(after, BATCH)) or begins:
                 begins = False  # the first message says that there are none, too
                 after = jobs[-1].revision if jobs else after
-                listed = ",".join(job.model_dump_json() for job in jobs)
-                yield f"event: jobs\nid: {after}\ndata: [{listed}]\n\n"
+                changes = ",".join(job.model_dump_json() for job in jobs)
+                yield f"event: jobs\nid: {after}\ndata: [{changes}]\n\n"
             for job_id in watched:
                 for line in _new_lines(hub, job_id, watched, offsets):
                     yield f"event: job_event\ndata: {line}\n\n"

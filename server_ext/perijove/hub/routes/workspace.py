@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from perijove.errors import Conflict
 from perijove.hub.context import TheHub
 from perijove.models.notebooks import EnvironmentSummary
-from perijove.models.workspaces import HubStatus, TargetSummary
+from perijove.models.workspaces import HubStatus
 
 router = APIRouter(tags=["workspace"])
 
@@ -61,12 +61,6 @@ async def shutdown(hub: TheHub, wish: Shutdown) -> Stopping:
 async def environments(hub: TheHub) -> list[EnvironmentSummary]:
     """The kernelspecs jobs can run in."""
     return hub.environments.list()
-
-
-@router.get("/compute")
-async def compute(hub: TheHub) -> list[TargetSummary]:
-    """The compute targets."""
-    return hub.targets()
 
 
 @router.get("/experiments")

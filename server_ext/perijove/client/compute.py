@@ -1,0 +1,168 @@
+"""Compute targets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from perijove.client.http import HubClient
+from perijove.errors import Conflict, MissingExtra
+from perijove.models.compute import ClusterDefinition, ComputeTargetInfo, Node, Scale
+from perijove.models.problems import validated
+
+if TYPE_CHECKING:
+    import builtins
+
+
+class ComputeTarget:
+    """A compute target. Its attributes are those of the last look; `refresh` looks again."""
+
+    def __init__(self, client: HubClient, data: ComputeTargetInfo) -> None:
+        self._client = client
+        self.data = data
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name == "data":
+            raise AttributeError(name)
+        return getattr(self.data, name)
+
+    @property
+    def name(self) -> str:
+        return self.data.name
+
+    @property
+    def state(self) -> str:
+        """Looked up now."""
+        return self.refresh().data.state.value
+
+    def refresh(self) -> ComputeTarget:
+        """Look again."""
+        return self._take(self._client.request("GET", self._path()))
+
+    def nodes(self) -> list[Node]:
+        """Its nodes."""
+        found = self._client.request("GET", self._path("nodes"))
+        return [Node.model_validate(item) for item in found]
+
+    def logs(self) -> str:
+        """The end of what it and its nodes have said."""
+        return b"".join(self._client.fetch(self._path("logs"))).decode("utf-8", "replace")
+
+    def start(self) -> ComputeTarget:
+        """Bring it up."""
+        return self._take(self._client.request("POST", self._path("start")))
+
+    def stop(self, force: bool = False) -> ComputeTarget:
+        """End its nodes; queued jobs wait. `force` cancels the running ones first."""
+        return self._take(self._client.request("POST", self._path("stop"), json={"force": force}))
+
+    def restart(self, force: bool = False) -> ComputeTarget:
+        """Stop it and start it again."""
+        body = {"force": force}
+        return self._take(self._client.request("POST", self._path("restart"), json=body))
+
+    def scale(
+        self,
+        min_nodes: int | None = None,
+        max_nodes: int | None = None,
+        idle_seconds_before_scale_down: float | None = None,
+    ) -> ComputeTarget:
+        """Give it other limits; what is left out stays."""
+        wish = Scale(
+            min_nodes=min_nodes,
+            max_nodes=max_nodes,
+            idle_seconds_before_scale_down=idle_seconds_before_scale_down,
+        )
+        body = wish.model_dump(exclude_none=True)
+        return self._take(self._client.request("POST", self._path("scale"), json=body))
+
+    def delete(self, force: bool = False) -> None:
+        """End it and forget it. `force` cancels its jobs first."""
+        self._client.request("POST", self._path("delete"), json={"force": force})
+
+    def dask_client(self, **options: Any) -> Any:
+        """A Dask client of the cluster, for work of your own on its nodes.
+
+        Raises
+        ------
+        Conflict: this is no cluster, or it does not run.
+        """
+        self.refresh()
+        scheduler = str(self.data.properties.get("scheduler") or "")
+        folder = str(self.data.properties.get("certificates") or "")
+        if not scheduler:
+            raise Conflict(
+                f"{self.name} has no Dask scheduler now.",
+                remedy=f"Start it: perijove compute start {self.name}.",
+            )
+        try:
+            from distributed import Client
+            from distributed.security import Security
+        except ImportError:
+            raise MissingExtra("Dask is not installed here: pip install distributed.") from None
+        certificate, key = f"{folder}/cluster.pem", f"{folder}/cluster.key"
+        security = Security(
+            tls_ca_file=certificate,
+            tls_client_cert=certificate,
+            tls_client_key=key,
+            require_encryption=True,
+        )
+        return Client(scheduler, security=security, **options)
+
+    @contextmanager
+    def joblib(self, **options: Any) -> Iterator[Any]:
+        """Let joblib, and so scikit-learn's ``n_jobs``, work on the cluster's nodes."""
+        import joblib
+
+        with (
+            self.dask_client(set_as_default=True) as client,
+            joblib.parallel_config("dask", client=client, **options),
+        ):
+            yield client
+
+    def __repr__(self) -> str:
+        return f"ComputeTarget({self.name!r}, kind={self.data.kind.value!r})"
+
+    def _path(self, verb: str = "") -> str:
+        return f"/compute/{quote(self.name, safe='')}" + (f"/{verb}" if verb else "")
+
+    def _take(self, found: Any) -> ComputeTarget:
+        self.data = ComputeTargetInfo.model_validate(found)
+        return self
+
+
+class Compute:
+    """``workspace.compute``."""
+
+    def __init__(self, client: HubClient) -> None:
+        self._client = client
+
+    def list(self) -> builtins.list[ComputeTarget]:
+        """The compute targets, this machine first."""
+        found = self._client.request("GET", "/compute")
+        return [ComputeTarget(self._client, ComputeTargetInfo.model_validate(x)) for x in found]
+
+    def get(self, name: str) -> ComputeTarget:
+        """The target of this name; raises NotFound."""
+        found = self._client.request("GET", f"/compute/{quote(name, safe='')}")
+        return ComputeTarget(self._client, ComputeTargetInfo.model_validate(found))
+
+    def __getitem__(self, name: str) -> ComputeTarget:
+        return self.get(name)
+
+    def create_cluster(self, name: str, **fields: Any) -> ComputeTarget:
+        """Make a training cluster and wait until it is up.
+
+        Parameters
+        ----------
+        name: 3 to 24 letters, digits and hyphens, a letter first.
+        fields: those of `ClusterDefinition`: ``on="local"``, ``min_nodes=0``, ``max_nodes=4``,
+            ``cpus=1``, ``memory="4GiB"``, ``gpus=0``, ``idle_seconds_before_scale_down=120``.
+        """
+        definition = validated(ClusterDefinition, {"name": name} | fields)
+        found = self._client.request(
+            "POST", "/compute", json=definition.model_dump(mode="json", exclude_unset=True)
+        )
+        return ComputeTarget(self._client, ComputeTargetInfo.model_validate(found))

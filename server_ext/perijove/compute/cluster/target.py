@@ -1,0 +1,281 @@
+"""The hub's side of a cluster: keeps its process running, and hands attempts to it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from perijove.abc import ManagedTarget
+from perijove.compute.cluster.protocol import (
+    DEFINITION,
+    LOG,
+    NODES,
+    PROCESS,
+    SOCKET,
+    ProcessFile,
+)
+from perijove.compute.folders import Attempt, FolderTarget
+from perijove.errors import InvalidInput, Unreachable
+from perijove.models.attempts import STATUS, RunnerProcess
+from perijove.models.compute import ClusterDefinition, ClusterState, Kind, Resources
+from perijove.models.jobs import FailureReason, JobState
+from perijove.models.processes import end_session, is_alive
+from perijove.models.workspaces import TargetSummary
+
+log = logging.getLogger(__name__)
+
+COME_UP = 60.0
+"""Seconds a cluster's process has to come up."""
+GO = 30.0
+"""Seconds it has to end its nodes."""
+LINE = 1 << 22
+BACK_OFF = (0.2, 5.0)
+
+
+class ClusterTarget(FolderTarget, ManagedTarget):
+    """See `ManagedTarget`."""
+
+    kind = Kind.CLUSTER.value
+
+    def __init__(
+        self,
+        folder: Path,
+        definition: ClusterDefinition,
+        *,
+        on: bool,
+        lease: float,
+        preload: Sequence[str],
+        changed: Callable[[], None],
+    ) -> None:
+        """`on`: it is meant to run. `changed` is called when its state is another one."""
+        super().__init__(definition.name, lease)
+        self._folder = folder
+        self._definition = definition
+        self._preload = preload
+        self._changed = changed
+        self._on = on
+        self._power = asyncio.Event()
+        self._up = asyncio.Event()
+        self._writer: asyncio.StreamWriter | None = None
+        self._now = ClusterState()
+        if on:
+            self._power.set()
+
+    async def start(self, sink: Any) -> None:
+        await super().start(sink)
+        self.spawn(self._keep())
+
+    @property
+    def slots(self) -> int:
+        return self._definition.max_nodes * self._definition.cpus if self._on else 0
+
+    @property
+    def nodes_now(self) -> ClusterState:
+        return self._now
+
+    def summary(self) -> TargetSummary:
+        return TargetSummary(
+            name=self.name,
+            kind=self.kind,
+            state="running" if self._up.is_set() else "starting" if self._on else "stopped",
+            slots=self.slots,
+            running_jobs=len(self._attempts),
+            queued_jobs=0,
+        )
+
+    def check(self, wanted: Resources) -> None:
+        node = self._definition.node
+        for field in ("cpus", "gpus", "memory"):
+            asked, has = getattr(wanted, field), getattr(node, field)
+            if asked is not None and has is not None and asked > has:
+                raise InvalidInput(
+                    f"The job needs {asked} {field}, and a node of {self.name} has {has}.",
+                    field=field,
+                    remedy="Ask for less, or create a cluster with larger nodes.",
+                )
+
+    def log_file(self) -> Path:
+        return self._folder / LOG
+
+    async def power(self, on: bool) -> None:
+        self._on = on
+        if on:
+            self._power.set()
+            try:
+                async with asyncio.timeout(COME_UP):
+                    await self._up.wait()
+            except TimeoutError:
+                raise Unreachable(
+                    f"The cluster {self.name} did not come up: {_last_line(self.log_file())}"
+                ) from None
+            return
+        self._power.clear()
+        self._say({"stop": True})
+        process = self._process()
+        if process is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(GO):
+                    while is_alive(process):
+                        await asyncio.sleep(0.05)
+            await asyncio.to_thread(end_session, process)
+        await asyncio.to_thread(self._end_nodes)
+        self._now = ClusterState(node_seconds=0)
+        self._changed()
+
+    async def define(self, definition: ClusterDefinition) -> None:
+        self._definition = definition
+        self._write_definition()
+        self._say({"define": definition.model_dump(mode="json")})
+
+    async def destroy(self) -> None:
+        if self._on:
+            await self.power(False)
+        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+
+    # attempts
+
+    async def begin(self, attempt: Attempt) -> None:
+        self._launch(attempt)
+
+    async def claimed(self, attempt: Attempt, pid: int | None) -> None:
+        # a poke or the cluster says so; a lost poke costs a second
+        while attempt.runner() is None and not (attempt.folder / STATUS).exists():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(1):
+                    await attempt.taken.wait()
+            if attempt.taken.is_set() and attempt.runner() is None:
+                return
+
+    async def withdraw(self, attempt: Attempt) -> None:
+        self._say({"withdraw": _key(attempt)})
+        if self._writer is None:
+            attempt.taken.set()
+
+    def _launch(self, attempt: Attempt) -> None:
+        self._say(
+            {
+                "launch": _key(attempt),
+                "folder": attempt.spec.folder,
+                "resources": attempt.spec.resources.model_dump(),
+            }
+        )
+
+    # the process
+
+    async def _keep(self) -> None:
+        """Be connected to the process while it is meant to run; start it when it does not."""
+        delay = BACK_OFF[0]
+        while True:
+            await self._power.wait()
+            try:
+                reader = await self._connect()
+                delay = BACK_OFF[0]
+                await self._listen(reader)
+            except OSError as error:
+                log.warning("Cluster %s: %s", self.name, error)
+            self._writer = None
+            self._up.clear()
+            self._changed()
+            await asyncio.sleep(delay)
+            delay = min(BACK_OFF[1], delay * 2)
+
+    async def _connect(self) -> asyncio.StreamReader:
+        process = self._process()
+        if process is None or not is_alive(process):
+            await asyncio.to_thread(self._start_process)
+        deadline = asyncio.get_running_loop().time() + COME_UP
+        while True:
+            try:
+                reader, writer = await asyncio.open_unix_connection(
+                    os.path.relpath(self._folder / SOCKET), limit=LINE
+                )
+            except (FileNotFoundError, ConnectionRefusedError):
+                if asyncio.get_running_loop().time() > deadline:
+                    raise OSError("its process does not answer") from None
+                await asyncio.sleep(0.05)
+                continue
+            self._writer = writer
+            return reader
+
+    async def _listen(self, reader: asyncio.StreamReader) -> None:
+        self._up.set()
+        for attempt in list(self._attempts.values()):
+            if attempt.runner() is None:
+                self._launch(attempt)
+        while line := await reader.readline():
+            message = json.loads(line)
+            if "state" in message:
+                self._now = ClusterState.model_validate(message["state"])
+                self._changed()
+            elif "ended" in message:
+                self._ended(message["ended"], message["lost"])
+
+    def _ended(self, key: str, lost: str | None) -> None:
+        job_id, _, number = key.partition("/")
+        attempt = self._attempts.get((job_id, int(number)))
+        if attempt is None:
+            return
+        attempt.why = None if lost is None else f"The job was lost: {lost}."
+        attempt.taken.set()
+        if lost is not None and not attempt.canceling and attempt.runner() is not None:
+            self.spawn(self.revoke(attempt, JobState.FAILED, FailureReason.LOST, attempt.why))
+
+    def _say(self, message: dict[str, Any]) -> None:
+        if self._writer is not None and not self._writer.is_closing():
+            self._writer.write(json.dumps(message).encode() + b"\n")
+
+    def _process(self) -> RunnerProcess | None:
+        try:
+            text = (self._folder / PROCESS).read_text()
+            return ProcessFile.model_validate_json(text).process
+        except (OSError, ValueError):
+            return None
+
+    def _start_process(self) -> None:
+        self._end_nodes()
+        self._write_definition()
+        (self._folder / SOCKET).unlink(missing_ok=True)
+        environ = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+        with self.log_file().open("ab") as output:
+            subprocess.Popen(
+                [sys.executable, "-m", "perijove.compute.cluster.process", str(self._folder)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=environ | {"PERIJOVE_NODE_PRELOAD": ",".join(self._preload)},
+                start_new_session=True,
+            )
+
+    def _write_definition(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        partial = self._folder / f".{DEFINITION}"
+        partial.write_text(self._definition.model_dump_json(indent=1))
+        partial.replace(self._folder / DEFINITION)
+
+    def _end_nodes(self) -> None:
+        """End the nodes of a process that was killed."""
+        for record in (self._folder / NODES).glob("*.json"):
+            with suppress(OSError, ValueError):
+                end_session(RunnerProcess.model_validate_json(record.read_text()))
+            record.unlink(missing_ok=True)
+
+
+def _key(attempt: Attempt) -> str:
+    return f"{attempt.spec.job_id}/{attempt.spec.attempt}"
+
+
+def _last_line(path: Path) -> str:
+    try:
+        lines = path.read_text(errors="replace").strip().splitlines()
+    except OSError:
+        return "it left no log"
+    return lines[-1] if lines else "it left no log"

@@ -1,0 +1,93 @@
+"""Compute targets."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path
+from fastapi.responses import PlainTextResponse
+from pydantic import BaseModel, Field
+
+from perijove.hub.context import TheHub
+from perijove.models.compute import (
+    ClusterDefinition,
+    ComputeTargetInfo,
+    Node,
+    Scale,
+)
+
+router = APIRouter(tags=["compute"])
+TargetName = Annotated[str, Path(max_length=64, description="a compute target's name")]
+PLAIN: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/plain": {}}, "description": "the log"}
+}
+
+
+class Force(BaseModel, extra="forbid"):
+    force: bool = Field(default=False, strict=True, description="cancel its jobs first")
+
+
+class Deleted(BaseModel):
+    name: str
+    state: str = "deleted"
+
+
+@router.get("/compute")
+async def list_targets(hub: TheHub) -> list[ComputeTargetInfo]:
+    """The compute targets, this machine first."""
+    return hub.compute.all()
+
+
+@router.post("/compute", status_code=201)
+async def create(hub: TheHub, definition: ClusterDefinition) -> ComputeTargetInfo:
+    """Make a cluster and bring it up."""
+    return await hub.compute.create(definition)
+
+
+@router.get("/compute/{name}")
+async def show(hub: TheHub, name: TargetName) -> ComputeTargetInfo:
+    """A compute target."""
+    return hub.compute.get(name)
+
+
+@router.get("/compute/{name}/nodes")
+async def nodes(hub: TheHub, name: TargetName) -> list[Node]:
+    """Its nodes."""
+    return hub.compute.nodes(name)
+
+
+@router.get("/compute/{name}/logs", responses=PLAIN, response_class=PlainTextResponse)
+async def logs(hub: TheHub, name: TargetName) -> PlainTextResponse:
+    """The end of what it and its nodes have said."""
+    return PlainTextResponse(hub.compute.log(name))
+
+
+@router.post("/compute/{name}/start")
+async def start(hub: TheHub, name: TargetName) -> ComputeTargetInfo:
+    """Bring it up."""
+    return await hub.compute.start(name)
+
+
+@router.post("/compute/{name}/stop")
+async def stop(hub: TheHub, name: TargetName, wish: Force) -> ComputeTargetInfo:
+    """End its nodes; queued jobs wait."""
+    return await hub.compute.stop(name, wish.force)
+
+
+@router.post("/compute/{name}/restart")
+async def restart(hub: TheHub, name: TargetName, wish: Force) -> ComputeTargetInfo:
+    """Stop it and start it again."""
+    return await hub.compute.restart(name, wish.force)
+
+
+@router.post("/compute/{name}/scale")
+async def scale(hub: TheHub, name: TargetName, wish: Scale) -> ComputeTargetInfo:
+    """Give it other limits."""
+    return await hub.compute.scale(name, wish)
+
+
+@router.post("/compute/{name}/delete")
+async def delete(hub: TheHub, name: TargetName, wish: Force) -> Deleted:
+    """End it and forget it."""
+    await hub.compute.delete(name, wish.force)
+    return Deleted(name=name)

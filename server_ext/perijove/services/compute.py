@@ -1,0 +1,390 @@
+"""Compute targets: create, look at, start, stop, scale, delete."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from perijove.abc import ComputeTarget, ManagedTarget, TargetStore
+from perijove.errors import Conflict, InvalidInput, NotFound, PerijoveError
+from perijove.models.compute import (
+    ClusterDefinition,
+    ComputeTargetInfo,
+    Kind,
+    Node,
+    NodeState,
+    Operation,
+    Scale,
+    StoredTarget,
+    TargetState,
+)
+from perijove.models.jobs import Job, JobState
+from perijove.services.broker import Broker
+
+if TYPE_CHECKING:
+    from perijove.services.jobs import JobService
+
+log = logging.getLogger(__name__)
+
+LOG_BYTES = 200_000
+"""Bytes of a target's log that are shown: its end."""
+CANCEL_PATIENCE = 60.0
+
+
+@dataclass
+class ComputeService:
+    """The verbs on compute targets. What a verb has begun is found again after a crash."""
+
+    store: TargetStore
+    jobs: JobService
+    broker: Broker
+    make: Callable[[ClusterDefinition, bool], ManagedTarget]
+    launchers: Collection[str]
+    user: str
+    _stored: dict[str, StoredTarget] = field(default_factory=dict)
+    _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def load(self) -> None:
+        """Make the targets that were created before. Call it before the supervisor starts."""
+        for stored in self.store.all():
+            self._stored[stored.name.lower()] = stored
+            on = stored.state in (TargetState.RUNNING, TargetState.RESTARTING, TargetState.STARTING)
+            definition = ClusterDefinition.model_validate(stored.definition)
+            self.jobs.supervisor.targets[stored.name] = self.make(definition, on)
+
+    async def resume(self) -> None:
+        """Bring to an end what the last hub had begun."""
+        for stored in list(self._stored.values()):
+            if stored.state in (TargetState.CREATING, TargetState.DELETING):
+                await self._erase(stored.name)
+            elif stored.state is TargetState.STOPPING:
+                self._set(stored.name, state=TargetState.STOPPED)
+                await self._managed(stored.name).power(False)
+            elif stored.state in (TargetState.STARTING, TargetState.RESTARTING):
+                self._set(stored.name, state=TargetState.RUNNING)
+
+    async def close(self) -> None:
+        """Stop what is under way here; `resume` of the next hub goes on."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # looking
+
+    def all(self) -> list[ComputeTargetInfo]:
+        """All targets: this machine first, then by name."""
+        queued = self.jobs.store.queued_counts()
+        return [
+            self._info(target, queued.get(name, 0))
+            for name, target in sorted(
+                self.jobs.supervisor.targets.items(),
+                key=lambda item: (item[0] != "local", item[0].lower()),
+            )
+        ]
+
+    def get(self, name: str) -> ComputeTargetInfo:
+        """The target of this name.
+
+        Raises
+        ------
+        NotFound: there is none.
+        """
+        found = self._find(name)
+        return self._info(found, self.jobs.store.queued_counts().get(found.name, 0))
+
+    def nodes(self, name: str) -> list[Node]:
+        """The target's nodes."""
+        target = self._find(name)
+        return target.nodes_now.nodes if isinstance(target, ManagedTarget) else []
+
+    def log(self, name: str) -> str:
+        """The end of what the target and its nodes have said."""
+        path = self._managed(name).log_file()
+        try:
+            with path.open("rb") as file:
+                size = file.seek(0, 2)
+                file.seek(max(0, size - LOG_BYTES))
+                return file.read().decode("utf-8", "replace")
+        except OSError:
+            return ""
+
+    # verbs
+
+    async def create(self, definition: ClusterDefinition) -> ComputeTargetInfo:
+        """Make a cluster and bring it up; what fails leaves nothing.
+
+        Raises
+        ------
+        InvalidInput: there is nothing of that kind to launch it over.
+        Conflict: the name is taken.
+        Unreachable: it did not come up.
+        """
+        if definition.on not in self.launchers:
+            raise InvalidInput(
+                f"A cluster cannot be launched on {definition.on!r}.",
+                field="on",
+                remedy=f"Use one of: {', '.join(sorted(self.launchers))}.",
+            )
+        now = datetime.now(UTC)
+        stored = StoredTarget(
+            name=definition.name,
+            definition=definition.model_dump(mode="json"),
+            state=TargetState.CREATING,
+            last_operation=Operation(name="create", outcome="running", begun_at=now),
+            created_at=now,
+            created_by=self.user,
+        )
+        if not self.store.add(stored):
+            raise Conflict(
+                f"There is a compute target named {definition.name!r} already.",
+                field="name",
+                remedy="Choose another name, or delete that one first.",
+            )
+        self._stored[definition.name.lower()] = stored
+        try:
+            async with self._lock(definition.name):
+                target = self.make(definition, True)
+                await self.jobs.supervisor.add(target)
+                self.broker.changed()
+                await target.power(True)
+        except BaseException:
+            await self._erase(definition.name)
+            raise
+        self._set(definition.name, state=TargetState.RUNNING, last_operation=_done("create", now))
+        self.jobs.supervisor.wake()
+        return self.get(definition.name)
+
+    async def start(self, name: str) -> ComputeTargetInfo:
+        """Bring it up; queued jobs begin."""
+
+        async def work() -> None:
+            await self._managed(name).power(True)
+
+        await self._operate(name, "start", TargetState.STARTING, TargetState.RUNNING, work)
+        self.jobs.supervisor.wake()
+        return self.get(name)
+
+    async def stop(self, name: str, force: bool = False) -> ComputeTargetInfo:
+        """End its nodes. Queued jobs wait; with `force` running ones are canceled.
+
+        Raises
+        ------
+        Conflict: jobs run on it.
+        """
+        await self._free(name, force, queued=False)
+
+        async def work() -> None:
+            self._keep_hours(name)
+            await self._managed(name).power(False)
+
+        await self._operate(name, "stop", TargetState.STOPPING, TargetState.STOPPED, work)
+        return self.get(name)
+
+    async def restart(self, name: str, force: bool = False) -> ComputeTargetInfo:
+        """Stop it and start it again."""
+        await self._free(name, force, queued=False)
+
+        async def work() -> None:
+            self._keep_hours(name)
+            await self._managed(name).power(False)
+            await self._managed(name).power(True)
+
+        await self._operate(name, "restart", TargetState.RESTARTING, TargetState.RUNNING, work)
+        self.jobs.supervisor.wake()
+        return self.get(name)
+
+    async def scale(self, name: str, wish: Scale) -> ComputeTargetInfo:
+        """Give it other limits.
+
+        Raises
+        ------
+        InvalidInput: max_nodes would be less than min_nodes.
+        """
+        target = self._managed(name)
+        stored = self._stored[name.lower()]
+        merged = stored.definition | wish.model_dump(exclude_none=True)
+        if merged["max_nodes"] < merged["min_nodes"]:
+            raise InvalidInput("max_nodes must not be less than min_nodes.", field="max_nodes")
+        definition = ClusterDefinition.model_validate(merged)
+
+        async def work() -> None:
+            await target.define(definition)
+            self._set(name, definition=definition.model_dump(mode="json"))
+
+        await self._operate(name, "scale", stored.state, stored.state, work)
+        self.jobs.supervisor.wake()
+        return self.get(name)
+
+    async def delete(self, name: str, force: bool = False) -> None:
+        """End it and forget it. With `force` its jobs are canceled first.
+
+        Raises
+        ------
+        Conflict: jobs run or wait on it.
+        """
+        self._managed(name)
+        await self._free(name, force, queued=True)
+        async with self._lock(name):
+            self._set(name, state=TargetState.DELETING)
+            await self._erase(name)
+
+    # details
+
+    async def _free(self, name: str, force: bool, queued: bool) -> None:
+        """Let no job of its be under way."""
+        self._managed(name)
+        jobs = self._jobs(name, queued)
+        if jobs and not force:
+            raise Conflict(
+                f"{len(jobs)} job{'s' * (len(jobs) != 1)} of {name} "
+                f"{'are' if len(jobs) != 1 else 'is'} not over.",
+                field="name",
+                remedy="Wait for them, cancel them, or use --force, which cancels them.",
+            )
+        for job in jobs:
+            await self.jobs.cancel(job.id)
+        for job in jobs:
+            await self.jobs.wait(job.id, CANCEL_PATIENCE, "terminal")
+
+    def _jobs(self, name: str, queued: bool) -> list[Job]:
+        return [
+            job
+            for job in self.jobs.store.active()
+            if job.compute.lower() == name.lower() and (queued or job.state is not JobState.QUEUED)
+        ]
+
+    async def _operate(
+        self,
+        name: str,
+        verb: str,
+        during: TargetState,
+        after: TargetState,
+        work: Callable[[], Awaitable[None]],
+    ) -> None:
+        begun = datetime.now(UTC)
+        async with self._lock(name):
+            operation = Operation(name=verb, outcome="running", begun_at=begun)
+            self._set(name, state=during, last_operation=operation)
+            try:
+                await work()
+            except PerijoveError as error:
+                failed = _done(verb, begun, str(error))
+                self._set(name, state=TargetState.FAILED, message=str(error), last_operation=failed)
+                raise
+            self._set(name, state=after, message=None, last_operation=_done(verb, begun))
+
+    @asynccontextmanager
+    async def _lock(self, name: str) -> AsyncIterator[None]:
+        lock = self._locks.setdefault(name.lower(), asyncio.Lock())
+        if lock.locked():
+            raise Conflict(
+                f"Something else is being done to {name}.",
+                field="name",
+                remedy=f"Look at it with: perijove compute show {name}.",
+            )
+        async with lock:
+            yield
+
+    async def _erase(self, name: str) -> None:
+        target = self.jobs.supervisor.targets.get(name)
+        if isinstance(target, ManagedTarget):
+            await target.destroy()
+        await self.jobs.supervisor.remove(name)
+        self.store.remove(name)
+        self._stored.pop(name.lower(), None)
+        self.broker.changed()
+
+    def _set(self, name: str, **changes: object) -> None:
+        found = self.store.update(name, **changes)
+        if found is not None:
+            self._stored[name.lower()] = found
+        self.broker.changed()
+
+    def _keep_hours(self, name: str) -> None:
+        stored, now = self._stored[name.lower()], self._managed(name).nodes_now
+        self._set(name, node_seconds=stored.node_seconds + now.node_seconds)
+
+    def _find(self, name: str) -> ComputeTarget:
+        for known, target in self.jobs.supervisor.targets.items():
+            if known.lower() == name.lower():
+                return target
+        known_names = ", ".join(sorted(self.jobs.supervisor.targets))
+        raise NotFound(
+            f"There is no compute target named {name[:40]!r}.",
+            field="name",
+            remedy=f"There are: {known_names}.",
+        )
+
+    def _managed(self, name: str) -> ManagedTarget:
+        found = self._find(name)
+        if not isinstance(found, ManagedTarget):
+            raise Conflict(
+                f"{found.name} is this machine itself: it cannot be started, stopped or deleted.",
+                field="name",
+            )
+        return found
+
+    def _info(self, target: ComputeTarget, queued: int) -> ComputeTargetInfo:
+        running = len(self.jobs.supervisor.busy(target.name))
+        stored = self._stored.get(target.name.lower())
+        if stored is None or not isinstance(target, ManagedTarget):
+            return ComputeTargetInfo(
+                name=target.name,
+                kind=Kind.LOCAL,
+                on="local",
+                state=TargetState.RUNNING,
+                slots=target.slots,
+                current_nodes=1,
+                busy_nodes=int(running > 0),
+                target_nodes=1,
+                min_nodes=1,
+                max_nodes=1,
+                running_jobs=running,
+                queued_jobs=queued,
+            )
+        definition, now = ClusterDefinition.model_validate(stored.definition), target.nodes_now
+        up = [node for node in now.nodes if node.state is not NodeState.PREPARING]
+        return ComputeTargetInfo(
+            name=stored.name,
+            kind=definition.kind,
+            on=definition.on,
+            state=stored.state,
+            message=stored.message or now.message,
+            slots=target.slots,
+            current_nodes=len(up),
+            busy_nodes=sum(node.state is NodeState.RUNNING for node in up),
+            target_nodes=now.target_nodes,
+            min_nodes=definition.min_nodes,
+            max_nodes=definition.max_nodes,
+            running_jobs=max(0, running - now.waiting),
+            queued_jobs=queued + min(running, now.waiting),
+            node_hours=round((stored.node_seconds + now.node_seconds) / 3600, 4),
+            created_at=stored.created_at,
+            created_by=stored.created_by,
+            last_operation=stored.last_operation,
+            properties={
+                "cpus": definition.cpus,
+                "memory": definition.memory,
+                "gpus": definition.gpus,
+                "idle_seconds_before_scale_down": definition.idle_seconds_before_scale_down,
+                "scheduler": now.scheduler,
+                "dashboard": now.dashboard,
+                "certificates": now.certificates,
+            },
+        )
+
+
+def _done(verb: str, begun: datetime, message: str | None = None) -> Operation:
+    return Operation(
+        name=verb,
+        outcome="succeeded" if message is None else "failed",
+        message=message,
+        begun_at=begun,
+        ended_at=datetime.now(UTC),
+    )
