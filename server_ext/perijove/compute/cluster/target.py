@@ -207,7 +207,6 @@ class ClusterTarget(FolderTarget, ManagedTarget):
             return reader
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
-        self._up.set()
         for attempt in list(self._attempts.values()):
             if attempt.runner() is None:
                 self._launch(attempt)
@@ -215,6 +214,7 @@ class ClusterTarget(FolderTarget, ManagedTarget):
             message = json.loads(line)
             if "state" in message:
                 self._now = ClusterState.model_validate(message["state"])
+                self._up.set()
                 self._changed()
             elif "ended" in message:
                 self._ended(message["ended"], message["lost"])
