@@ -15,7 +15,6 @@ import signal
 import sys
 import time
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ import dask
 from distributed import Client, Future, Scheduler, SpecCluster
 from distributed.scheduler import KilledWorker
 
-from perijove.compute.cluster.launchers import LAUNCHERS, LocalNode, end_node
+from perijove.compute.cluster.launchers import LAUNCHERS, end_node
 from perijove.compute.cluster.node import run_attempt
 from perijove.compute.cluster.protocol import (
     DEFINITION,
@@ -33,9 +32,10 @@ from perijove.compute.cluster.protocol import (
     TLS,
     ProcessFile,
 )
+from perijove.compute.cluster.scaling import PREFIX, Scaling
 from perijove.compute.cluster.tls import make_certificate, security
 from perijove.models.attempts import RunnerProcess
-from perijove.models.compute import ClusterDefinition, ClusterState, Node, NodeState, Resources
+from perijove.models.compute import ClusterDefinition, ClusterState, Resources
 from perijove.models.processes import current_process
 
 log = logging.getLogger("perijove.cluster")
@@ -44,8 +44,6 @@ LOOK = 0.5
 """Seconds between two looks at what there is to do."""
 TELL = 2.0
 """Seconds between two tellings of figures that always change."""
-PREPARE = 120.0
-"""Seconds a node has to come up before it is called unusable and replaced."""
 SETTINGS = {
     # an attempt is tried again by the hub, which knows how often, not by Dask
     "distributed.scheduler.allowed-failures": 0,
@@ -66,17 +64,11 @@ class ClusterProcess:
         self._attempts: dict[str, Future] = {}
         self._wanted: dict[str, Resources] = {}
         self._ended: dict[str, str | None] = {}
-        self._idle_since: dict[str, float] = {}
-        self._asked: dict[str, float] = {}
-        self._began: dict[str, float] = {}
-        self._gone_seconds = 0.0
-        self._numbers = 0
         self._hub: asyncio.StreamWriter | None = None
         self._told = ""
         self._told_at = 0.0
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
-        self._message: str | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def _read(self) -> ClusterDefinition:
@@ -103,6 +95,7 @@ class ClusterProcess:
             name=self._definition.name,
         ) as self._cluster:
             self._scheduler: Scheduler = self._cluster.scheduler
+            self._scaling = Scaling(self._cluster, self._definition, self._wanted_by_waiting)
             async with Client(
                 self._scheduler.address, asynchronous=True, security=secured, set_as_default=False
             ) as self._client:
@@ -130,13 +123,13 @@ class ClusterProcess:
         log.info("Cluster %s schedules at %s", self._definition.name, self._scheduler.address)
         async with server:
             while not self._stopping.is_set():
-                await self._adapt()
+                await self._scaling.adapt()
                 self._tell_state()
                 with suppress(TimeoutError):
                     async with asyncio.timeout(LOOK):
                         await self._wake.wait()
                 self._wake.clear()
-        await self._scale_down(list(self._cluster.workers))
+        await self._scaling.release_all()
 
     def _stop(self) -> None:
         self._stopping.set()
@@ -180,6 +173,7 @@ class ClusterProcess:
             self._ended.pop(message["forget"], None)
         elif "define" in message:
             self._definition = ClusterDefinition.model_validate(message["define"])
+            self._scaling.definition = self._definition
             self._cluster.new_spec = {
                 "cls": LAUNCHERS[self._definition.on],
                 "options": self._options(),
@@ -211,7 +205,7 @@ class ClusterProcess:
             run_attempt,
             folder,
             wanted.gpus,
-            key=f"perijove-{key}",
+            key=f"{PREFIX}{key}",
             resources={name: amount for name, amount in asked.items() if amount},
             retries=0,
             pure=False,
@@ -246,157 +240,30 @@ class ClusterProcess:
         elif future is None:
             self._say({"ended": key, "lost": "it was withdrawn"})
 
+    def _wanted_by_waiting(self) -> list[Resources]:
+        return [self._wanted[key] for key in self._waiting() if key in self._wanted]
+
     def _waiting(self) -> list[str]:
         """Attempts that no node has taken."""
         found = []
         for key in self._attempts:
-            task = self._scheduler.tasks.get(f"perijove-{key}")
+            task = self._scheduler.tasks.get(f"{PREFIX}{key}")
             if task is None or task.processing_on is None:
                 found.append(key)
         return found
 
-    # nodes
-
-    async def _adapt(self) -> None:
-        await self._replace_dead()
-        target = self._target()
-        have = len(self._cluster.worker_spec)
-        if target > have:
-            log.info("Scaling from %s to %s nodes", have, target)
-            self._cluster.scale(target)
-            for name in self._cluster.worker_spec:
-                self._asked.setdefault(str(name), time.monotonic())
-        elif target < have and (spare := self._spare(have - target)):
-            log.info("Nodes %s leave", spare)
-            await self._scale_down(spare)
-
-    def _target(self) -> int:
-        limits = self._definition
-        waiting = [self._wanted[key] for key in self._waiting() if key in self._wanted]
-        node = limits.node
-        # first fit is a good guess: Dask places by the same figures
-        free: list[list[int]] = []
-        for asked in waiting:
-            for room in free:
-                if room[0] >= asked.cpus and room[1] >= asked.gpus:
-                    room[0] -= asked.cpus
-                    room[1] -= asked.gpus
-                    break
-            else:
-                free.append([node.cpus - asked.cpus, node.gpus - asked.gpus])
-        busy = sum(1 for worker in self._workers().values() if worker.processing)
-        users = [t for t in self._scheduler.unrunnable if not str(t.key).startswith("perijove-")]
-        own = self._scheduler.adaptive_target() if users or self._user_work() else 0
-        return max(limits.min_nodes, min(limits.max_nodes, max(busy + len(free), own)))
-
-    def _user_work(self) -> bool:
-        return any(
-            not str(task.key).startswith("perijove-")
-            for task in self._scheduler.tasks.values()
-            if task.state not in ("memory", "released", "forgotten", "erred")
-        )
-
-    def _workers(self) -> dict[str, Any]:
-        return {str(worker.name): worker for worker in self._scheduler.workers.values()}
-
-    def _spare(self, count: int) -> list[Any]:
-        """Nodes that may leave: idle for long enough, holding nothing."""
-        now = time.monotonic()
-        workers = self._workers()
-        found = []
-        for name in list(self._cluster.worker_spec):
-            worker = workers.get(str(name))
-            if worker is not None and (worker.processing or worker.has_what):
-                self._idle_since.pop(str(name), None)
-                continue
-            since = self._idle_since.setdefault(str(name), now)
-            if now - since >= self._definition.idle_seconds_before_scale_down:
-                found.append(name)
-        return found[:count]
-
-    async def _scale_down(self, names: list[Any]) -> None:
-        addresses = [w.address for name, w in self._workers().items() if name in map(str, names)]
-        if addresses and not self._stopping.is_set():
-            # from here on Dask places nothing there; what was placed meanwhile stays
-            await self._scheduler.retire_workers(workers=addresses, close_workers=False)
-            names = [
-                n for n in names if not getattr(self._workers().get(str(n)), "processing", None)
-            ]
-        for name in names:
-            self._forget(str(name))
-            self._cluster.worker_spec.pop(name, None)
-        await self._cluster._correct_state()
-
-    async def _replace_dead(self) -> None:
-        workers = self._workers()
-        for name, node in list(self._cluster.workers.items()):
-            asked = self._asked.setdefault(str(name), time.monotonic())
-            if str(name) in workers:
-                self._began.setdefault(str(name), time.monotonic())
-                continue
-            late = time.monotonic() - asked > PREPARE
-            if not (late or (isinstance(node, LocalNode) and node.ended())):
-                continue
-            self._message = f"Node {name} {'did not come up' if late else 'ended'}; see the log."
-            log.warning(self._message)
-            self._forget(str(name))
-            self._cluster.worker_spec.pop(name, None)
-            await self._cluster._correct_state()
-
-    def _forget(self, name: str) -> None:
-        for times in (self._idle_since, self._asked):
-            times.pop(name, None)
-        if (began := self._began.pop(name, None)) is not None:
-            self._gone_seconds += time.monotonic() - began
-
     def state(self) -> ClusterState:
         """What everybody may know."""
-        workers, nodes = self._workers(), []
-        for name in self._cluster.worker_spec:
-            nodes.append(self._node(str(name), workers.get(str(name))))
-        now = time.monotonic()
         return ClusterState(
-            nodes=nodes,
-            target_nodes=len(self._cluster.worker_spec),
+            nodes=self._scaling.nodes(),
+            target_nodes=self._scaling.target,
             waiting=len(self._waiting()),
-            node_seconds=self._gone_seconds + sum(now - began for began in self._began.values()),
+            node_seconds=self._scaling.node_seconds,
             scheduler=self._scheduler.address,
             dashboard=self._dashboard(),
             certificates=str(self._folder / TLS),
-            message=self._message,
+            message=self._scaling.message,
         )
-
-    def _node(self, name: str, worker: Any) -> Node:
-        asked = self._definition
-        node = Node(
-            id=name,
-            state=NodeState.PREPARING,
-            cpus=asked.cpus,
-            memory=asked.memory,
-            gpus=asked.gpus,
-        )
-        if worker is None:
-            return node
-        jobs = [
-            str(task.key).removeprefix("perijove-").partition("/")[0]
-            for task in worker.processing
-            if str(task.key).startswith("perijove-")
-        ]
-        leaving = worker.status.name in ("closing_gracefully", "closing")
-        node.state = (
-            NodeState.LEAVING
-            if leaving
-            else NodeState.RUNNING
-            if worker.processing
-            else NodeState.IDLE
-        )
-        node.address, node.jobs = worker.address, jobs
-        node.cpu_percent = float(worker.metrics.get("cpu", 0.0))
-        node.memory_used = int(worker.metrics.get("memory", 0))
-        began = self._began.get(name)
-        if began is not None:
-            node.started_at = datetime.fromtimestamp(time.time() - time.monotonic() + began, UTC)
-        return node
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.create_task(work)

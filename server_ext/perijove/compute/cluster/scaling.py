@@ -1,0 +1,196 @@
+"""How many nodes a cluster has: as many as its work needs, within its limits."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from distributed import Scheduler, SpecCluster
+
+from perijove.compute.cluster.launchers import LocalNode
+from perijove.models.compute import ClusterDefinition, Node, NodeState, Resources
+
+log = logging.getLogger("perijove.cluster")
+
+PREPARE = 120.0
+"""Seconds a node has to come up before it is called unusable and replaced."""
+PREFIX = "perijove-"
+"""What the keys of attempts begin with, among the Dask tasks of users."""
+
+
+class Scaling:
+    """Brings nodes up and lets them go. A node that has work is never let go."""
+
+    def __init__(
+        self,
+        cluster: SpecCluster,
+        definition: ClusterDefinition,
+        waiting: Callable[[], list[Resources]],
+    ) -> None:
+        """`waiting`: what the attempts need that no node has taken yet."""
+        self._cluster = cluster
+        assert cluster.scheduler is not None
+        self._scheduler: Scheduler = cluster.scheduler
+        self.definition = definition
+        self._waiting = waiting
+        self._idle_since: dict[str, float] = {}
+        self._asked: dict[str, float] = {}
+        self._began: dict[str, float] = {}
+        self._gone_seconds = 0.0
+        self.message: str | None = None
+
+    async def adapt(self) -> None:
+        """Look once, and act."""
+        await self._replace_dead()
+        target = self._target()
+        have = len(self._cluster.worker_spec)
+        if target > have:
+            log.info("Scaling from %s to %s nodes", have, target)
+            self._cluster.scale(target)
+            for name in self._cluster.worker_spec:
+                self._asked.setdefault(str(name), time.monotonic())
+        elif target < have and (spare := self._spare(have - target)):
+            log.info("Nodes %s leave", spare)
+            await self._scale_down(spare)
+
+    def _target(self) -> int:
+        limits = self.definition
+        node = limits.node
+        # first fit is a good guess: Dask places by the same figures
+        free: list[list[int]] = []
+        for asked in self._waiting():
+            for room in free:
+                if room[0] >= asked.cpus and room[1] >= asked.gpus:
+                    room[0] -= asked.cpus
+                    room[1] -= asked.gpus
+                    break
+            else:
+                free.append([node.cpus - asked.cpus, node.gpus - asked.gpus])
+        busy = sum(1 for worker in self._workers().values() if worker.processing)
+        users = [t for t in self._scheduler.unrunnable if not str(t.key).startswith(PREFIX)]
+        own = self._scheduler.adaptive_target() if users or self._user_work() else 0
+        return max(limits.min_nodes, min(limits.max_nodes, max(busy + len(free), own)))
+
+    def _user_work(self) -> bool:
+        return any(
+            not str(task.key).startswith(PREFIX)
+            for task in self._scheduler.tasks.values()
+            if task.state not in ("memory", "released", "forgotten", "erred")
+        )
+
+    def _workers(self) -> dict[str, Any]:
+        return {str(worker.name): worker for worker in self._scheduler.workers.values()}
+
+    def _spare(self, count: int) -> list[Any]:
+        """Nodes that may leave: idle for long enough, holding nothing."""
+        now = time.monotonic()
+        workers = self._workers()
+        found = []
+        for name in list(self._cluster.worker_spec):
+            worker = workers.get(str(name))
+            if worker is not None and (worker.processing or worker.has_what):
+                self._idle_since.pop(str(name), None)
+                continue
+            since = self._idle_since.setdefault(str(name), now)
+            if now - since >= self.definition.idle_seconds_before_scale_down:
+                found.append(name)
+        return found[:count]
+
+    async def _scale_down(self, names: list[Any]) -> None:
+        addresses = [w.address for name, w in self._workers().items() if name in map(str, names)]
+        if addresses:
+            # from here on Dask places nothing there; what was placed meanwhile stays
+            await self._scheduler.retire_workers(workers=addresses, close_workers=False)
+            names = [
+                n for n in names if not getattr(self._workers().get(str(n)), "processing", None)
+            ]
+        for name in names:
+            self._forget(str(name))
+            self._cluster.worker_spec.pop(name, None)
+        await self._cluster._correct_state()
+
+    async def _replace_dead(self) -> None:
+        """Forget nodes that are gone, never came, or take no work any more; new ones follow."""
+        workers = self._workers()
+        for name, node in list(self._cluster.workers.items()):
+            asked = self._asked.setdefault(str(name), time.monotonic())
+            worker = workers.get(str(name))
+            if worker is not None:
+                if str(name) not in self._began:
+                    self._began[str(name)] = time.monotonic()
+                    self.message = None
+                retired = worker.status.name != "running" and not worker.processing
+                if not retired:
+                    continue
+            elif isinstance(node, LocalNode) and node.ended():
+                self.message = f"Node {name} ended; see the log."
+            elif time.monotonic() - asked > PREPARE:
+                self.message = f"Node {name} did not come up; see the log."
+            else:
+                continue
+            log.warning("Node %s is given up (%s)", name, self.message or "it was retired")
+            self._forget(str(name))
+            self._cluster.worker_spec.pop(name, None)
+            await self._cluster._correct_state()
+
+    def _forget(self, name: str) -> None:
+        for times in (self._idle_since, self._asked):
+            times.pop(name, None)
+        if (began := self._began.pop(name, None)) is not None:
+            self._gone_seconds += time.monotonic() - began
+
+    async def release_all(self) -> None:
+        """End all nodes, whatever they do."""
+        self._cluster.worker_spec.clear()
+        await self._cluster._correct_state()
+
+    @property
+    def target(self) -> int:
+        """Nodes there shall be."""
+        return len(self._cluster.worker_spec)
+
+    @property
+    def node_seconds(self) -> float:
+        """How long nodes have been up, summed."""
+        now = time.monotonic()
+        return self._gone_seconds + sum(now - began for began in self._began.values())
+
+    def nodes(self) -> list[Node]:
+        """The nodes as they are."""
+        workers = self._workers()
+        return [self._node(str(name), workers.get(str(name))) for name in self._cluster.worker_spec]
+
+    def _node(self, name: str, worker: Any) -> Node:
+        asked = self.definition
+        node = Node(
+            id=name,
+            state=NodeState.PREPARING,
+            cpus=asked.cpus,
+            memory=asked.memory,
+            gpus=asked.gpus,
+        )
+        if worker is None:
+            return node
+        jobs = [
+            str(task.key).removeprefix(PREFIX).partition("/")[0]
+            for task in worker.processing
+            if str(task.key).startswith(PREFIX)
+        ]
+        leaving = worker.status.name in ("closing_gracefully", "closing")
+        node.state = (
+            NodeState.LEAVING
+            if leaving
+            else NodeState.RUNNING
+            if worker.processing
+            else NodeState.IDLE
+        )
+        node.address, node.jobs = worker.address, jobs
+        node.cpu_percent = float(worker.metrics.get("cpu", 0.0))
+        node.memory_used = int(worker.metrics.get("memory", 0))
+        began = self._began.get(name)
+        if began is not None:
+            node.started_at = datetime.fromtimestamp(time.time() - time.monotonic() + began, UTC)
+        return node
