@@ -7,10 +7,12 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import MetaData, Table, create_engine, insert, inspect, text
 
 from perijove.errors import Conflict
 from perijove.models.jobs import ACTIVE_STATES, Job, JobKind, JobState
@@ -136,6 +138,24 @@ def test_the_migrations_make_the_tables_of_the_code(tmp_path: Path) -> None:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     assert len(list((tmp_path / "backups").glob("control-unversioned-*.db"))) == 1
     assert ScriptDirectory(str(database.MIGRATIONS)).get_current_head() == database.HEAD
+
+
+def test_jobs_of_the_first_version_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "control.db"
+    config = Config()
+    config.set_main_option("script_location", str(database.MIGRATIONS))
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        row = make_job().model_dump(mode="json", exclude={"progress", "cpus", "memory", "gpus"})
+        row |= {"created_at": 10**15, "done": 0, "total": 1}
+        connection.execute(insert(Table("jobs", MetaData(), autoload_with=connection)), [row])
+    engine.dispose()
+    store = SqlJobStore(database.open_database(path, tmp_path / "backups"))
+    [job] = store.page()
+    assert (job.id, job.cpus, job.memory, job.gpus) == (row["id"], 1, None, 0)
+    assert len(list((tmp_path / "backups").glob("control-0001-*.db"))) == 1
 
 
 def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
