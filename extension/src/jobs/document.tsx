@@ -4,6 +4,7 @@ import { IEditorLanguageRegistry } from '@jupyterlab/codemirror';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
+import { Message } from '@lumino/messaging';
 import { Signal } from '@lumino/signaling';
 import * as React from 'react';
 
@@ -58,10 +59,7 @@ class JobView extends ReactWidget {
   constructor(private _options: IDocumentOptions) {
     super();
     this.addClass('jp-perijove-document');
-    const { manager, jobId } = _options;
-    manager.event.connect(this._onEvent, this);
-    manager.watch(jobId);
-    void this._loadMetrics();
+    _options.manager.event.connect(this._onEvent, this);
   }
 
   readonly model = new NotebookModel();
@@ -79,8 +77,30 @@ class JobView extends ReactWidget {
     }
   }
 
+  protected onAfterAttach(message: Message): void {
+    super.onAfterAttach(message);
+    this._look();
+  }
+
+  protected onAfterShow(message: Message): void {
+    super.onAfterShow(message);
+    this._look();
+  }
+
   protected render(): React.ReactElement {
     return <View {...this._options} view={this} />;
+  }
+
+  /** Ask for what happened when it is looked at: many documents may be open, few are seen. */
+  private _look(): void {
+    if (!this.isVisible) {
+      return;
+    }
+    this._options.manager.watch(this.jobId);
+    if (!this._looked) {
+      this._looked = true;
+      void this._loadMetrics();
+    }
   }
 
   private _onEvent(_: JobManager, event: JobEvent): void {
@@ -104,6 +124,8 @@ class JobView extends ReactWidget {
       // MLflow is away: the events are what there is
     }
   }
+
+  private _looked = false;
 }
 
 type Tab = 'notebook' | 'metrics' | 'log' | 'files' | 'details';
