@@ -136,7 +136,7 @@ function View(props: IDocumentOptions & { view: JobView }): React.ReactElement {
   useSignal(view.modelChanged);
   const job = manager.get(jobId);
   const active = job ? !isOver(job) : false;
-  const now = useClock(active);
+  const now = useClock(active ? 1000 : 0);
   const [tab, setTab] = React.useState<Tab>('notebook');
   const files = useFiles(manager, job);
   const theme = props.themes?.theme ?? '';

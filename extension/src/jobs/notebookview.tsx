@@ -1,10 +1,10 @@
-/** The executing notebook, which follows the cell that runs until the reader scrolls away. */
+/** The executing notebook, which follows the cell that runs until the reader goes elsewhere. */
 import { IEditorLanguageRegistry } from '@jupyterlab/codemirror';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import { Cell } from './cell';
+import { Block, blocksOf, versionOf } from './block';
 import type { NotebookModel } from './notebook';
 
 export interface INotebookViewProps {
@@ -21,32 +21,43 @@ export function NotebookView(props: INotebookViewProps): React.ReactElement {
   const { model, trans } = props;
   const scroller = React.useRef<HTMLDivElement>(null);
   const [follow, setFollow] = React.useState(true);
+  // a new object each time, so that going to a cell again goes there again
+  const [target, goTo] = React.useState<{ index: number } | null>(null);
+  const blocks = React.useMemo(() => blocksOf(model.cells), [model.cells]);
   const current = model.current?.index;
 
-  const goTo = (index: number) =>
-    scroller.current
-      ?.querySelector(`[data-cell-index="${index}"]`)
-      ?.scrollIntoView({ block: 'center' });
   React.useEffect(() => {
     if (follow && props.active && current !== undefined) {
-      goTo(current);
+      goTo({ index: current });
     }
   }, [current, follow, props.active]);
+  // the block of the target is drawn by now
+  React.useLayoutEffect(() => {
+    scroller.current
+      ?.querySelector(`[data-cell-index="${target?.index}"]`)
+      ?.scrollIntoView({ block: 'center' });
+  }, [target]);
 
   const failed = model.cells.find(cell => cell.state === 'error');
+  const stay = () => setFollow(false);
   return (
     <div
       ref={scroller}
       className="jp-perijove-notebook"
       tabIndex={0}
       aria-label={trans.__('Executing notebook')}
-      onWheel={() => setFollow(false)}
+      onWheel={stay}
+      onTouchMove={stay}
+      onKeyDown={stay}
     >
       {props.message && (
         <div className="jp-perijove-banner" role="alert">
           <span>{props.message}</span>
           {failed && (
-            <button className="jp-Button jp-mod-styled" onClick={() => goTo(failed.index)}>
+            <button
+              className="jp-Button jp-mod-styled"
+              onClick={() => goTo({ index: failed.index })}
+            >
               {trans.__('Go to cell')}
             </button>
           )}
@@ -61,12 +72,14 @@ export function NotebookView(props: INotebookViewProps): React.ReactElement {
               : trans.__('Loading…')}
         </p>
       )}
-      {model.cells.map(cell => (
-        <Cell
-          key={`${model.attempt}-${cell.index}`}
-          cell={cell}
-          version={cell.version}
-          now={cell.state === 'running' ? props.now : 0}
+      {blocks.map((cells, at) => (
+        <Block
+          key={`${model.attempt}-${at}`}
+          cells={cells}
+          version={versionOf(cells)}
+          // time passes only where a cell runs
+          now={cells.some(cell => cell.state === 'running') ? props.now : 0}
+          drawn={cells.some(cell => cell.index === target?.index)}
           language={model.language}
           rendermime={props.rendermime}
           languages={props.languages}
