@@ -169,7 +169,7 @@ function View(props: IDocumentOptions & { view: JobView }): React.ReactElement {
       setTab(tabs[(at + step + tabs.length) % tabs.length][0]);
     }
   };
-  const metrics = <MetricsView model={view.model} theme={theme} trans={trans} />;
+  const metrics = <MetricsView model={view.model} active={active} theme={theme} trans={trans} />;
   return (
     <>
       <Header {...props} job={job} now={now} />
@@ -208,7 +208,7 @@ function View(props: IDocumentOptions & { view: JobView }): React.ReactElement {
           </div>
         )}
         {shown === 'metrics' && <div className="jp-perijove-scroll">{metrics}</div>}
-        {shown === 'log' && <LogView text={view.model.log} trans={trans} />}
+        {shown === 'log' && <LogView text={view.model.log} active={active} trans={trans} />}
         {shown === 'files' && <FilesView job={job} files={files} manager={manager} trans={trans} />}
         {shown === 'details' && (
           <div className="jp-perijove-scroll">

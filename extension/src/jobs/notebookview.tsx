@@ -7,6 +7,9 @@ import * as React from 'react';
 import { Block, blocksOf, versionOf } from './block';
 import type { NotebookModel } from './notebook';
 
+/** Pixels below the end of a cell that is followed. */
+const MARGIN = 12;
+
 export interface INotebookViewProps {
   model: NotebookModel;
   now: number;
@@ -31,12 +34,21 @@ export function NotebookView(props: INotebookViewProps): React.ReactElement {
       goTo({ index: current });
     }
   }, [current, follow, props.active]);
+  const elementOf = (index?: number) =>
+    scroller.current?.querySelector(`[data-cell-index="${index}"]`);
   // the block of the target is drawn by now
   React.useLayoutEffect(() => {
-    scroller.current
-      ?.querySelector(`[data-cell-index="${target?.index}"]`)
-      ?.scrollIntoView({ block: 'center' });
+    elementOf(target?.index)?.scrollIntoView({ block: 'center' });
   }, [target]);
+  // and what the cell puts out last stays in view
+  React.useEffect(() => {
+    const cell = follow && props.active ? elementOf(current) : null;
+    if (cell) {
+      const view = scroller.current!;
+      const below = cell.getBoundingClientRect().bottom - view.getBoundingClientRect().bottom;
+      view.scrollTop += Math.max(0, below + MARGIN);
+    }
+  }, [current, model.current?.version, props.now, follow]);
 
   const failed = model.cells.find(cell => cell.state === 'error');
   const stay = () => setFollow(false);

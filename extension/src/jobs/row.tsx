@@ -24,6 +24,7 @@ export const JobRow = React.memo(function JobRow(props: IRowProps): React.ReactE
   const { done = 0, total = 0 } = job.progress ?? {};
   const label = over ? trans.__('Run %1 again', job.name) : trans.__('Cancel %1', job.name);
   const icon = over ? refreshIcon : closeIcon;
+  const said = summary(job, trans, props.now);
   return (
     <div
       id={`jp-perijove-job-${job.id}`}
@@ -31,21 +32,21 @@ export const JobRow = React.memo(function JobRow(props: IRowProps): React.ReactE
       role="option"
       aria-selected={props.selected}
       data-job-id={job.id}
-      title={job.message ?? undefined}
+      title={[job.name, said, job.message].filter(Boolean).join('\n')}
       onMouseDown={() => props.onSelect(job.id)}
       onClick={() => props.onRun(CommandIDs.open, job.id)}
     >
       <StateDot state={job.state} label={stateText(job, trans)} />
       <div className="jp-perijove-row-text">
         <span className="jp-perijove-row-name">{job.name}</span>
-        <span className="jp-perijove-row-summary">{summary(job, trans, props.now)}</span>
+        <span className="jp-perijove-row-summary">{said}</span>
         {job.state === 'running' && total > 0 && (
           <ProgressBar done={done} total={total} label={trans.__('Cells of %1', job.name)} />
         )}
       </div>
       {(over || !job.cancel_requested) && (
         <button
-          className="jp-perijove-row-action"
+          className={`jp-perijove-row-action${over ? ' jp-mod-rare' : ''}`}
           title={label}
           aria-label={label}
           tabIndex={-1}
