@@ -11,7 +11,21 @@ export default tseslint.config(
     rules: {
       '@typescript-eslint/no-explicit-any': 'off',
       '@typescript-eslint/no-namespace': 'off',
-      eqeqeq: 'error'
+      eqeqeq: 'error',
+      // what is there from the start: the list, the commands and who says that a job has ended
+      'jupyter/prefer-lazy-imports': [
+        'warn',
+        {
+          ignoreImports: [
+            './commands',
+            './manager',
+            './notify',
+            './panel',
+            './running',
+            './statusitem'
+          ]
+        }
+      ]
     }
   }
 );

@@ -167,14 +167,57 @@ describe('EventStream', () => {
     client.stream.watch(JOB, 2);
     client.stream.start();
     await until(() => client.seqs.length === 2);
-    client.stream.watch(other);
     client.stream.watch(JOB);
+    client.stream.watch(other);
+    client.stream.watch(other);
     await until(() => client.seqs.length === 6);
     expect(client.seqs).toEqual([3, 4, 1, 2, 3, 4]);
     expect(client.watched(1)).toEqual([`${JOB}:4`, `${other}:0`]);
     expect(client.asked).toHaveLength(2);
     expect(client.states).toEqual(['connecting', 'open', 'connecting', 'open']);
     expect(pauses).toEqual([]);
+  });
+
+  it('watches no more than the hub allows: those that were asked for last', async () => {
+    const jobs = Array.from({ length: 60 }, (_, i) => JOB.slice(0, -2) + (10 + i));
+    client = new Client(everything);
+    jobs.forEach(job => client.stream.watch(job));
+    client.stream.start();
+    await until(() => client.seqs.length === 50 * LAST);
+    expect(client.watched(0)).toEqual(jobs.slice(10).map(job => `${job}:0`));
+    // one that is looked at again is told from where it was, in the place of the oldest
+    client.stream.watch(jobs[59]);
+    client.stream.watch(jobs[5]);
+    await until(() => client.seqs.length === 51 * LAST);
+    expect(client.watched(1)).toEqual([
+      ...jobs.slice(11).map(job => `${job}:${LAST}`),
+      `${jobs[5]}:0`
+    ]);
+    expect(client.asked).toHaveLength(2);
+  });
+
+  it('watches a job no more when all its events were told, also if it is asked for', async () => {
+    const other = JOB.replace('1', '2');
+    const recorded = (seq: number) =>
+      `event: job_event\ndata: {"seq":${seq},"job_id":"${JOB}","type":"recorded","data":{}}\n\n`;
+    client = new Client(
+      (query, signal) => sent(news(query) + recorded(LAST + 1), 'stays open', signal),
+      everything
+    );
+    client.stream.watch(JOB);
+    client.stream.start();
+    await until(() => client.seqs.length === LAST + 1);
+    client.stream.watch(JOB);
+    await turns();
+    expect(client.asked).toHaveLength(1);
+    client.stream.watch(other);
+    await until(() => client.seqs.length === 2 * LAST + 1);
+    expect(client.watched(1)).toEqual([`${other}:0`]);
+    // a document that was closed and opened begins anew
+    client.stream.unwatch(JOB);
+    client.stream.watch(JOB);
+    await until(() => client.asked.length === 3);
+    expect(client.watched(2)).toEqual([`${other}:${LAST}`, `${JOB}:0`]);
   });
 
   it('tells no more of a job that is not watched any more', async () => {

@@ -15,6 +15,16 @@ export type ConnectionState = 'connecting' | 'open' | 'broken';
 /** Milliseconds between tries: doubled up to the last, with up to a third more by chance. */
 const BACK_OFF = { first: 500, last: 15000 };
 
+/** Jobs the hub lets one stream watch; of more, those asked for last are watched. */
+const WATCHES = 50;
+
+interface IWatch {
+  /** The last event that was told. */
+  seq: number;
+  /** Was the last event there will be told? */
+  complete: boolean;
+}
+
 export class EventStream implements IDisposable {
   constructor(private _settings: ServerConnection.ISettings) {}
 
@@ -32,10 +42,16 @@ export class EventStream implements IDisposable {
     void this._run();
   }
 
-  /** Also tell of the job's events with numbers above `after`. */
+  /**
+   * Also tell of the job's events with numbers above `after`, until all were told. To ask again
+   * for a job goes on where it was, and puts it before those that were asked for earlier.
+   */
   watch(jobId: string, after = 0): void {
-    if (!this._watched.has(jobId)) {
-      this._watched.set(jobId, after);
+    const watch = this._watched.get(jobId) ?? { seq: after, complete: false };
+    this._watched.delete(jobId);
+    this._watched.set(jobId, watch);
+    if (!watch.complete && !this._asked.has(jobId)) {
+      this._asked.add(jobId); // so that asking twice in a row connects once
       this._reconnect();
     }
   }
@@ -43,6 +59,7 @@ export class EventStream implements IDisposable {
   /** Tell no more of the job's events. */
   unwatch(jobId: string): void {
     this._watched.delete(jobId);
+    this._asked.delete(jobId);
   }
 
   /** Try again at once. */
@@ -87,7 +104,9 @@ export class EventStream implements IDisposable {
 
   private async _read(abort: AbortController, opened: () => void): Promise<void> {
     const query = new URLSearchParams([['after', String(this._revision)]]);
-    for (const [jobId, seq] of this._watched) {
+    const watches = [...this._watched].filter(([, watch]) => !watch.complete).slice(-WATCHES);
+    this._asked = new Set(watches.map(([jobId]) => jobId));
+    for (const [jobId, { seq }] of watches) {
       query.append('watch', `${jobId}:${seq}`);
     }
     const url = URLExt.join(this._settings.baseUrl, 'perijove', 'events');
@@ -120,11 +139,13 @@ export class EventStream implements IDisposable {
     } else if (event === 'status') {
       this._emit(this.status, JSON.parse(data) as HubStatus);
     } else if (event === 'job_event') {
-      const job = JSON.parse(data) as JobEvent;
-      const seen = this._watched.get(job.job_id);
-      if (seen !== undefined && job.seq > seen) {
-        this._watched.set(job.job_id, job.seq);
-        this._emit(this.events, job);
+      const told = JSON.parse(data) as JobEvent;
+      const watch = this._watched.get(told.job_id);
+      if (watch && told.seq > watch.seq) {
+        watch.seq = told.seq;
+        // a job is recorded when it is over and everything else was said
+        watch.complete = told.type === 'recorded';
+        this._emit(this.events, told);
       }
     }
   }
@@ -151,9 +172,12 @@ export class EventStream implements IDisposable {
   }
 
   private _abort: AbortController | null = null;
+  /** The jobs that the connection was asked to watch. */
+  private _asked = new Set<string>();
   private _disposed = false;
   private _revision = 0;
   private _state: ConnectionState | null = null;
   private _wake: (() => void) | null = null;
-  private _watched = new Map<string, number>();
+  /** In the order in which they were asked for. */
+  private _watched = new Map<string, IWatch>();
 }

@@ -1,15 +1,16 @@
-/** The time, once a second, for what shows how long something takes. */
+/** The time, again after each period, for what shows how long something takes. */
 import * as React from 'react';
 
-export function useClock(running: boolean): number {
+/** Milliseconds since 1970; with a period of 0 the clock stands. */
+export function useClock(period: number): number {
   const [now, setNow] = React.useState(() => Date.now());
   React.useEffect(() => {
     setNow(Date.now());
-    if (!running) {
+    if (!period) {
       return;
     }
-    const timer = window.setInterval(() => setNow(Date.now()), 1000);
+    const timer = window.setInterval(() => setNow(Date.now()), period);
     return () => window.clearInterval(timer);
-  }, [running]);
+  }, [period]);
   return now;
 }

@@ -1,4 +1,5 @@
 /** A labelled field with its type, a note, and what is wrong with it. */
+import { caretDownEmptyIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 export interface IFieldProps {
@@ -36,17 +37,20 @@ export function Field(props: IFieldProps): React.ReactElement {
       </label>
       <div>
         {options ? (
-          <select
-            {...common}
-            value={props.value}
-            onChange={event => props.onChange(event.target.value)}
-          >
-            {options.map(option => (
-              <option key={option} value={option}>
-                {props.describe ? props.describe(option) : option}
-              </option>
-            ))}
-          </select>
+          <div className="jp-perijove-select">
+            <select
+              {...common}
+              value={props.value}
+              onChange={event => props.onChange(event.target.value)}
+            >
+              {options.map(option => (
+                <option key={option} value={option}>
+                  {props.describe ? props.describe(option) : option}
+                </option>
+              ))}
+            </select>
+            <caretDownEmptyIcon.react tag="span" width="16px" height="16px" />
+          </div>
         ) : (
           <input
             {...common}

@@ -1,4 +1,4 @@
-/** A cell of the executing notebook: read-only, drawn when it comes into view. */
+/** A cell of the executing notebook: read-only. */
 import { IEditorLanguageRegistry } from '@jupyterlab/codemirror';
 import type { IOutput } from '@jupyterlab/nbformat';
 import { OutputAreaModel, SimplifiedOutputArea } from '@jupyterlab/outputarea';
@@ -22,7 +22,6 @@ export interface ICellProps {
 
 export const Cell = React.memo(function Cell(props: ICellProps): React.ReactElement {
   const { cell, trans } = props;
-  const [host, visible] = useVisible();
   const mark = { waiting: '', running: '●', ok: '✓', error: '✕' }[cell.state];
   const count = cell.executionCount ?? (cell.state === 'running' ? '*' : ' ');
   const took =
@@ -32,11 +31,7 @@ export const Cell = React.memo(function Cell(props: ICellProps): React.ReactElem
         ? duration(cell.duration)
         : '';
   return (
-    <div
-      ref={host}
-      className={`jp-perijove-cell jp-mod-${cell.state}`}
-      data-cell-index={cell.index}
-    >
+    <div className={`jp-perijove-cell jp-mod-${cell.state}`} data-cell-index={cell.index}>
       <div className="jp-perijove-prompt">
         {cell.type === 'code' && (
           <>
@@ -45,9 +40,7 @@ export const Cell = React.memo(function Cell(props: ICellProps): React.ReactElem
         )}
       </div>
       <div className="jp-perijove-cell-main">
-        {!visible ? (
-          <pre className="jp-perijove-source">{cell.source}</pre>
-        ) : cell.type === 'markdown' ? (
+        {cell.type === 'markdown' ? (
           <Markdown source={cell.source} rendermime={props.rendermime} />
         ) : (
           <Source
@@ -56,7 +49,7 @@ export const Cell = React.memo(function Cell(props: ICellProps): React.ReactElem
             languages={props.languages}
           />
         )}
-        {visible && cell.outputs.length > 0 && (
+        {cell.outputs.length > 0 && (
           <Outputs outputs={cell.outputs} version={cell.version} rendermime={props.rendermime} />
         )}
         {took && <div className="jp-perijove-took">{took}</div>}
@@ -65,31 +58,14 @@ export const Cell = React.memo(function Cell(props: ICellProps): React.ReactElem
   );
 });
 
-/** Once it was near the view, it stays drawn. */
-function useVisible(): [React.RefObject<HTMLDivElement>, boolean] {
-  const host = React.useRef<HTMLDivElement>(null);
-  const [visible, setVisible] = React.useState(false);
-  React.useEffect(() => {
-    if (visible || !host.current) {
-      return;
-    }
-    const observer = new IntersectionObserver(
-      entries => entries.some(entry => entry.isIntersecting) && setVisible(true),
-      { rootMargin: '600px' }
-    );
-    observer.observe(host.current);
-    return () => observer.disconnect();
-  }, [visible]);
-  return [host, visible];
-}
-
 function Source(props: {
   source: string;
   language: string;
   languages: IEditorLanguageRegistry;
 }): React.ReactElement {
   const host = React.useRef<HTMLPreElement>(null);
-  React.useEffect(() => {
+  // before it is painted: it has its height when it is scrolled to
+  React.useLayoutEffect(() => {
     const element = host.current!;
     const language = props.languages.findByName(props.language);
     element.textContent = props.source;

@@ -15,9 +15,17 @@ import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
 import { ApiError, fileUrl, type Job, type JobDefinition } from '../api';
 import { perijoveIcon } from '../components/icons';
-import { runOn } from './form';
-import { JobManager } from './manager';
-import { CommandIDs } from './tokens';
+import type { runOn } from './form';
+import { isOver, JobManager } from './manager';
+import { CommandIDs, JOB_ARGS } from './tokens';
+
+const RUN_ON_ARGS = {
+  type: 'object',
+  properties: {
+    browser: { type: 'boolean', description: 'Run what is selected in the file browser' },
+    toolbar: { type: 'boolean', description: 'Is it in a toolbar, where the label says enough?' }
+  }
+} as const;
 
 export interface ICommandOptions {
   app: JupyterFrontEnd;
@@ -26,7 +34,7 @@ export interface ICommandOptions {
   notebooks: INotebookTracker | null;
   browser: IDefaultFileBrowser | null;
   settings: ISettingRegistry.ISettings | null;
-  open(jobId: string): void;
+  open(jobId: string): Promise<void>;
 }
 
 export function addCommands(options: ICommandOptions): void {
@@ -38,14 +46,24 @@ export function addCommands(options: ICommandOptions): void {
     const id = (args.jobId as string | undefined) ?? row?.dataset.jobId;
     return id ? manager.get(id) : undefined;
   };
-  /** A verb on a job; what it throws is said in a dialog. */
-  const verb = (id: string, label: string, act: (job: Job) => Promise<unknown> | void) =>
+  /** A verb on the jobs that `can` have it; what it throws is said in a dialog. */
+  const verb = (
+    id: string,
+    label: string,
+    act: (job: Job) => Promise<unknown> | void,
+    can: (job: Job) => boolean = () => true
+  ) =>
     commands.addCommand(id, {
       label,
+      describedBy: { args: JOB_ARGS },
       isVisible: args => Boolean(jobOf(args)),
+      isEnabled: args => {
+        const job = jobOf(args);
+        return job ? can(job) : false;
+      },
       execute: async args => {
         const job = jobOf(args);
-        if (job) {
+        if (job && can(job)) {
           await guarded(label, async () => void (await act(job)));
         }
       }
@@ -59,29 +77,37 @@ export function addCommands(options: ICommandOptions): void {
     }
   };
 
+  /** The form is loaded when it is needed first. */
+  const ask: typeof runOn = async (...form) => (await import('./form')).runOn(...form);
+
   verb(CommandIDs.open, trans.__('Open'), job => open(job.id));
 
-  verb(CommandIDs.cancel, trans.__('Cancel'), async job => {
-    if (options.settings?.get('confirmCancel').composite !== false) {
-      const answer = await showDialog({
-        title: trans.__('Cancel %1?', job.name),
-        body: trans.__('What it has done so far is kept.'),
-        buttons: [
-          Dialog.cancelButton({ label: trans.__('Let it run') }),
-          Dialog.warnButton({ label: trans.__('Cancel the job') })
-        ]
-      });
-      if (!answer.button.accept) {
-        return;
+  verb(
+    CommandIDs.cancel,
+    trans.__('Cancel'),
+    async job => {
+      if (options.settings?.get('confirmCancel').composite !== false) {
+        const answer = await showDialog({
+          title: trans.__('Cancel %1?', job.name),
+          body: trans.__('What it has done so far is kept.'),
+          buttons: [
+            Dialog.cancelButton({ label: trans.__('Let it run') }),
+            Dialog.warnButton({ label: trans.__('Cancel the job') })
+          ]
+        });
+        if (!answer.button.accept) {
+          return;
+        }
       }
-    }
-    await manager.cancel(job.id);
-  });
+      await manager.cancel(job.id);
+    },
+    job => !isOver(job) && !job.cancel_requested
+  );
 
   verb(CommandIDs.rerun, trans.__('Run again…'), async job => {
     const root = manager.status?.home;
     try {
-      const again = await runOn(manager, job.path, trans, {
+      const again = await ask(manager, job.path, trans, {
         name: job.name,
         experiment: job.experiment,
         environment: job.environment,
@@ -92,49 +118,65 @@ export function addCommands(options: ICommandOptions): void {
         tags: job.tags
       });
       if (again) {
-        open(again.id);
+        await open(again.id);
       }
     } catch (error) {
       if (!(error instanceof ApiError) || error.status === 0 || root === undefined) {
         throw error;
       }
       // the notebook is not where it was, or lies elsewhere: its snapshot can be run all the same
-      open((await manager.rerun(job.id)).id);
+      await open((await manager.rerun(job.id)).id);
     }
   });
 
-  verb(CommandIDs.remove, trans.__('Delete…'), async job => {
-    const answer = await showDialog({
-      title: trans.__('Delete %1?', job.name),
-      body: trans.__(
-        'Its files on this machine are deleted. Its MLflow run stays, with parameters, metrics and artifacts.'
-      ),
-      buttons: [Dialog.cancelButton(), Dialog.warnButton({ label: trans.__('Delete') })]
-    });
-    if (answer.button.accept) {
-      Notification.info((await manager.delete(job.id)).message, { autoClose: 5000 });
-    }
-  });
+  verb(
+    CommandIDs.remove,
+    trans.__('Delete…'),
+    async job => {
+      const answer = await showDialog({
+        title: trans.__('Delete %1?', job.name),
+        body: trans.__(
+          'Its files on this machine are deleted. Its MLflow run stays, with parameters, metrics and artifacts.'
+        ),
+        buttons: [Dialog.cancelButton(), Dialog.warnButton({ label: trans.__('Delete') })]
+      });
+      if (answer.button.accept) {
+        Notification.info((await manager.delete(job.id)).message, { autoClose: 5000 });
+      }
+    },
+    isOver
+  );
 
-  verb(CommandIDs.openRun, trans.__('Open run in MLflow'), async job => {
-    window.open(await manager.runLink(job.id), '_blank', 'noopener');
-  });
+  verb(
+    CommandIDs.openRun,
+    trans.__('Open run in MLflow'),
+    async job => {
+      window.open(await manager.runLink(job.id), '_blank', 'noopener');
+    },
+    job => Boolean(job.run_id && job.experiment_id)
+  );
 
   verb(CommandIDs.copyId, trans.__('Copy job id'), job => {
     Clipboard.copyToSystem(job.id);
   });
 
-  verb(CommandIDs.download, trans.__('Download executed notebook'), job => {
-    const name = (job.path.split('/').pop() ?? '').replace(/\.ipynb$/, '');
-    const link = document.createElement('a');
-    link.href = fileUrl(manager.settings, job.id, `notebook/${name}.ipynb`, true);
-    link.download = `${name}.ipynb`;
-    link.click();
-  });
+  verb(
+    CommandIDs.download,
+    trans.__('Download executed notebook'),
+    job => {
+      const name = (job.path.split('/').pop() ?? '').replace(/\.ipynb$/, '');
+      const link = document.createElement('a');
+      link.href = fileUrl(manager.settings, job.id, `notebook/${name}.ipynb`, true);
+      link.download = `${name}.ipynb`;
+      link.click();
+    },
+    job => job.kind === 'notebook' && isOver(job)
+  );
 
   commands.addCommand(CommandIDs.runOn, {
     label: trans.__('Run on…'),
     caption: trans.__('Run this notebook or script as a job'),
+    describedBy: { args: RUN_ON_ARGS },
     icon: args => (args.toolbar ? undefined : perijoveIcon),
     execute: args =>
       guarded(trans.__('Run on…'), async () => {
@@ -147,9 +189,9 @@ export function addCommands(options: ICommandOptions): void {
           });
           return;
         }
-        const job = await runOn(manager, path, trans);
+        const job = await ask(manager, path, trans);
         if (job) {
-          open(job.id);
+          await open(job.id);
         }
       })
   });

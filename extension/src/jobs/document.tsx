@@ -4,6 +4,7 @@ import { IEditorLanguageRegistry } from '@jupyterlab/codemirror';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
+import { Message } from '@lumino/messaging';
 import { Signal } from '@lumino/signaling';
 import * as React from 'react';
 
@@ -58,10 +59,7 @@ class JobView extends ReactWidget {
   constructor(private _options: IDocumentOptions) {
     super();
     this.addClass('jp-perijove-document');
-    const { manager, jobId } = _options;
-    manager.event.connect(this._onEvent, this);
-    manager.watch(jobId);
-    void this._loadMetrics();
+    _options.manager.event.connect(this._onEvent, this);
   }
 
   readonly model = new NotebookModel();
@@ -79,8 +77,30 @@ class JobView extends ReactWidget {
     }
   }
 
+  protected onAfterAttach(message: Message): void {
+    super.onAfterAttach(message);
+    this._look();
+  }
+
+  protected onAfterShow(message: Message): void {
+    super.onAfterShow(message);
+    this._look();
+  }
+
   protected render(): React.ReactElement {
     return <View {...this._options} view={this} />;
+  }
+
+  /** Ask for what happened when it is looked at: many documents may be open, few are seen. */
+  private _look(): void {
+    if (!this.isVisible) {
+      return;
+    }
+    this._options.manager.watch(this.jobId);
+    if (!this._looked) {
+      this._looked = true;
+      void this._loadMetrics();
+    }
   }
 
   private _onEvent(_: JobManager, event: JobEvent): void {
@@ -104,6 +124,8 @@ class JobView extends ReactWidget {
       // MLflow is away: the events are what there is
     }
   }
+
+  private _looked = false;
 }
 
 type Tab = 'notebook' | 'metrics' | 'log' | 'files' | 'details';
@@ -114,7 +136,7 @@ function View(props: IDocumentOptions & { view: JobView }): React.ReactElement {
   useSignal(view.modelChanged);
   const job = manager.get(jobId);
   const active = job ? !isOver(job) : false;
-  const now = useClock(active);
+  const now = useClock(active ? 1000 : 0);
   const [tab, setTab] = React.useState<Tab>('notebook');
   const files = useFiles(manager, job);
   const theme = props.themes?.theme ?? '';
@@ -147,7 +169,7 @@ function View(props: IDocumentOptions & { view: JobView }): React.ReactElement {
       setTab(tabs[(at + step + tabs.length) % tabs.length][0]);
     }
   };
-  const metrics = <MetricsView model={view.model} theme={theme} trans={trans} />;
+  const metrics = <MetricsView model={view.model} active={active} theme={theme} trans={trans} />;
   return (
     <>
       <Header {...props} job={job} now={now} />
@@ -186,7 +208,7 @@ function View(props: IDocumentOptions & { view: JobView }): React.ReactElement {
           </div>
         )}
         {shown === 'metrics' && <div className="jp-perijove-scroll">{metrics}</div>}
-        {shown === 'log' && <LogView text={view.model.log} trans={trans} />}
+        {shown === 'log' && <LogView text={view.model.log} active={active} trans={trans} />}
         {shown === 'files' && <FilesView job={job} files={files} manager={manager} trans={trans} />}
         {shown === 'details' && (
           <div className="jp-perijove-scroll">

@@ -103,11 +103,10 @@ export function summary(job: Job, trans: TranslationBundle, now = Date.now()): s
   } else if (!job.ended_at) {
     parts.push(stateText(job, trans), job.compute);
   } else {
-    parts.push(
-      job.state === 'failed' && job.message?.startsWith('cell ')
-        ? `${stateText(job, trans)} ${trans.__('in %1', job.message.split(':')[0])}`
-        : stateText(job, trans)
-    );
+    // "cell 2: ZeroDivisionError: …"
+    const cell = job.state === 'failed' && job.message?.match(/^cell \d+(?=:)/)?.[0];
+    const what = job.reason === 'user_error' ? trans.__('error') : stateText(job, trans);
+    parts.push(cell ? trans.__('%1 in %2', what, cell) : stateText(job, trans));
     parts.push(took === null ? '' : duration(took));
     parts.push(ago(job.ended_at, trans, now));
   }

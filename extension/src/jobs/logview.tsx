@@ -7,7 +7,11 @@ import * as React from 'react';
 /** Characters drawn; the file has all of them. */
 const SHOWN = 400_000;
 
-export function LogView(props: { text: string; trans: TranslationBundle }): React.ReactElement {
+export function LogView(props: {
+  text: string;
+  active: boolean;
+  trans: TranslationBundle;
+}): React.ReactElement {
   const { text, trans } = props;
   const host = React.useRef<HTMLPreElement>(null);
   const scroller = React.useRef<HTMLDivElement>(null);
@@ -26,7 +30,11 @@ export function LogView(props: { text: string; trans: TranslationBundle }): Reac
   };
   return (
     <div ref={scroller} className="jp-perijove-log" onScroll={onScroll} tabIndex={0}>
-      {!text && <p className="jp-perijove-hint">{trans.__('Nothing was printed yet.')}</p>}
+      {!text && (
+        <p className="jp-perijove-hint">
+          {props.active ? trans.__('Nothing was printed yet.') : trans.__('Nothing was printed.')}
+        </p>
+      )}
       {text.length > SHOWN && (
         <p className="jp-perijove-hint">
           {trans.__('The end of the log. All of it is in Files, logs/job.log.')}

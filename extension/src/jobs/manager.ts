@@ -103,7 +103,8 @@ export class JobManager implements IDisposable {
     return this._jobs.get(jobId);
   }
 
-  /** Tell of the job's events until `unwatch`; `event` carries them. */
+  /** Tell of the job's events until `unwatch`; `event` carries them. To be asked again for a job
+   * that is looked at again: only so many are watched at a time. */
   watch(jobId: string): void {
     this._stream.watch(jobId);
   }

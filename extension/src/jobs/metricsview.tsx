@@ -8,6 +8,7 @@ import type { NotebookModel } from './notebook';
 
 export function MetricsView(props: {
   model: NotebookModel;
+  active: boolean;
   theme: string;
   trans: TranslationBundle;
 }): React.ReactElement {
@@ -16,7 +17,9 @@ export function MetricsView(props: {
   if (!keys.length) {
     return (
       <p className="jp-perijove-hint">
-        {trans.__('What the notebook logs with mlflow.log_metric is drawn here as it comes.')}
+        {props.active
+          ? trans.__('What the notebook logs with mlflow.log_metric is drawn here as it comes.')
+          : trans.__('No metrics were logged.')}
       </p>
     );
   }

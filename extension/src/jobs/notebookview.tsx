@@ -1,11 +1,14 @@
-/** The executing notebook, which follows the cell that runs until the reader scrolls away. */
+/** The executing notebook, which follows the cell that runs until the reader goes elsewhere. */
 import { IEditorLanguageRegistry } from '@jupyterlab/codemirror';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import { Cell } from './cell';
+import { Block, blocksOf, versionOf } from './block';
 import type { NotebookModel } from './notebook';
+
+/** Pixels below the end of a cell that is followed. */
+const MARGIN = 12;
 
 export interface INotebookViewProps {
   model: NotebookModel;
@@ -21,32 +24,52 @@ export function NotebookView(props: INotebookViewProps): React.ReactElement {
   const { model, trans } = props;
   const scroller = React.useRef<HTMLDivElement>(null);
   const [follow, setFollow] = React.useState(true);
+  // a new object each time, so that going to a cell again goes there again
+  const [target, goTo] = React.useState<{ index: number } | null>(null);
+  const blocks = React.useMemo(() => blocksOf(model.cells), [model.cells]);
   const current = model.current?.index;
 
-  const goTo = (index: number) =>
-    scroller.current
-      ?.querySelector(`[data-cell-index="${index}"]`)
-      ?.scrollIntoView({ block: 'center' });
   React.useEffect(() => {
     if (follow && props.active && current !== undefined) {
-      goTo(current);
+      goTo({ index: current });
     }
   }, [current, follow, props.active]);
+  const elementOf = (index?: number) =>
+    scroller.current?.querySelector(`[data-cell-index="${index}"]`);
+  // the block of the target is drawn by now
+  React.useLayoutEffect(() => {
+    elementOf(target?.index)?.scrollIntoView({ block: 'center' });
+  }, [target]);
+  // and what the cell puts out last stays in view
+  React.useEffect(() => {
+    const cell = follow && props.active ? elementOf(current) : null;
+    if (cell) {
+      const view = scroller.current!;
+      const below = cell.getBoundingClientRect().bottom - view.getBoundingClientRect().bottom;
+      view.scrollTop += Math.max(0, below + MARGIN);
+    }
+  }, [current, model.current?.version, props.now, follow]);
 
   const failed = model.cells.find(cell => cell.state === 'error');
+  const stay = () => setFollow(false);
   return (
     <div
       ref={scroller}
       className="jp-perijove-notebook"
       tabIndex={0}
       aria-label={trans.__('Executing notebook')}
-      onWheel={() => setFollow(false)}
+      onWheel={stay}
+      onTouchMove={stay}
+      onKeyDown={stay}
     >
       {props.message && (
         <div className="jp-perijove-banner" role="alert">
           <span>{props.message}</span>
           {failed && (
-            <button className="jp-Button jp-mod-styled" onClick={() => goTo(failed.index)}>
+            <button
+              className="jp-Button jp-mod-styled"
+              onClick={() => goTo({ index: failed.index })}
+            >
               {trans.__('Go to cell')}
             </button>
           )}
@@ -61,12 +84,14 @@ export function NotebookView(props: INotebookViewProps): React.ReactElement {
               : trans.__('Loading…')}
         </p>
       )}
-      {model.cells.map(cell => (
-        <Cell
-          key={`${model.attempt}-${cell.index}`}
-          cell={cell}
-          version={cell.version}
-          now={cell.state === 'running' ? props.now : 0}
+      {blocks.map((cells, at) => (
+        <Block
+          key={`${model.attempt}-${at}`}
+          cells={cells}
+          version={versionOf(cells)}
+          // time passes only where a cell runs
+          now={cells.some(cell => cell.state === 'running') ? props.now : 0}
+          drawn={cells.some(cell => cell.index === target?.index)}
           language={model.language}
           rendermime={props.rendermime}
           languages={props.languages}

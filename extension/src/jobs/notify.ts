@@ -15,7 +15,7 @@ export function notifyOfEnds(
   manager: JobManager,
   settings: ISettingRegistry.ISettings | null,
   trans: TranslationBundle,
-  open: (jobId: string) => void
+  open: (jobId: string) => Promise<void>
 ): void {
   let ended: Job[] = [];
   const say = () => {
@@ -34,7 +34,7 @@ export function notifyOfEnds(
         : trans.__('%1 %2', job.name, stateText(job, trans));
       Notification.emit(text, failed ? 'error' : job.state === 'canceled' ? 'info' : 'success', {
         autoClose: failed ? false : 5000,
-        actions: [{ label: trans.__('Open'), callback: () => open(job.id) }]
+        actions: [{ label: trans.__('Open'), callback: () => void open(job.id) }]
       });
     }
   };

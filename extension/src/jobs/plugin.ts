@@ -12,13 +12,13 @@ import { ITranslator } from '@jupyterlab/translation';
 
 import { perijoveIcon } from '../components/icons';
 import { addCommands } from './commands';
-import { JobDocument } from './document';
+import type { JobDocument } from './document';
 import { JobManager } from './manager';
 import { notifyOfEnds } from './notify';
 import { JobsPanel } from './panel';
 import { addToRunning } from './running';
 import { StatusItem } from './statusitem';
-import { CommandIDs, PLUGIN_ID } from './tokens';
+import { CommandIDs, JOB_ARGS, PLUGIN_ID } from './tokens';
 
 const CATEGORY = 'Perijove';
 
@@ -59,7 +59,9 @@ async function activate(
   const manager = new JobManager(serviceManager.serverSettings);
   const tracker = new WidgetTracker<JobDocument>({ namespace: 'perijove-jobs' });
 
-  const open = (jobId: string) => {
+  const open = async (jobId: string) => {
+    // loaded when it is needed first: JupyterLab starts without it
+    const { JobDocument } = await import('./document');
     let document = tracker.find(candidate => candidate.jobId === jobId);
     if (!document) {
       const options = { jobId, manager, commands, rendermime, languages, themes, trans };
@@ -76,11 +78,12 @@ async function activate(
   const panel = new JobsPanel(manager, commands, trans);
   panel.id = 'perijove-panel';
   panel.title.icon = perijoveIcon;
-  panel.title.caption = 'Perijove';
+  panel.title.caption = trans.__('Perijove');
   shell.add(panel, 'left', { rank: 210 });
 
   // a restored document opens before settings are there: the command must be known by then
   commands.addCommand('perijove:restore-job', {
+    describedBy: { args: JOB_ARGS },
     execute: args => open(args.jobId as string)
   });
   if (restorer) {
@@ -93,6 +96,7 @@ async function activate(
   }
   commands.addCommand(CommandIDs.showPanel, {
     label: trans.__('Show jobs'),
+    describedBy: { args: { type: 'object', properties: {} } },
     execute: () => shell.activateById(panel.id)
   });
 

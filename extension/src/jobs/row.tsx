@@ -7,28 +7,24 @@ import type { Job } from '../api';
 import { ProgressBar, StateDot } from '../components/state';
 import { stateText, summary } from './format';
 import { isOver } from './manager';
+import { CommandIDs } from './tokens';
 
 export interface IRowProps {
   job: Job;
   now: number;
   selected: boolean;
   trans: TranslationBundle;
-  onSelect(): void;
-  onOpen(): void;
-  onCancel(): void;
-  onRerun(): void;
+  onSelect(jobId: string): void;
+  onRun(command: string, jobId: string): void;
 }
 
 export const JobRow = React.memo(function JobRow(props: IRowProps): React.ReactElement {
   const { job, trans } = props;
   const over = isOver(job);
-  const act = (handler: () => void) => (event: React.MouseEvent) => {
-    event.stopPropagation();
-    handler();
-  };
   const { done = 0, total = 0 } = job.progress ?? {};
   const label = over ? trans.__('Run %1 again', job.name) : trans.__('Cancel %1', job.name);
   const icon = over ? refreshIcon : closeIcon;
+  const said = summary(job, trans, props.now);
   return (
     <div
       id={`jp-perijove-job-${job.id}`}
@@ -36,26 +32,29 @@ export const JobRow = React.memo(function JobRow(props: IRowProps): React.ReactE
       role="option"
       aria-selected={props.selected}
       data-job-id={job.id}
-      title={job.message ?? undefined}
-      onMouseDown={props.onSelect}
-      onClick={props.onOpen}
+      title={[job.name, said, job.message].filter(Boolean).join('\n')}
+      onMouseDown={() => props.onSelect(job.id)}
+      onClick={() => props.onRun(CommandIDs.open, job.id)}
     >
       <StateDot state={job.state} label={stateText(job, trans)} />
       <div className="jp-perijove-row-text">
         <span className="jp-perijove-row-name">{job.name}</span>
-        <span className="jp-perijove-row-summary">{summary(job, trans, props.now)}</span>
+        <span className="jp-perijove-row-summary">{said}</span>
         {job.state === 'running' && total > 0 && (
           <ProgressBar done={done} total={total} label={trans.__('Cells of %1', job.name)} />
         )}
       </div>
       {(over || !job.cancel_requested) && (
         <button
-          className="jp-perijove-row-action"
+          className={`jp-perijove-row-action${over ? ' jp-mod-rare' : ''}`}
           title={label}
           aria-label={label}
           tabIndex={-1}
           onMouseDown={event => event.stopPropagation()}
-          onClick={act(over ? props.onRerun : props.onCancel)}
+          onClick={event => {
+            event.stopPropagation();
+            props.onRun(over ? CommandIDs.rerun : CommandIDs.cancel, job.id);
+          }}
         >
           <icon.react tag="span" width="14px" height="14px" />
         </button>

@@ -12,3 +12,11 @@ export namespace CommandIDs {
   export const download = 'perijove:download-notebook';
   export const showPanel = 'perijove:show-panel';
 }
+
+/** What a command on a job takes. */
+export const JOB_ARGS = {
+  type: 'object',
+  properties: {
+    jobId: { type: 'string', description: "The job's id; without it, the job that was clicked on" }
+  }
+} as const;

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, Any
@@ -73,8 +72,9 @@ async def _stream(hub: Hub, after: int, watched: dict[str, int]) -> AsyncIterato
                 changes = ",".join(job.model_dump_json() for job in jobs)
                 yield f"event: jobs\nid: {after}\ndata: [{changes}]\n\n"
             for job_id in watched:
-                for line in _new_lines(hub, job_id, watched, offsets):
-                    yield f"event: job_event\ndata: {line}\n\n"
+                for lines in _new_lines(hub, job_id, watched, offsets):
+                    # in one piece: a long log has tens of thousands of them
+                    yield "".join(f"event: job_event\ndata: {line}\n\n" for line in lines)
             try:
                 await asyncio.wait_for(changed.wait(), KEEP_ALIVE)
                 await asyncio.sleep(PACE)
@@ -84,12 +84,11 @@ async def _stream(hub: Hub, after: int, watched: dict[str, int]) -> AsyncIterato
 
 def _new_lines(
     hub: Hub, job_id: str, seen: dict[str, int], offsets: dict[str, int]
-) -> Iterator[str]:
+) -> Iterator[list[str]]:
     while True:
         lines, offsets[job_id] = hub.jobs.logs.read(job_id, offsets[job_id])
         if not lines:
             return
-        for line in lines:
-            if event_seq(line) > seen[job_id]:
-                yield line
-        seen[job_id] = max(seen[job_id], json.loads(lines[-1])["seq"])
+        if fresh := [line for line in lines if event_seq(line) > seen[job_id]]:
+            yield fresh
+            seen[job_id] = event_seq(fresh[-1])
