@@ -15,6 +15,7 @@ import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
 import { ApiError, fileUrl, type Job, type JobDefinition } from '../api';
 import { perijoveIcon } from '../components/icons';
+import { ComputeManager } from '../compute/manager';
 import { runOn } from './form';
 import { JobManager } from './manager';
 import { CommandIDs } from './tokens';
@@ -22,6 +23,7 @@ import { CommandIDs } from './tokens';
 export interface ICommandOptions {
   app: JupyterFrontEnd;
   manager: JobManager;
+  compute: ComputeManager;
   trans: TranslationBundle;
   notebooks: INotebookTracker | null;
   browser: IDefaultFileBrowser | null;
@@ -30,7 +32,7 @@ export interface ICommandOptions {
 }
 
 export function addCommands(options: ICommandOptions): void {
-  const { app, manager, trans, open } = options;
+  const { app, manager, compute, trans, open } = options;
   const { commands } = app;
 
   const jobOf = (args: ReadonlyPartialJSONObject): Job | undefined => {
@@ -81,7 +83,7 @@ export function addCommands(options: ICommandOptions): void {
   verb(CommandIDs.rerun, trans.__('Run again…'), async job => {
     const root = manager.status?.home;
     try {
-      const again = await runOn(manager, job.path, trans, {
+      const again = await runOn(manager, compute, job.path, trans, {
         name: job.name,
         experiment: job.experiment,
         environment: job.environment,
@@ -89,6 +91,9 @@ export function addCommands(options: ICommandOptions): void {
         parameters: job.parameters as JobDefinition['parameters'],
         timeout: job.timeout,
         retries: job.retries,
+        cpus: job.cpus,
+        memory: job.memory,
+        gpus: job.gpus,
         tags: job.tags
       });
       if (again) {
@@ -147,7 +152,7 @@ export function addCommands(options: ICommandOptions): void {
           });
           return;
         }
-        const job = await runOn(manager, path, trans);
+        const job = await runOn(manager, compute, path, trans);
         if (job) {
           open(job.id);
         }

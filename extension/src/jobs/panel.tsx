@@ -9,6 +9,8 @@ import type { Job } from '../api';
 import { useClock } from '../components/clock';
 import { perijoveIcon } from '../components/icons';
 import { useSignal } from '../components/signal';
+import { ComputeManager } from '../compute/manager';
+import { ComputeSection } from '../compute/panel';
 import { matches } from './filter';
 import { isOver, JobManager } from './manager';
 import { JobRow } from './row';
@@ -19,6 +21,7 @@ const ROW = { job: 42, running: 48, head: 28 };
 export class JobsPanel extends ReactWidget {
   constructor(
     private _manager: JobManager,
+    private _compute: ComputeManager,
     private _commands: CommandRegistry,
     private _trans: TranslationBundle
   ) {
@@ -27,12 +30,20 @@ export class JobsPanel extends ReactWidget {
   }
 
   protected render(): React.ReactElement {
-    return <Jobs manager={this._manager} commands={this._commands} trans={this._trans} />;
+    return (
+      <Jobs
+        manager={this._manager}
+        compute={this._compute}
+        commands={this._commands}
+        trans={this._trans}
+      />
+    );
   }
 }
 
 interface IJobsProps {
   manager: JobManager;
+  compute: ComputeManager;
   commands: CommandRegistry;
   trans: TranslationBundle;
 }
@@ -57,41 +68,9 @@ function Jobs(props: IJobsProps): React.ReactElement {
   return (
     <>
       {away && <Broken {...props} />}
-      <ComputeLine {...props} />
+      <ComputeSection manager={props.compute} commands={props.commands} trans={trans} />
       {manager.jobs.length ? <List {...props} /> : <Empty {...props} />}
     </>
-  );
-}
-
-function ComputeLine({ manager, trans }: IJobsProps): React.ReactElement | null {
-  const targets = manager.status?.targets ?? [];
-  if (!targets.length) {
-    return null;
-  }
-  return (
-    <section className="jp-perijove-section" aria-label={trans.__('Compute')}>
-      <header className="jp-perijove-head">
-        <span>{trans.__('Compute')}</span>
-      </header>
-      {targets.map(target => (
-        <div key={target.name} className="jp-perijove-row jp-mod-static">
-          <span className="jp-perijove-dot jp-mod-ok" />
-          <div className="jp-perijove-row-text">
-            <span className="jp-perijove-row-name">{target.name}</span>
-            <span className="jp-perijove-row-summary">
-              {trans._n('%1 slot', '%1 slots', target.slots)} ·{' '}
-              {trans.__('%1 busy', target.running_jobs)}
-              {target.queued_jobs > 0 && ` · ${trans.__('%1 queued', target.queued_jobs)}`}
-            </span>
-          </div>
-          <span className="jp-perijove-slots" aria-hidden="true">
-            {Array.from({ length: Math.min(target.slots, 16) }, (_, i) => (
-              <i key={i} className={i < target.running_jobs ? 'jp-mod-busy' : ''} />
-            ))}
-          </span>
-        </div>
-      ))}
-    </section>
   );
 }
 
