@@ -8,7 +8,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import first_job, memory, noop_job, scheduler, sklearn_job, throughput
+from bench import cluster, first_job, memory, noop_job, scheduler, sklearn_job, throughput
 
 BENCHES = {
     "noop_job": noop_job.main,
@@ -16,6 +16,7 @@ BENCHES = {
     "first_job": first_job.main,
     "throughput": throughput.main,
     "scheduler": scheduler.main,
+    "cluster": cluster.main,
     "memory": memory.main,
 }
 RESULTS = Path(__file__).with_name("RESULTS.md")

@@ -47,6 +47,31 @@ def papermill(notebook: Path, output: Path) -> list[str]:
     return [program, str(notebook), str(output), "--no-progress-bar"]
 
 
+def two_clis(notebook: Path, folder: Path, jobs: int = 8) -> float:
+    """Jobs per second of two papermill CLIs side by side."""
+    begun = time.perf_counter()
+    for _ in range(jobs // 2):
+        running = [
+            subprocess.Popen(
+                papermill(notebook, folder / f"out{n}.ipynb"),
+                cwd=folder,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            for n in range(2)
+        ]
+        assert [process.wait() for process in running] == [0, 0]
+    return jobs / (time.perf_counter() - begun)
+
+
+def rates(ours: float, theirs: float) -> str:
+    """Jobs per second beside those of two CLIs."""
+    return (
+        f"Perijove {ours:.2f} jobs/s, two papermill CLIs {theirs:.2f} jobs/s: "
+        f"{ours / theirs:.1f} times as many"
+    )
+
+
 def timed(command: list[str], cwd: Path) -> float:
     """Seconds a command takes."""
     begun = time.perf_counter()
@@ -75,8 +100,8 @@ class Hub:
         command = [sys.executable, "-m", "perijove.cli", *words]
         subprocess.run(command, check=True, capture_output=True)
 
-    def submit(self, notebook: Path) -> str:
-        body = {"path": notebook.name, "root": str(notebook.parent), "id": str(uuid4())}
+    def submit(self, notebook: Path, **fields: object) -> str:
+        body = {"path": notebook.name, "root": str(notebook.parent), "id": str(uuid4())} | fields
         answer = self.client.post("/api/jobs", json=body)
         answer.raise_for_status()
         return str(answer.json()["id"])
@@ -86,11 +111,18 @@ class Hub:
         state = self.client.get(f"/api/jobs/{job}/wait", params=query).json()["state"]
         assert state == "succeeded", state
 
-    def job(self, notebook: Path) -> float:
+    def job(self, notebook: Path, **fields: object) -> float:
         """Seconds from submit to *succeeded* seen through the API."""
         begun = time.perf_counter()
-        self.wait(self.submit(notebook))
+        self.wait(self.submit(notebook, **fields))
         return time.perf_counter() - begun
+
+    def many(self, notebook: Path, count: int, **fields: object) -> list[str]:
+        """Submit so many and wait for all."""
+        jobs = [self.submit(notebook, **fields) for _ in range(count)]
+        for job in jobs:
+            self.wait(job)
+        return jobs
 
     def warm(self, notebook: Path) -> None:
         """Run until everything is loaded and recorded."""

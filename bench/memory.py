@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
+
 from bench import common
 
 
@@ -20,6 +22,8 @@ def main() -> Iterator[str]:
         record = json.loads((folder / "home/workspaces/default/mlflow/server.json").read_text())
         mlflow = int(record["process"]["pid"])
         zygotes = [int(pid) for pid in children if int(pid) != mlflow]
+        # with the spare runner and its kernel
+        zygotes += [p.pid for z in zygotes for p in psutil.Process(z).children(recursive=True)]
         ours, zygote = _megabytes(hub.info.pid), sum(map(_megabytes, zygotes))
         yield (
             f"hub {ours:.0f} MB + zygote {zygote:.0f} MB = {ours + zygote:.0f} MB; "

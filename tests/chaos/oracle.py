@@ -91,6 +91,14 @@ class Oracle:
         except (OSError, KeyError, ValueError):
             return []
 
+    def cluster(self) -> list[int]:
+        """Pids of the processes of clusters."""
+        return self.processes("perijove.compute.cluster.process")
+
+    def nodes(self) -> list[int]:
+        """Pids of the nodes of clusters."""
+        return self.processes("distributed.cli.dask_worker")
+
     def hub(self) -> list[int]:
         info = find_hub(self.workspace)
         return [] if info is None else [info.pid]

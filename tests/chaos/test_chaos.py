@@ -49,7 +49,7 @@ def _uuid() -> str:
     return str(uuid4())
 
 
-def storm(oracle: Oracle, count: int, every: float, seed: int) -> None:
+def storm(oracle: Oracle, count: int, every: float, seed: int, compute: str = "local") -> None:
     """Submit jobs while a random process is killed every few seconds."""
     rng = random.Random(seed)
     path = oracle.notebook("import time; time.sleep(0.3)")
@@ -58,6 +58,8 @@ def storm(oracle: Oracle, count: int, every: float, seed: int) -> None:
     jupyter = JupyterServer(oracle.home, oracle.folder)
     jupyter.pids()
     kinds = [oracle.hub, oracle.runners, oracle.kernels, oracle.mlflow, jupyter.pids]
+    if compute != "local":
+        kinds += [oracle.cluster, oracle.nodes]
 
     def killer() -> None:
         while not done.wait(rng.uniform(0.5, 1.5) * every):
@@ -69,7 +71,7 @@ def storm(oracle: Oracle, count: int, every: float, seed: int) -> None:
     thread.start()
     try:
         for _ in range(count):
-            submitted.add(submit(oracle, path, retries=2))
+            submitted.add(submit(oracle, path, retries=2, compute=compute))
         deadline = time.monotonic() + count * 1.5 + 30
         while time.monotonic() < deadline:
             try:
@@ -92,6 +94,20 @@ def storm(oracle: Oracle, count: int, every: float, seed: int) -> None:
 
 def test_a_short_storm_loses_nothing(oracle: Oracle) -> None:
     storm(oracle, count=25, every=2.5, seed=1)
+
+
+def test_a_short_storm_over_a_cluster_loses_nothing(oracle: Oracle) -> None:
+    oracle.ws.compute.create_cluster("storm", max_nodes=2)
+    storm(oracle, count=15, every=2.5, seed=3, compute="storm")
+    oracle.ws.compute.get("storm").delete(force=True)
+    assert oracle.cluster() == oracle.nodes() == []
+
+
+@pytest.mark.soak
+def test_fifty_jobs_in_a_storm_over_a_cluster(oracle: Oracle) -> None:
+    oracle.ws.compute.create_cluster("storm", max_nodes=3)
+    seed = int(os.environ.get("CHAOS_SEED", "7"))
+    storm(oracle, count=50, every=3, seed=seed, compute="storm")
 
 
 @pytest.mark.soak

@@ -29,7 +29,7 @@ from pydantic import ValidationError
 
 from perijove import __version__
 from perijove.abc import ComputeTarget, ManagedTarget
-from perijove.compute.cluster.target import ClusterTarget
+from perijove.compute.cluster.target import ClusterTarget, check_local
 from perijove.compute.local import LocalTarget
 from perijove.compute.tasks import ProcessTasks
 from perijove.compute.zygote import Zygote
@@ -186,7 +186,7 @@ async def serve(folder: WorkspaceFolder) -> None:
         )
 
     compute = ComputeService(
-        SqlTargetStore(database), jobs, broker, make_cluster, ["local"], user_name()
+        SqlTargetStore(database), jobs, broker, make_cluster, {"local": check_local}, user_name()
     )
     compute.load()
     pokes.listen(supervisor.poked, supervisor.metrics)
@@ -264,7 +264,6 @@ async def serve(folder: WorkspaceFolder) -> None:
         task.cancel()
     await asyncio.gather(*loops, return_exceptions=True)
     await recorder.close()
-    await compute.close()
     await supervisor.close()
     await tracking.stop(leave=bool(store.active()))
     if zygote is not None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
 
 TARGET_NAME = r"^[A-Za-z][A-Za-z0-9-]{2,23}$"
 """Azure ML's rule: 3 to 24 letters, digits and hyphens, a letter first."""
-RESERVED = frozenset({"local"})
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 UNITS |= {f"{unit}i": 1 << (10 * power) for power, unit in enumerate("KMGT", 1)}
 MEMORY = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([KMGT]i?)?B?\s*$", re.IGNORECASE)
@@ -33,8 +32,11 @@ def parse_memory(text: str) -> int:
     return int(float(found[1]) * UNITS[unit])
 
 
-def _bytes(value: object) -> object:
-    return parse_memory(value) if isinstance(value, str) else value
+def _check_number(value: object) -> object:
+    # 2.0 is a whole number in JSON; "2" and true are not
+    if isinstance(value, (str, bool)):
+        raise ValueError("must be a number")
+    return value
 
 
 class Kind(StrEnum):
@@ -88,7 +90,7 @@ class ClusterDefinition(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: Annotated[str, Field(pattern=TARGET_NAME)]
-    kind: Kind = Kind.CLUSTER
+    kind: Literal[Kind.CLUSTER] = Kind.CLUSTER
     on: str = Field(default="local", max_length=32, pattern="^[a-z][a-z0-9_-]*$")
     min_nodes: int = Field(default=0, ge=0, le=1000)
     max_nodes: int = Field(default=4, ge=1, le=1000)
@@ -102,27 +104,14 @@ class ClusterDefinition(BaseModel):
     @field_validator("memory", mode="before")
     @classmethod
     def _memory(cls, value: object) -> object:
-        return _bytes(value)
+        return parse_memory(value) if isinstance(value, str) else _check_number(value)
 
-    @field_validator("kind")
+    @field_validator(
+        "min_nodes", "max_nodes", "cpus", "gpus", "idle_seconds_before_scale_down", mode="before"
+    )
     @classmethod
-    def _kind(cls, kind: Kind) -> Kind:
-        if kind is not Kind.CLUSTER:
-            raise ValueError("must be cluster")
-        return kind
-
-    @field_validator("name")
-    @classmethod
-    def _name(cls, name: str) -> str:
-        if name.lower() in RESERVED:
-            raise ValueError(f"{name!r} is taken by this machine itself")
-        return name
-
-    @model_validator(mode="after")
-    def _range(self) -> ClusterDefinition:
-        if self.max_nodes < self.min_nodes:
-            raise ValueError("max_nodes must not be less than min_nodes")
-        return self
+    def _number(cls, value: object) -> object:
+        return _check_number(value)
 
     @property
     def node(self) -> Resources:
@@ -202,6 +191,11 @@ class Scale(BaseModel):
     idle_seconds_before_scale_down: float | None = Field(
         default=None, ge=0, le=10**7, allow_inf_nan=False
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _number(cls, value: object) -> object:
+        return _check_number(value)
 
 
 class StoredTarget(BaseModel):

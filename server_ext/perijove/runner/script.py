@@ -164,7 +164,7 @@ class _Output:
         *lines, self._tails[name] = (self._tails[name] + text).split("\n")
         self._tails[name] = self._tails[name][-READ:]
         self._last[name] = next((x.strip() for x in reversed(lines) if x.strip()), self._last[name])
-        if self._room <= 0:
+        if self._room <= 0 or not text:
             return
         if len(text) > self._room:
             limit = self._limit / 2**20

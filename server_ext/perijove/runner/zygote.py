@@ -77,9 +77,10 @@ LATER_MODULES = ("ipykernel.debugger", "jsonschema", "perijove.runner.tasks", "n
 class Zygote:
     """Serves one hub."""
 
-    def __init__(self, control: socket.socket, modules: list[str]) -> None:
+    def __init__(self, control: socket.socket, modules: list[str], expect: float) -> None:
         self._control = control
         self._modules = modules
+        self._expect = expect
         self._installed = Installed()
         self._complete = False
         self._spare: Spare | None = None
@@ -98,6 +99,9 @@ class Zygote:
             importlib.import_module(name)
         _rehearse()
         self._settle("runner")
+        # a node that came up because a job waits runs that first, and imports beside it
+        select.select([self._control], [], [], self._expect)
+        self.serve(block=False)
         forget_lean_modules()
         for name in (*LATER_MODULES, *self._modules):
             self.serve(block=False)
@@ -263,13 +267,14 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--control-fd", type=int, required=True)
     parser.add_argument("--preload", default="")
+    parser.add_argument("--expect", type=float, default=0, help="seconds to wait for a first job")
     options = parser.parse_args()
     # `-m` put the current folder first; a kernel's path must not have the hub's
     state.origin.path = sys.path[1:]
     sys.path[:] = sys.path[1:]
     os.environ.update(state.QUIET_THREADS | dict(os.environ) | state.SINGLE_THREAD)
     modules = [name for name in options.preload.split(",") if name]
-    zygote = Zygote(socket.socket(fileno=options.control_fd), modules)
+    zygote = Zygote(socket.socket(fileno=options.control_fd), modules, options.expect)
     zygote.preload()
     zygote.serve()
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from perijove.abc import ComputeTarget, ManagedTarget, TargetStore
-from perijove.errors import Conflict, InvalidInput, NotFound, PerijoveError
+from perijove.errors import Conflict, NotFound, PerijoveError
 from perijove.models.compute import (
     ClusterDefinition,
     ComputeTargetInfo,
@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 LOG_BYTES = 200_000
 """Bytes of a target's log that are shown: its end."""
 CANCEL_PATIENCE = 60.0
+LOCAL = "local"
 
 
 @dataclass
@@ -44,11 +45,11 @@ class ComputeService:
     jobs: JobService
     broker: Broker
     make: Callable[[ClusterDefinition, bool], ManagedTarget]
-    launchers: Collection[str]
+    launchers: Mapping[str, Callable[[ClusterDefinition], None]]
+    """What a cluster can be launched over, and what refuses one that cannot be."""
     user: str
     _stored: dict[str, StoredTarget] = field(default_factory=dict)
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def load(self) -> None:
         """Make the targets that were created before. Call it before the supervisor starts."""
@@ -69,11 +70,12 @@ class ComputeService:
             elif stored.state in (TargetState.STARTING, TargetState.RESTARTING):
                 self._set(stored.name, state=TargetState.RUNNING)
 
-    async def close(self) -> None:
-        """Stop what is under way here; `resume` of the next hub goes on."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+    async def rest(self) -> None:
+        """End the nodes of all targets; the next hub brings them up again as they are now."""
+        for name, stored in list(self._stored.items()):
+            if stored.state is TargetState.RUNNING:
+                self._keep_hours(name)
+                await self._managed(name).power(False)
 
     # looking
 
@@ -84,7 +86,7 @@ class ComputeService:
             self._info(target, queued.get(name, 0))
             for name, target in sorted(
                 self.jobs.supervisor.targets.items(),
-                key=lambda item: (item[0] != "local", item[0].lower()),
+                key=lambda item: (item[0] != LOCAL, item[0].lower()),
             )
         ]
 
@@ -121,16 +123,17 @@ class ComputeService:
 
         Raises
         ------
-        InvalidInput: there is nothing of that kind to launch it over.
-        Conflict: the name is taken.
+        NotFound: there is nothing of that name to launch it over.
+        Conflict: the name is taken, or there is no room for such nodes.
         Unreachable: it did not come up.
         """
         if definition.on not in self.launchers:
-            raise InvalidInput(
-                f"A cluster cannot be launched on {definition.on!r}.",
+            raise NotFound(
+                f"There is nothing called {definition.on!r} to launch a cluster on.",
                 field="on",
                 remedy=f"Use one of: {', '.join(sorted(self.launchers))}.",
             )
+        self._check(definition)
         now = datetime.now(UTC)
         stored = StoredTarget(
             name=definition.name,
@@ -140,7 +143,7 @@ class ComputeService:
             created_at=now,
             created_by=self.user,
         )
-        if not self.store.add(stored):
+        if definition.name.lower() == LOCAL or not self.store.add(stored):
             raise Conflict(
                 f"There is a compute target named {definition.name!r} already.",
                 field="name",
@@ -204,14 +207,13 @@ class ComputeService:
 
         Raises
         ------
-        InvalidInput: max_nodes would be less than min_nodes.
+        Conflict: max_nodes would be less than min_nodes, or more than there is room for.
         """
         target = self._managed(name)
         stored = self._stored[name.lower()]
         merged = stored.definition | wish.model_dump(exclude_none=True)
-        if merged["max_nodes"] < merged["min_nodes"]:
-            raise InvalidInput("max_nodes must not be less than min_nodes.", field="max_nodes")
         definition = ClusterDefinition.model_validate(merged)
+        self._check(definition)
 
         async def work() -> None:
             await target.define(definition)
@@ -235,6 +237,15 @@ class ComputeService:
             await self._erase(name)
 
     # details
+
+    def _check(self, definition: ClusterDefinition) -> None:
+        if definition.max_nodes < definition.min_nodes:
+            raise Conflict(
+                f"max_nodes ({definition.max_nodes}) must not be less than "
+                f"min_nodes ({definition.min_nodes}).",
+                field="max_nodes",
+            )
+        self.launchers[definition.on](definition)
 
     async def _free(self, name: str, force: bool, queued: bool) -> None:
         """Let no job of its be under way."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from distributed.deploy.spec import ProcessInterface
 
-from perijove.compute.cluster.node import GPUS, PRELOAD
+from perijove.compute.cluster.node import GPUS, ZYGOTE, start_zygote
 from perijove.compute.cluster.protocol import LOG, NODES, TLS
 from perijove.compute.cluster.tls import CERTIFICATE, KEY
 from perijove.models.attempts import RunnerProcess
@@ -27,7 +27,10 @@ UNLIMITED = 1 << 50
 
 
 class LocalNode(ProcessInterface):
-    """A node on this machine: a Dask worker and its nanny, in a session of their own."""
+    """A node on this machine: a Dask worker in a session of its own, and a zygote.
+
+    There is no nanny: a worker that died is a node that died, and the cluster makes a new one.
+    """
 
     def __init__(
         self, scheduler: str, name: str, folder: str, definition: dict[str, Any], preload: str
@@ -47,14 +50,24 @@ class LocalNode(ProcessInterface):
         certificate, key = self._folder / TLS / CERTIFICATE, self._folder / TLS / KEY
         resources = {"cpus": asked.cpus, "gpus": asked.gpus, "memory": asked.memory or UNLIMITED}
         environ = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-        environ |= {PRELOAD: self._preload}
         if asked.gpus:
             environ[GPUS] = str(asked.gpus)
         with (self._folder / LOG).open("ab") as output:
+            # both start at once: the first job waits for the slower one only
+            control = start_zygote(self._preload, output)
+            environ[ZYGOTE] = str(control.fileno())
             self._process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "distributed.cli.dask_worker", self.scheduler),
-                    *("--name", self.id, "--nworkers", "1", "--nthreads", str(asked.cpus)),
+                    *(
+                        "--name",
+                        self.id,
+                        "--no-nanny",
+                        "--nworkers",
+                        "1",
+                        "--nthreads",
+                        str(asked.cpus),
+                    ),
                     *("--memory-limit", str(asked.memory or 0), "--no-dashboard"),
                     *("--host", "127.0.0.1", "--death-timeout", "60"),
                     *("--resources", " ".join(f"{k}={v}" for k, v in resources.items())),
@@ -66,8 +79,10 @@ class LocalNode(ProcessInterface):
                 stdout=output,
                 stderr=output,
                 env=environ,
+                pass_fds=[control.fileno()],
                 start_new_session=True,
             )
+            control.close()
         made = RunnerProcess(
             pid=self._process.pid, start_time=start_time(self._process.pid) or 0, boot_id=boot_id()
         )

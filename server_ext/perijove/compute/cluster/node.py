@@ -14,37 +14,25 @@ import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from perijove.models.attempts import LOG, PLACE, STATUS, AttemptPlace
 
-PATIENCE = 5.0
+PATIENCE = 15.0
 """Seconds the zygote has to answer."""
-PRELOAD = "PERIJOVE_NODE_PRELOAD"
+ZYGOTE = "PERIJOVE_NODE_ZYGOTE"
 GPUS = "PERIJOVE_NODE_GPUS"
 
 
 class NodeZygote:
-    """The zygote of this worker, asked from the worker's threads."""
+    """The zygote of this node, asked from the worker's threads."""
 
-    def __init__(self, preload: str) -> None:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.settimeout(PATIENCE)
-        self._socket = ours
+    def __init__(self, control: socket.socket) -> None:
+        control.settimeout(PATIENCE)
+        self._socket = control
         self._lock = threading.Lock()
         self._number = 0
         self._ready = False
-        with theirs:
-            descriptor = str(theirs.fileno())
-            self._process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "perijove.runner.zygote"),
-                    *("--control-fd", descriptor, "--preload", preload),
-                ],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-            )
 
     def fork(self, folder: str) -> int | None:
         """The pid of a runner for the attempt in `folder`; None: start it the ordinary way."""
@@ -96,14 +84,30 @@ _zygote: NodeZygote | None = None
 _gpus = Gpus(0)
 
 
+def start_zygote(preload: str, log: BinaryIO) -> socket.socket:
+    """Start a node's zygote; its control socket is for the node's worker to inherit."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        subprocess.Popen(
+            [
+                *(sys.executable, "-m", "perijove.runner.zygote"),
+                *("--control-fd", str(theirs.fileno()), "--preload", preload, "--expect", "2"),
+            ],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    return ours
+
+
 def dask_setup(worker: Any) -> None:
-    """Called by Dask when the worker (or its nanny) starts."""
+    """Called by Dask when the worker starts."""
     global _zygote, _gpus
-    if type(worker).__name__ == "Nanny":
-        return
     _gpus = Gpus(int(os.environ.get(GPUS, "0")))
-    if sys.platform == "linux" and PRELOAD in os.environ:
-        _zygote = NodeZygote(os.environ[PRELOAD])
+    if ZYGOTE in os.environ:
+        _zygote = NodeZygote(socket.socket(fileno=int(os.environ.pop(ZYGOTE))))
 
 
 def run_attempt(folder: str, gpus: int) -> str:

@@ -14,6 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from perijove.abc import ManagedTarget
 from perijove.compute.cluster.protocol import (
     DEFINITION,
@@ -24,7 +26,7 @@ from perijove.compute.cluster.protocol import (
     ProcessFile,
 )
 from perijove.compute.folders import Attempt, FolderTarget
-from perijove.errors import InvalidInput, Unreachable
+from perijove.errors import Conflict, InvalidInput, Unreachable
 from perijove.models.attempts import STATUS, RunnerProcess
 from perijove.models.compute import ClusterDefinition, ClusterState, Kind, Resources
 from perijove.models.jobs import FailureReason, JobState
@@ -38,6 +40,8 @@ COME_UP = 60.0
 GO = 30.0
 """Seconds it has to end its nodes."""
 LINE = 1 << 22
+LOCAL_NODES = 16
+"""Nodes one machine can always be asked for."""
 BACK_OFF = (0.2, 5.0)
 
 
@@ -207,7 +211,6 @@ class ClusterTarget(FolderTarget, ManagedTarget):
             return reader
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
-        self._up.set()
         for attempt in list(self._attempts.values()):
             if attempt.runner() is None:
                 self._launch(attempt)
@@ -215,6 +218,7 @@ class ClusterTarget(FolderTarget, ManagedTarget):
             message = json.loads(line)
             if "state" in message:
                 self._now = ClusterState.model_validate(message["state"])
+                self._up.set()
                 self._changed()
             elif "ended" in message:
                 self._ended(message["ended"], message["lost"])
@@ -267,6 +271,29 @@ class ClusterTarget(FolderTarget, ManagedTarget):
             with suppress(OSError, ValueError):
                 end_session(RunnerProcess.model_validate_json(record.read_text()))
             record.unlink(missing_ok=True)
+
+
+def check_local(definition: ClusterDefinition) -> None:
+    """Does this machine have room for the nodes?
+
+    Raises
+    ------
+    Conflict: no, with the field at fault.
+    """
+    cores, memory = os.cpu_count() or 1, psutil.virtual_memory().total
+    most = max(LOCAL_NODES, 2 * cores)
+    rules: tuple[tuple[str, int, int, str], ...] = (
+        ("cpus", definition.cpus, cores, f"This machine has {cores} CPUs"),
+        ("memory", definition.memory or 0, memory, f"This machine has {memory} bytes of memory"),
+        ("max_nodes", definition.max_nodes, most, f"This machine takes {most} nodes at most"),
+    )
+    for field, asked, has, rule in rules:
+        if asked > has:
+            raise Conflict(
+                f"{rule}; {field} is {asked}.",
+                field=field,
+                remedy="Ask for less, or launch the cluster over other machines.",
+            )
 
 
 def _key(attempt: Attempt) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
 from perijove.hub.context import TheHub
@@ -56,10 +56,10 @@ async def nodes(hub: TheHub, name: TargetName) -> list[Node]:
     return hub.compute.nodes(name)
 
 
-@router.get("/compute/{name}/logs", responses=PLAIN, response_class=PlainTextResponse)
-async def logs(hub: TheHub, name: TargetName) -> PlainTextResponse:
+@router.get("/compute/{name}/logs", responses=PLAIN, response_class=StreamingResponse)
+async def logs(hub: TheHub, name: TargetName) -> StreamingResponse:
     """The end of what it and its nodes have said."""
-    return PlainTextResponse(hub.compute.log(name))
+    return StreamingResponse(iter([hub.compute.log(name)]), media_type="text/plain; charset=utf-8")
 
 
 @router.post("/compute/{name}/start")

@@ -42,7 +42,7 @@ async def status(hub: TheHub) -> HubStatus:
 
 @router.post("/shutdown")
 async def shutdown(hub: TheHub, wish: Shutdown) -> Stopping:
-    """End the hub, its zygote and its MLflow server."""
+    """End the hub, its zygote, its MLflow server and the nodes of its clusters."""
     active = hub.jobs.store.active()
     if active and not wish.force:
         raise Conflict(
@@ -53,6 +53,7 @@ async def shutdown(hub: TheHub, wish: Shutdown) -> Stopping:
         await hub.jobs.cancel(job.id)
     for job in active:
         await hub.jobs.wait(job.id, timeout=30, until="terminal")
+    await hub.compute.rest()
     hub.stop()
     return Stopping(canceled=[job.id for job in active])
 

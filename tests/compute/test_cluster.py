@@ -1,0 +1,197 @@
+"""Clusters on this machine: the contract, scaling, placing, and what is killed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from perijove.abc import ComputeTarget
+from perijove.compute.cluster.target import ClusterTarget
+from perijove.errors import InvalidInput
+from perijove.models.attempts import AttemptSpec
+from perijove.models.compute import ClusterDefinition, NodeState, Resources
+from perijove.models.jobs import FailureReason, JobState
+from perijove.testing.targets import ComputeTargetContract, RecordingSink
+
+pytestmark = [pytest.mark.integration, pytest.mark.asyncio]
+
+
+class TestCluster(ComputeTargetContract):
+    limits: dict[str, object] = {"max_nodes": 2, "idle_seconds_before_scale_down": 60}
+
+    def make_target(self, folder: Path, **limits: object) -> ClusterTarget:
+        definition = ClusterDefinition.model_validate({"name": "train"} | self.limits | limits)
+        return ClusterTarget(
+            folder / "train", definition, on=True, lease=30, preload=(), changed=lambda: None
+        )
+
+    @asynccontextmanager
+    async def started(self, folder: Path) -> AsyncIterator[tuple[ComputeTarget, RecordingSink]]:
+        async with super().started(folder) as (target, sink):
+            await target.power(True)  # type: ignore[attr-defined]
+            yield target, sink
+
+    @pytest.fixture(autouse=True)
+    def _nothing_left(self, tmp_path: Path):  # type: ignore[no-untyped-def]
+        yield
+        for process in _processes(tmp_path):
+            process.kill()
+
+    @asynccontextmanager
+    async def cluster(
+        self, folder: Path, **limits: object
+    ) -> AsyncIterator[tuple[ClusterTarget, RecordingSink]]:
+        target, sink = self.make_target(folder, **limits), RecordingSink()
+        await target.start(sink)
+        try:
+            await target.power(True)
+            yield target, sink
+        finally:
+            await target.destroy()
+            await target.close()
+
+    async def run(self, target: ClusterTarget, folder: Path, script: str = "") -> AttemptSpec:
+        spec = self.attempt(folder, script)
+        await target.launch(spec)
+        await self.until(lambda: self.said(folder, spec))
+        return spec
+
+    async def test_it_scales_with_what_waits_and_back_to_nothing(self, tmp_path: Path) -> None:
+        async with self.cluster(tmp_path, idle_seconds_before_scale_down=1) as (target, sink):
+            assert target.nodes_now.nodes == []
+            specs = [self.attempt(tmp_path, "time.sleep(3)") for _ in range(4)]
+            most = 0
+            for spec in specs:
+                await target.launch(spec)
+            while len(sink.ends) < 4:
+                most = max(most, len(target.nodes_now.nodes))
+                await asyncio.sleep(0.05)
+            assert most == 2
+            await self.until(lambda: target.nodes_now.nodes == [])
+            assert all(self.said(tmp_path, spec) == ["start", "end"] for spec in specs)
+            assert target.nodes_now.node_seconds > 0
+
+    async def test_a_busy_node_does_not_leave(self, tmp_path: Path) -> None:
+        async with self.cluster(tmp_path, idle_seconds_before_scale_down=0) as (target, sink):
+            spec = await self.run(target, tmp_path, "time.sleep(4)")
+            await self.until(lambda: sink.ends)
+            assert self.said(tmp_path, spec) == ["start", "end"]
+
+    async def test_min_nodes_are_kept(self, tmp_path: Path) -> None:
+        limits = {"min_nodes": 1, "idle_seconds_before_scale_down": 0}
+        async with self.cluster(tmp_path, **limits) as (target, _):
+            await self.until(lambda: _states(target) == [NodeState.IDLE])
+            await target.define(ClusterDefinition(name="train", min_nodes=0, max_nodes=1,
+                                                  idle_seconds_before_scale_down=0))  # fmt: skip
+            await self.until(lambda: target.nodes_now.nodes == [])
+
+    async def test_gpus_are_lent_to_one_attempt_each(self, tmp_path: Path) -> None:
+        async with self.cluster(tmp_path, max_nodes=1, cpus=2, gpus=2) as (target, sink):
+            script = "import os; print('GPU', os.environ['CUDA_VISIBLE_DEVICES']); time.sleep(2)"
+            for _ in range(2):
+                spec = self.attempt(tmp_path, script)
+                await target.launch(spec.model_copy(update={"resources": Resources(gpus=1)}))
+            await self.until(lambda: len(sink.ends) == 2)
+            texts = [
+                "".join(str(event.data.get("text", "")) for event in events)
+                for events in sink.delivered.values()
+            ]
+            seen = sorted(text.partition("GPU ")[2].split()[0] for text in texts)
+            assert seen == ["0", "1"]
+
+    async def test_what_no_node_has_is_refused(self, tmp_path: Path) -> None:
+        target = self.make_target(tmp_path, cpus=2, gpus=1)
+        target.check(Resources(cpus=2, gpus=1))
+        with pytest.raises(InvalidInput, match="needs 3 cpus, and a node of train has 2"):
+            target.check(Resources(cpus=3))
+
+    async def test_a_killed_node_loses_its_attempt(self, tmp_path: Path) -> None:
+        async with self.cluster(tmp_path) as (target, sink):
+            spec = await self.run(target, tmp_path, "time.sleep(600)")
+            for process in _processes(tmp_path, "dask_worker"):
+                process.kill()
+            await self.until(lambda: sink.ends)
+            found = self.verdict(spec)
+            assert (found.state, found.reason) == (JobState.FAILED, FailureReason.LOST)
+            assert "died" in (found.message or "")
+            again = await self.run(target, tmp_path)
+            await self.until(lambda: len(sink.ends) == 2)
+            assert self.verdict(again).state is JobState.SUCCEEDED
+
+    async def test_a_killed_cluster_process_loses_nothing_that_runs(self, tmp_path: Path) -> None:
+        async with self.cluster(tmp_path, max_nodes=1) as (target, sink):
+            runs = await self.run(target, tmp_path, "time.sleep(4)")
+            waits = self.attempt(tmp_path)
+            await target.launch(waits)
+            record = json.loads((tmp_path / "train/process.json").read_text())
+            os.kill(record["process"]["pid"], signal.SIGKILL)
+            await self.until(lambda: len(sink.ends) == 2)
+            assert self.said(tmp_path, runs) == self.said(tmp_path, waits) == ["start", "end"]
+
+    async def test_a_waiting_attempt_is_canceled(self, tmp_path: Path) -> None:
+        async with self.cluster(tmp_path, max_nodes=1) as (target, _):
+            await self.run(target, tmp_path, "time.sleep(600)")
+            waits = self.attempt(tmp_path)
+            await target.launch(waits)
+            await target.cancel(waits.job_id, 1)
+            assert self.verdict(waits).state is JobState.CANCELED
+            assert self.said(tmp_path, waits) == []
+
+    async def test_destroyed_nothing_is_left(self, tmp_path: Path) -> None:
+        async with self.cluster(tmp_path, min_nodes=1) as (target, _):
+            await self.until(lambda: _states(target) == [NodeState.IDLE])
+            assert _processes(tmp_path)
+        await self.until(lambda: not _processes(tmp_path))
+        assert not (tmp_path / "train").exists()
+
+    async def test_nobody_without_the_certificate_gets_in(self, tmp_path: Path) -> None:
+        async with self.cluster(tmp_path) as (target, _):
+            address = target.nodes_now.scheduler
+            assert address.startswith("tls://127.0.0.1:")
+            reader, writer = await asyncio.open_connection("127.0.0.1", int(address.split(":")[-1]))
+            writer.write(b"\0" * 64)
+            await writer.drain()
+            with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+                await asyncio.wait_for(reader.readexactly(100), 20)
+            writer.close()
+
+    async def test_users_own_dask_work(self, tmp_path: Path) -> None:
+        from distributed import Client
+
+        from perijove.compute.cluster.tls import security
+
+        async with (
+            self.cluster(tmp_path) as (target, _),
+            Client(
+                target.nodes_now.scheduler,
+                security=security(tmp_path / "train/tls"),
+                asynchronous=True,
+                set_as_default=False,
+            ) as client,
+        ):
+            found = await client.gather(client.map(lambda x: x * x, range(10)))
+            assert found == [x * x for x in range(10)]
+
+
+def _states(target: ClusterTarget) -> list[NodeState]:
+    return [node.state for node in target.nodes_now.nodes]
+
+
+def _processes(folder: Path, needle: str = "") -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        try:
+            command = " ".join(process.cmdline())
+        except psutil.Error:
+            continue
+        if str(folder) in command and needle in command:
+            found.append(process)
+    return found

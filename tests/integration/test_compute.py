@@ -1,0 +1,215 @@
+"""Compute targets from the shell, Python and HTTP, against a real hub and real Dask."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from conftest import MakeNotebook, perijove
+from perijove.client.discovery import find_hub
+from perijove.client.workspace import Workspace
+from perijove.errors import Conflict, InvalidInput, NotFound
+from perijove.models.workspaces import WorkspaceFolder
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    home = tmp_path_factory.mktemp("compute")
+    before = os.environ.get("PERIJOVE_HOME")
+    os.environ["PERIJOVE_HOME"] = str(home)
+    yield home
+    perijove("down", "--force", home=home)
+    os.environ.pop("PERIJOVE_HOME")
+    if before is not None:
+        os.environ["PERIJOVE_HOME"] = before
+    assert processes(home) == []
+
+
+@pytest.fixture
+def ws(place: Path) -> Iterator[Workspace]:
+    workspace = Workspace()
+    yield workspace
+    for target in workspace.compute.list():
+        if target.name != "local":
+            target.delete(force=True)
+
+
+def processes(folder: Path) -> list[psutil.Process]:
+    """Of clusters in this folder."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            command = " ".join(process.cmdline())
+        except psutil.Error:
+            continue
+        if f"{folder}/workspaces/default/compute" in command:
+            found.append(process)
+    return found
+
+
+def until(condition: Callable[[], Any], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def said(*words: str, home: Path) -> Any:
+    done = perijove(*words, "--json", home=home)
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_a_cluster_from_the_shell(ws: Workspace, place: Path, notebook: MakeNotebook) -> None:
+    code, made = said("compute", "create", "train", "--max-nodes", "2", home=place)
+    assert (code, made["state"], made["kind"], made["on"]) == (0, "running", "cluster", "local")
+    assert (made["current_nodes"], made["min_nodes"], made["max_nodes"]) == (0, 0, 2)
+    code, job = said(
+        *("job", "submit", str(notebook("1")), "--compute", "train", "--wait"), home=place
+    )
+    assert (code, job["state"], job["compute"]) == (0, "succeeded", "train")
+    code, nodes = said("compute", "nodes", "train", home=place)
+    assert [node["state"] for node in nodes] == ["idle"]
+    code, scaled = said("compute", "scale", "train", "--max-nodes", "3", home=place)
+    assert (scaled["max_nodes"], scaled["last_operation"]["name"]) == (3, "scale")
+    assert said("compute", "stop", "train", home=place)[1]["state"] == "stopped"
+    assert processes(place) == []
+    assert said("compute", "start", "train", home=place)[1]["state"] == "running"
+    assert "scheduler" in said("compute", "logs", "train", home=place)[1]["log"].lower()
+    assert {t["name"] for t in said("compute", "list", home=place)[1]} == {"local", "train"}
+    assert said("compute", "delete", "train", home=place)[0] == 0
+    assert processes(place) == []
+    assert said("compute", "show", "train", home=place)[0] == 2
+    assert not (place / "workspaces/default/compute/train").exists()
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"name": "x"}, "name"),
+        ({"name": "1abc"}, "name"),
+        ({"name": "a" * 25}, "name"),
+        ({"name": "a/../b"}, "name"),
+        ({"name": "<b>x</b>"}, "name"),
+        ({"name": "local"}, "name"),
+        ({"name": "good", "on": "moon"}, "on"),
+        ({"name": "good", "min_nodes": 3, "max_nodes": 2}, "max_nodes"),
+        ({"name": "good", "max_nodes": 0}, "max_nodes"),
+        ({"name": "good", "max_nodes": 900}, "max_nodes"),
+        ({"name": "good", "cpus": 1000}, "cpus"),
+        ({"name": "good", "memory": "four"}, "memory"),
+        ({"name": "good", "memory": "900TiB"}, "memory"),
+        ({"name": "good", "idle_seconds_before_scale_down": -1}, "idle_seconds_before_scale_down"),
+        ({"name": "good", "color": "red"}, "color"),
+    ],
+)
+def test_a_bad_definition_is_refused_and_leaves_nothing(
+    ws: Workspace, place: Path, fields: dict[str, Any], field: str
+) -> None:
+    with pytest.raises((InvalidInput, Conflict, NotFound)) as raised:
+        ws.compute.create_cluster(**fields)
+    assert raised.value.field == field
+    assert [target.name for target in ws.compute.list()] == ["local"]
+    folder = place / "workspaces/default/compute"
+    assert not folder.exists() or list(folder.iterdir()) == []
+
+
+def test_of_many_creators_of_one_name_one_succeeds(ws: Workspace, place: Path) -> None:
+    info = find_hub(WorkspaceFolder(place, "default"))
+    assert info is not None
+    headers = {"Authorization": f"Bearer {info.token}"}
+
+    def create(number: int) -> int:
+        name = "same" if number % 2 else "SAME"
+        url = f"{info.url}/api/compute"
+        return httpx.post(url, json={"name": name}, headers=headers, timeout=120).status_code
+
+    with ThreadPoolExecutor(32) as pool:
+        answers = sorted(pool.map(create, range(32)))
+    assert answers == [201] + [409] * 31
+    assert len([p for p in processes(place) if "cluster.process" in " ".join(p.cmdline())]) == 1
+
+
+def test_jobs_that_fit_no_node_are_refused(ws: Workspace, notebook: MakeNotebook) -> None:
+    ws.compute.create_cluster("small", memory="1GiB")
+    for field, asked in (("cpus", 2), ("gpus", 1), ("memory", "2GiB")):
+        with pytest.raises(InvalidInput) as raised:
+            ws.jobs.submit(notebook("1"), compute="small", **{field: asked})
+        assert raised.value.field == field
+    with pytest.raises(NotFound, match="no compute target named 'nowhere'"):
+        ws.jobs.submit(notebook("1"), compute="nowhere")
+
+
+def test_deleting_and_stopping_are_refused_while_jobs_run(
+    ws: Workspace, place: Path, notebook: MakeNotebook
+) -> None:
+    target = ws.compute.create_cluster("busy", max_nodes=1)
+    path = notebook("import time; time.sleep(600)")
+    runs, waits = (ws.jobs.submit(path, compute="busy") for _ in range(2))
+    until(lambda: runs.state == "running")
+    assert (target.refresh().running_jobs, target.queued_jobs, target.busy_nodes) == (1, 1, 1)
+    for verb in (target.delete, target.stop, target.restart):
+        with pytest.raises(Conflict, match="busy"):
+            verb()
+    target.delete(force=True)
+    assert (runs.state, waits.state) == ("canceled", "canceled")
+    assert processes(place) == []
+
+
+def test_jobs_wait_for_a_stopped_cluster(ws: Workspace, notebook: MakeNotebook) -> None:
+    target = ws.compute.create_cluster("rests")
+    target.stop()
+    job = ws.jobs.submit(notebook("1"), compute="rests")
+    assert job.state == "queued"
+    assert target.refresh().queued_jobs == 1
+    target.start()
+    assert job.wait(60).state == "succeeded"
+
+
+def test_a_new_hub_finds_clusters_and_their_jobs_as_they_are(
+    ws: Workspace, place: Path, notebook: MakeNotebook
+) -> None:
+    ws.compute.create_cluster("stays", max_nodes=1)
+    job = ws.jobs.submit(notebook("import time; time.sleep(6)"), compute="stays")
+    until(lambda: job.state == "running")
+    before = sorted(process.pid for process in processes(place))
+    info = find_hub(WorkspaceFolder(place, "default"))
+    assert info is not None
+    os.kill(info.pid, signal.SIGKILL)
+    assert job.wait(60).state == "succeeded"
+    assert job.data.attempt == 1
+    assert sorted(process.pid for process in processes(place)) == before
+    assert ws.compute.get("stays").state == "running"
+
+
+def test_users_own_work_on_the_nodes(ws: Workspace, tmp_path: Path) -> None:
+    ws.compute.create_cluster("shared", max_nodes=2)
+    code = (
+        "import perijove as pj\n"
+        "from sklearn.datasets import load_iris\n"
+        "from sklearn.linear_model import LogisticRegression\n"
+        "from sklearn.model_selection import GridSearchCV\n"
+        "X, y = load_iris(return_X_y=True)\n"
+        "search = GridSearchCV(LogisticRegression(max_iter=500), {'C': [0.1, 1]}, n_jobs=-1)\n"
+        "target = pj.Workspace().compute['shared']\n"
+        "with target.joblib() as client:\n"
+        "    search.fit(X, y)\n"
+        "    print(round(search.best_score_, 1), client.submit(sum, [1, 2]).result())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.stdout.split() == ["1.0", "3"], done.stderr[-3000:]
