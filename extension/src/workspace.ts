@@ -2,9 +2,11 @@
 import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { Token } from '@lumino/coreutils';
 
+/* eslint-disable jupyter/prefer-lazy-imports -- activation makes these at once */
 import { EventStream } from './api';
 import { ComputeManager } from './compute/manager';
 import { JobManager } from './jobs/manager';
+/* eslint-enable jupyter/prefer-lazy-imports */
 
 export interface IWorkspace {
   readonly jobs: JobManager;

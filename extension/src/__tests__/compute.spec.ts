@@ -85,6 +85,17 @@ describe('ComputeManager', () => {
     expect(failed).toEqual(['new']);
   });
 
+  it('allows what the state allows, and nothing to this machine', () => {
+    const verbs = ['start', 'stop', 'restart', 'scale', 'delete'] as const;
+    const allowed = (found: Target) => verbs.filter(verb => manager.allows(verb, found)).join(' ');
+    expect(allowed(local)).toBe('');
+    expect(allowed(target('t'))).toBe('stop restart scale delete');
+    expect(allowed(target('t', { state: 'stopped' }))).toBe('start scale delete');
+    expect(allowed(target('t', { state: 'failed' }))).toBe('start stop scale delete');
+    expect(allowed(target('t', { state: 'starting' }))).toBe('');
+    expect(allowed(target('t', { kind: 'instance' }))).toBe('stop restart delete');
+  });
+
   it('sends verbs, and leaves the list to the stream', async () => {
     await manager.create({ name: 'train', max_nodes: 2 });
     await manager.stop('train');
@@ -150,6 +161,7 @@ describe('figures of nodes', () => {
       1000
     );
     expect(figures.of('0').map(sample => sample.cpu)).toEqual([50, 100]);
+    expect(figures.span).toBe(60000);
     expect(figures.of('1')).toHaveLength(1);
     expect(figures.totals[1]).toEqual({ at: 1000, up: 2, busy: 1, cpu: 50, memory: 25 });
     figures.take([node('1')], WINDOW + 500);

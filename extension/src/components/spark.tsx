@@ -6,7 +6,7 @@ export interface ISparkProps {
   points: readonly (readonly [number, number])[];
   /** Milliseconds from the left edge to the right one. */
   span: number;
-  /** The value at the upper edge; larger ones raise it. */
+  /** The value at the upper edge; larger ones raise it. 0: a little above the largest. */
   max: number;
   /** Pixels. */
   height: number;
@@ -18,7 +18,8 @@ const WIDTH = 100;
 export function Spark(props: ISparkProps): React.ReactElement {
   const { points, span, height } = props;
   const now = points.length ? points[points.length - 1][0] : 0;
-  const top = Math.max(props.max, ...points.map(([, value]) => value), Number.MIN_VALUE);
+  const peak = Math.max(0, ...points.map(([, value]) => value));
+  const top = (props.max ? Math.max(props.max, peak) : 1.25 * peak) || 1;
   const line = points
     .map(([at, value]) => {
       const x = WIDTH * (1 - (now - at) / span);

@@ -53,7 +53,7 @@ export async function stopTarget(options: IActionOptions, target: Target): Promi
     () => jobsOf(jobs, target.name).filter(job => !isOver(job) && job.state !== 'queued').length,
     count => ({
       title: trans.__('Stop %1?', target.name),
-      body: canceled(count, trans, trans.__('What is queued waits until it is started again.')),
+      body: running(count, trans, trans.__('What is queued waits until it is started again.')),
       accept: trans.__('Cancel jobs and stop')
     }),
     force => compute.stop(target.name, force)
@@ -67,7 +67,7 @@ export async function restartTarget(options: IActionOptions, target: Target): Pr
     () => jobsOf(jobs, target.name).filter(job => !isOver(job) && job.state !== 'queued').length,
     count => ({
       title: trans.__('Restart %1?', target.name),
-      body: canceled(count, trans, trans.__('What is queued begins when it is up again.')),
+      body: running(count, trans, trans.__('What is queued begins when it is up again.')),
       accept: trans.__('Cancel jobs and restart')
     }),
     force => compute.restart(target.name, force)
@@ -93,17 +93,21 @@ export async function deleteTarget(options: IActionOptions, target: Target): Pro
     count,
     found => ({
       title: trans.__('Delete %1?', target.name),
-      body: canceled(found, trans, kept),
+      body: `${trans._n(
+        '%1 job runs or waits on it and will be canceled.',
+        '%1 jobs run or wait on it and will be canceled.',
+        found
+      )} ${kept}`,
       accept: trans.__('Cancel jobs and delete')
     }),
     force => compute.delete(target.name, force)
   );
 }
 
-function canceled(count: number, trans: TranslationBundle, rest: string): string {
+function running(count: number, trans: TranslationBundle, rest: string): string {
   const jobs = trans._n(
-    '%1 job of it is not over and will be canceled.',
-    '%1 jobs of it are not over and will be canceled.',
+    '%1 job runs on it and will be canceled.',
+    '%1 jobs run on it and will be canceled.',
     count
   );
   return `${jobs} ${rest}`;

@@ -17,7 +17,7 @@ import { jobsOf } from './actions';
 import { Figures } from './figures';
 import { kindText, nodeHours, stateText, tone } from './format';
 import { JobsView } from './jobsview';
-import { ComputeManager, isChanging, isManaged, isOff } from './manager';
+import { ComputeManager, isManaged, isOff, type Verb } from './manager';
 import { NodesView } from './nodesview';
 import { PropertiesView } from './propertiesview';
 import { CommandIDs } from './tokens';
@@ -157,11 +157,11 @@ function View(props: IDocumentOptions & { view: TargetView }): React.ReactElemen
 }
 
 function Header(props: IDocumentOptions & { target: Target }): React.ReactElement {
-  const { target, trans, commands } = props;
-  const button = (id: string, label: string, kind = 'jp-mod-minimal') => (
+  const { manager, target, trans, commands } = props;
+  const button = (id: string, verb: Verb, label: string, kind = 'jp-mod-minimal') => (
     <button
       className={`jp-Button jp-mod-styled ${kind}`}
-      disabled={isChanging(target)}
+      disabled={!manager.allows(verb, target)}
       onClick={() => void commands.execute(id, { name: target.name })}
     >
       {label}
@@ -196,14 +196,14 @@ function Header(props: IDocumentOptions & { target: Target }): React.ReactElemen
         </span>
         <span className="jp-perijove-spacer" />
         {isManaged(target) && (
-          <>
-            {button(CommandIDs.remove, trans.__('Delete…'))}
-            {!isOff(target) && button(CommandIDs.restart, trans.__('Restart'))}
-            {button(CommandIDs.scale, trans.__('Scale…'))}
+          <div className="jp-perijove-actions">
+            {button(CommandIDs.remove, 'delete', trans.__('Delete…'))}
+            {!isOff(target) && button(CommandIDs.restart, 'restart', trans.__('Restart'))}
+            {target.kind === 'cluster' && button(CommandIDs.scale, 'scale', trans.__('Scale…'))}
             {isOff(target)
-              ? button(CommandIDs.start, trans.__('Start'), 'jp-mod-accept')
-              : button(CommandIDs.stop, trans.__('Stop'))}
-          </>
+              ? button(CommandIDs.start, 'start', trans.__('Start'), 'jp-mod-accept')
+              : button(CommandIDs.stop, 'stop', trans.__('Stop'))}
+          </div>
         )}
       </div>
       <div className="jp-perijove-facts">

@@ -1,8 +1,9 @@
 /** What nodes have said of themselves in the last minutes: kept here, for as long as it is looked at. */
 import type { TargetNode } from '../api';
 
-/** Milliseconds that are kept and drawn. */
+/** Milliseconds that are kept, and that are drawn at least. */
 export const WINDOW = 5 * 60 * 1000;
+const LEAST = 60 * 1000;
 
 export interface ISample {
   at: number;
@@ -25,6 +26,12 @@ export class Figures {
   /** All nodes together: CPU on average, memory summed. */
   get totals(): readonly ITotal[] {
     return this._totals;
+  }
+
+  /** Milliseconds that there is something to draw of. */
+  get span(): number {
+    const { length } = this._totals;
+    return length ? Math.max(LEAST, this._totals[length - 1].at - this._totals[0].at) : LEAST;
   }
 
   of(nodeId: string): readonly ISample[] {

@@ -27,6 +27,8 @@ export function isChanging(target: Target): boolean {
   return CHANGING.has(target.state);
 }
 
+export type Verb = 'start' | 'stop' | 'restart' | 'scale' | 'delete';
+
 /** Can it be created, stopped and deleted? This machine itself cannot. */
 export function isManaged(target: Target): boolean {
   return target.kind !== 'local';
@@ -73,6 +75,25 @@ export class ComputeManager implements IDisposable {
   get(name: string): Target | undefined {
     const wanted = name.toLowerCase();
     return this._targets.find(target => target.name.toLowerCase() === wanted);
+  }
+
+  /** May this be done to the target now? */
+  allows(verb: Verb, target: Target): boolean {
+    if (!isManaged(target) || isChanging(target)) {
+      return false;
+    }
+    switch (verb) {
+      case 'start':
+        return isOff(target);
+      case 'stop':
+        return target.state !== 'stopped';
+      case 'restart':
+        return target.state === 'running';
+      case 'scale':
+        return target.kind === 'cluster';
+      case 'delete':
+        return true;
+    }
   }
 
   // What verbs answer is not taken into the list: the stream tells of it too, and in order.

@@ -9,7 +9,7 @@ import { sizeText } from '../components/size';
 import { Spark } from '../components/spark';
 import { Dot } from '../components/state';
 import { duration } from '../jobs/format';
-import { Figures, WINDOW, type ITotal } from './figures';
+import { Figures, type ITotal } from './figures';
 import { nodeStateText, nodeTone } from './format';
 import { JobLink } from './jobsview';
 import { isOff } from './manager';
@@ -29,15 +29,16 @@ export function NodesView(props: INodesProps): React.ReactElement {
   const { target, figures, trans } = props;
   const { nodes } = figures;
   const now = useClock(nodes.length > 0);
-  if (!nodes.length && !figures.totals.some(total => total.up)) {
+  if (!nodes.length) {
     return (
-      <p className="jp-perijove-hint">
-        {isOff(target)
-          ? trans.__('It has no nodes while it is not running.')
-          : trans.__(
-              'It has no nodes now. They come when jobs wait, and leave when they are idle.'
-            )}
-      </p>
+      <>
+        {figures.totals.some(total => total.up) && <Charts {...props} />}
+        <p className="jp-perijove-hint">
+          {isOff(target)
+            ? trans.__('It has no nodes while it is not running.')
+            : trans.__('It has no nodes now. They come as jobs wait, and leave when idle.')}
+        </p>
+      </>
     );
   }
   const hasGpus = nodes.some(node => node.gpus);
@@ -85,7 +86,7 @@ function Charts({ target, figures, trans }: INodesProps): React.ReactElement {
           </figcaption>
           <Spark
             points={totals.map(total => [total.at, total[key]] as const)}
-            span={WINDOW}
+            span={figures.span}
             max={max}
             height={HEIGHT.chart}
             label={trans.__('%1 in the last minutes, now %2', label, value)}
@@ -108,7 +109,7 @@ function NodeRow(
       <div className="jp-perijove-figure">
         <Spark
           points={samples.map(sample => [sample.at, sample[key]] as const)}
-          span={WINDOW}
+          span={figures.span}
           max={max}
           height={HEIGHT.cell}
           label={trans.__('%1 of node %2', label, node.id)}

@@ -10,7 +10,7 @@ import { perijoveIcon } from '../components/icons';
 import { IWorkspace } from '../workspace';
 import type { IActionOptions } from './actions';
 import type { ComputeDocument } from './document';
-import { isChanging, isManaged, isOff } from './manager';
+import type { Verb } from './manager';
 import { CommandIDs, PLUGIN_ID } from './tokens';
 
 export const computePlugin: JupyterFrontEndPlugin<void> = {
@@ -33,6 +33,7 @@ function activate(
   const { commands, shell } = app;
   const { jobs, compute } = workspace;
   const trans = translator.load('perijove');
+  const category = trans.__('Perijove');
   const options: IActionOptions = { jobs, compute, trans };
   const tracker = new WidgetTracker<ComputeDocument>({ namespace: 'perijove-compute' });
 
@@ -79,7 +80,12 @@ function activate(
     commands.addCommand(id, {
       label: args => (args.palette ? title : label),
       describedBy,
-      isVisible: args => Boolean(args.palette) || isManagedOrOpen(id, targetOf(args)),
+      isVisible: args => {
+        const target = targetOf(args);
+        // this machine itself can only be opened
+        const isOpenable = target && (id === CommandIDs.open || target.kind !== 'local');
+        return Boolean(args.palette || isOpenable);
+      },
       isEnabled: args => {
         const target = targetOf(args);
         return target ? fits(target) : Boolean(args.palette) && compute.targets.some(fits);
@@ -94,9 +100,9 @@ function activate(
         }
       }
     });
-    palette?.addItem({ command: id, args: { palette: true }, category: 'Perijove' });
+    palette?.addItem({ command: id, args: { palette: true }, category });
   };
-  const isSettled = (target: Target) => isManaged(target) && !isChanging(target);
+  const may = (name: Verb) => (target: Target) => compute.allows(name, target);
 
   commands.addCommand(CommandIDs.create, {
     label: trans.__('New cluster…'),
@@ -108,7 +114,7 @@ function activate(
       await createCluster(compute, trans);
     }
   });
-  palette?.addItem({ command: CommandIDs.create, category: 'Perijove' });
+  palette?.addItem({ command: CommandIDs.create, category });
   verb(
     CommandIDs.open,
     trans.__('Open'),
@@ -120,35 +126,35 @@ function activate(
     CommandIDs.start,
     trans.__('Start'),
     trans.__('Start compute target…'),
-    target => isManaged(target) && isOff(target),
+    may('start'),
     target => compute.start(target.name)
   );
   verb(
     CommandIDs.stop,
     trans.__('Stop'),
     trans.__('Stop compute target…'),
-    target => isSettled(target) && target.state !== 'stopped',
+    may('stop'),
     async target => (await import('./actions')).stopTarget(options, target)
   );
   verb(
     CommandIDs.restart,
     trans.__('Restart'),
     trans.__('Restart compute target…'),
-    target => isSettled(target) && target.state === 'running',
+    may('restart'),
     async target => (await import('./actions')).restartTarget(options, target)
   );
   verb(
     CommandIDs.scale,
     trans.__('Scale…'),
     trans.__('Scale compute target…'),
-    target => isSettled(target) && target.kind === 'cluster',
+    may('scale'),
     async target => (await import('./form')).scaleTarget(compute, target, trans)
   );
   verb(
     CommandIDs.remove,
     trans.__('Delete…'),
     trans.__('Delete compute target…'),
-    isSettled,
+    may('delete'),
     async target => (await import('./actions')).deleteTarget(options, target)
   );
 
@@ -174,9 +180,4 @@ function activate(
       addToRunning(running, compute, commands, trans)
     );
   }
-}
-
-/** This machine itself can only be opened. */
-function isManagedOrOpen(command: string, target: Target | undefined): boolean {
-  return target !== undefined && (command === CommandIDs.open || isManaged(target));
 }

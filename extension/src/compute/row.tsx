@@ -40,15 +40,17 @@ export function TargetRow(props: IRowProps): React.ReactElement {
     >
       <Dot tone={tone(target)} label={stateText(target, trans)} />
       <div className="jp-perijove-row-text">
-        <span className="jp-perijove-row-name">
-          {target.name} <small>{kindText(target, trans)}</small>
-        </span>
+        <div className="jp-perijove-row-first">
+          <span className="jp-perijove-row-name">
+            {target.name} <small>{kindText(target, trans)}</small>
+          </span>
+          {!off && <NodeBar target={target} trans={trans} />}
+        </div>
         <span className="jp-perijove-row-summary" title={text}>
           {text}
         </span>
       </div>
-      {!off && <NodeBar target={target} trans={trans} />}
-      {isManaged(target) && !isChanging(target) && (
+      {isManaged(target) && !isChanging(target) ? (
         <button
           className="jp-perijove-row-action"
           title={label}
@@ -61,6 +63,8 @@ export function TargetRow(props: IRowProps): React.ReactElement {
         >
           <icon.react tag="span" width="14px" height="14px" />
         </button>
+      ) : (
+        <span className="jp-perijove-row-action" />
       )}
     </div>
   );

@@ -69,6 +69,10 @@ class UpTarget implements IRunningSessions.IRunningItem {
     return this._target.name;
   }
 
+  detail(): string {
+    return summary(this._target, this._trans);
+  }
+
   labelTitle(): string {
     return `${kindText(this._target, this._trans)}\n${summary(this._target, this._trans)}`;
   }
