@@ -142,8 +142,11 @@ def test_stop_and_start_from_the_keyboard_the_menu_and_the_running_panel(
     page.reload()
     expect(page.locator(".jp-perijove-document h1")).to_have_text("keys", timeout=60_000)
     expect(pill(page)).to_have_text("running")
+    page.click(".jp-perijove-document h1")
     page.keyboard.press("ControlOrMeta+Shift+C")
+    page.wait_for_selector("#modal-command-palette, .lm-CommandPalette-input", state="visible")
     page.keyboard.type("delete compute target")
+    expect(page.locator(".lm-CommandPalette-item.lm-mod-active")).to_contain_text("Delete compute")
     page.keyboard.press("Enter")
     page.click(".jp-Dialog button:has-text('Delete')")
     expect(page.locator(".jp-perijove-document")).to_contain_text("was deleted")
@@ -212,7 +215,7 @@ def test_every_state_has_its_look(
     page.add_init_script(STREAM % json.dumps(told))
     page.reload()
     show(page, "perijove-panel")
-    expect(row(page, "batch")).to_contain_text("31 of 36 nodes up · 112 queued · 211.5 node-h")
+    expect(row(page, "batch")).to_contain_text("31 of 36 up · 112 queued · 211.5 node-h")
     expect(row(page, "batch").locator(".jp-perijove-nodes.jp-mod-solid")).to_be_visible()
     expect(row(page, "broken").locator(".jp-perijove-dot")).to_have_attribute(
         "aria-label", "failed"

@@ -138,7 +138,7 @@ describe('states', () => {
     expect(summary(target('t', { ...up, queued_jobs: 3 }), trans)).toBe(
       '1 of 2 busy · 3 queued · 0.13 node-h'
     );
-    expect(summary(target('t', { target_nodes: 2 }), trans)).toBe('0 of 2 nodes up');
+    expect(summary(target('t', { target_nodes: 2 }), trans)).toBe('0 of 2 up');
     expect(occupancy(target('t', up), trans)).toBe('1 of 4 nodes busy');
     expect(occupancy(target('t', { state: 'stopped', queued_jobs: 1 }), trans)).toBe(
       'stopped, 1 queued'

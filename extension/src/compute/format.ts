@@ -112,7 +112,7 @@ export function summary(target: Target, trans: TranslationBundle): string {
     parts.push(stateText(target, trans));
     parts.push(target.message ?? '');
   } else if (target.target_nodes > target.current_nodes) {
-    parts.push(trans.__('%1 of %2 nodes up', target.current_nodes, target.target_nodes));
+    parts.push(trans.__('%1 of %2 up', target.current_nodes, target.target_nodes));
   } else if (target.current_nodes) {
     parts.push(trans.__('%1 of %2 busy', target.busy_nodes, target.current_nodes));
   } else {

@@ -53,8 +53,8 @@ function activate(
   /** The target that is meant: named, under the mouse, or the document in front. */
   const targetOf = (args: ReadonlyPartialJSONObject): Target | undefined => {
     if (args.palette) {
-      const document = tracker.currentWidget;
-      return document && document === shell.currentWidget ? compute.get(document.name) : undefined;
+      const document = tracker.find(candidate => candidate === shell.currentWidget);
+      return document && compute.get(document.name);
     }
     const row = app.contextMenuHitTest(node => Boolean(node.dataset.target));
     const name = (args.name as string | undefined) ?? row?.dataset.target;
