@@ -47,8 +47,30 @@ def test_screenshots(open_page: OpenPage, lab: Lab, theme: str, tmp_path: Path) 
         0
     ]
     perijove("job", "cancel", job["id"], "--json", home=lab.home)
-    made = sorted(tmp_path.glob("*.png"))
-    assert len(made) == 4
+    keep(tmp_path, 4)
+
+
+def test_screenshots_of_compute(open_page: OpenPage, lab: Lab, tmp_path: Path) -> None:
+    limits = ("--min-nodes", "1", "--max-nodes", "6")
+    made = perijove("compute", "create", "train", *limits, "--json", home=lab.home)
+    assert made.returncode == 0, made.stderr
+    path = str(lab.notebooks / "slow.ipynb")
+    perijove("job", "submit", path, "--compute", "train", "--json", home=lab.home)
+    for theme in ("light", "dark"):
+        page = open_page(dark=theme == "dark")
+        show(page, "perijove-panel")
+        page.click('.jp-perijove-row[data-target="train"]')
+        expect(page.locator("tr[data-node]").first).to_contain_text("slow", timeout=60_000)
+        page.wait_for_timeout(8000)  # some points for the charts
+        page.screenshot(path=tmp_path / f"compute-{theme}.png")
+    assert perijove("compute", "delete", "train", "--force", home=lab.home).returncode == 0
+    keep(tmp_path, 2)
+
+
+def keep(folder: Path, count: int) -> None:
+    """Look that the pictures were made, and renew those of the README when asked to."""
+    made = sorted(folder.glob("*.png"))
+    assert len(made) == count
     for image in made:
         assert image.stat().st_size > 20_000
     if IMAGES.is_dir() and _wanted():

@@ -22,6 +22,9 @@ CHANGES = [
     ("POST", "api/jobs/x/cancel"),
     ("POST", "api/jobs/x/rerun"),
     ("POST", "api/prune"),
+    ("POST", "api/compute"),
+    ("POST", "api/compute/x/stop"),
+    ("POST", "api/compute/x/delete"),
     ("POST", "api/notebooks/inspect"),
     ("POST", "api/definitions"),
 ]

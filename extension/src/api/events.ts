@@ -1,6 +1,6 @@
 /**
- * The one stream. It says which jobs changed, what happened in the jobs that are watched, and how
- * the hub is. It is resumed where it broke: jobs by revision, events by number.
+ * The one stream. It says which jobs changed, what happened in the jobs that are watched, how the
+ * compute targets are and how the hub is. It is resumed where it broke: jobs by revision, events by number.
  */
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
@@ -8,7 +8,7 @@ import { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 import { createParser } from 'eventsource-parser';
 
-import type { HubStatus, Job, JobEvent } from './index';
+import type { HubStatus, Job, JobEvent, Target } from './index';
 
 export type ConnectionState = 'connecting' | 'open' | 'broken';
 
@@ -30,6 +30,7 @@ export class EventStream implements IDisposable {
 
   readonly jobs: ISignal<this, Job[]> = new Signal<this, Job[]>(this);
   readonly events: ISignal<this, JobEvent> = new Signal<this, JobEvent>(this);
+  readonly compute: ISignal<this, Target[]> = new Signal<this, Target[]>(this);
   readonly status: ISignal<this, HubStatus> = new Signal<this, HubStatus>(this);
   readonly connection: ISignal<this, ConnectionState> = new Signal<this, ConnectionState>(this);
 
@@ -136,6 +137,8 @@ export class EventStream implements IDisposable {
     if (event === 'jobs') {
       this._revision = Number(id);
       this._emit(this.jobs, JSON.parse(data) as Job[]);
+    } else if (event === 'compute') {
+      this._emit(this.compute, JSON.parse(data) as Target[]);
     } else if (event === 'status') {
       this._emit(this.status, JSON.parse(data) as HubStatus);
     } else if (event === 'job_event') {

@@ -1,10 +1,12 @@
-/** A job's state as a dot or a pill. */
+/** A state as a dot or a pill. */
 import * as React from 'react';
 
 import type { JobState } from '../api';
 
-/** Which of the five colours a state has. */
-export function tone(state: JobState): string {
+export type Tone = 'ok' | 'error' | 'canceled' | 'waiting' | 'running';
+
+/** Which of the five colours a job's state has. */
+export function tone(state: JobState): Tone {
   switch (state) {
     case 'succeeded':
       return 'ok';
@@ -19,10 +21,10 @@ export function tone(state: JobState): string {
   }
 }
 
-export function StateDot(props: { state: JobState; label: string }): React.ReactElement {
+export function Dot(props: { tone: Tone; label: string }): React.ReactElement {
   return (
     <span
-      className={`jp-perijove-dot jp-mod-${tone(props.state)}`}
+      className={`jp-perijove-dot jp-mod-${props.tone}`}
       role="img"
       aria-label={props.label}
       title={props.label}
@@ -30,8 +32,16 @@ export function StateDot(props: { state: JobState; label: string }): React.React
   );
 }
 
+export function Pill(props: { tone: Tone; label: string }): React.ReactElement {
+  return <span className={`jp-perijove-pill jp-mod-${props.tone}`}>{props.label}</span>;
+}
+
+export function StateDot(props: { state: JobState; label: string }): React.ReactElement {
+  return <Dot tone={tone(props.state)} label={props.label} />;
+}
+
 export function StatePill(props: { state: JobState; label: string }): React.ReactElement {
-  return <span className={`jp-perijove-pill jp-mod-${tone(props.state)}`}>{props.label}</span>;
+  return <Pill tone={tone(props.state)} label={props.label} />;
 }
 
 export function ProgressBar(props: {

@@ -15,6 +15,7 @@ import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
 import { ApiError, fileUrl, type Job, type JobDefinition } from '../api';
 import { perijoveIcon } from '../components/icons';
+import type { ComputeManager } from '../compute/manager';
 import type { runOn } from './form';
 import { isOver, JobManager } from './manager';
 import { CommandIDs, JOB_ARGS } from './tokens';
@@ -30,6 +31,7 @@ const RUN_ON_ARGS = {
 export interface ICommandOptions {
   app: JupyterFrontEnd;
   manager: JobManager;
+  compute: ComputeManager;
   trans: TranslationBundle;
   notebooks: INotebookTracker | null;
   browser: IDefaultFileBrowser | null;
@@ -38,7 +40,7 @@ export interface ICommandOptions {
 }
 
 export function addCommands(options: ICommandOptions): void {
-  const { app, manager, trans, open } = options;
+  const { app, manager, compute, trans, open } = options;
   const { commands } = app;
 
   const jobOf = (args: ReadonlyPartialJSONObject): Job | undefined => {
@@ -107,7 +109,7 @@ export function addCommands(options: ICommandOptions): void {
   verb(CommandIDs.rerun, trans.__('Run again…'), async job => {
     const root = manager.status?.home;
     try {
-      const again = await ask(manager, job.path, trans, {
+      const again = await ask(manager, compute, job.path, trans, {
         name: job.name,
         experiment: job.experiment,
         environment: job.environment,
@@ -115,6 +117,9 @@ export function addCommands(options: ICommandOptions): void {
         parameters: job.parameters as JobDefinition['parameters'],
         timeout: job.timeout,
         retries: job.retries,
+        cpus: job.cpus,
+        memory: job.memory,
+        gpus: job.gpus,
         tags: job.tags
       });
       if (again) {
@@ -189,7 +194,7 @@ export function addCommands(options: ICommandOptions): void {
           });
           return;
         }
-        const job = await ask(manager, path, trans);
+        const job = await ask(manager, compute, path, trans);
         if (job) {
           await open(job.id);
         }

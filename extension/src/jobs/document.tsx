@@ -11,12 +11,13 @@ import * as React from 'react';
 import type { Job, JobEvent, JobFile } from '../api';
 import { useClock } from '../components/clock';
 import { perijoveIcon } from '../components/icons';
+import { LogView } from '../components/logview';
 import { useSignal } from '../components/signal';
 import { StatePill } from '../components/state';
+import { Tabs, type ITab } from '../components/tabs';
 import { DetailsView } from './detailsview';
 import { FilesView } from './filesview';
 import { cellText, duration, elapsed, stateText } from './format';
-import { LogView } from './logview';
 import { isOver, JobManager } from './manager';
 import { MetricsView } from './metricsview';
 import { NotebookModel } from './notebook';
@@ -155,38 +156,20 @@ function View(props: IDocumentOptions & { view: JobView }): React.ReactElement {
   }
   const isScript = job.kind === 'script';
   const shown: Tab = isScript && tab === 'notebook' ? 'log' : tab;
-  const tabs: [Tab, string, string][] = [
-    ...(isScript ? [] : [['notebook', trans.__('Notebook'), ''] as [Tab, string, string]]),
-    ['metrics', trans.__('Metrics'), count(view.model.metrics.size)],
-    ['log', trans.__('Log'), ''],
-    ['files', trans.__('Files'), count(files?.length ?? 0)],
-    ['details', trans.__('Details'), '']
+  const tabs: ITab<Tab>[] = [
+    { key: 'metrics', label: trans.__('Metrics'), count: view.model.metrics.size },
+    { key: 'log', label: trans.__('Log') },
+    { key: 'files', label: trans.__('Files'), count: files?.length },
+    { key: 'details', label: trans.__('Details') }
   ];
-  const onKeyDown = (event: React.KeyboardEvent) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (step) {
-      const at = tabs.findIndex(([key]) => key === shown);
-      setTab(tabs[(at + step + tabs.length) % tabs.length][0]);
-    }
-  };
+  if (!isScript) {
+    tabs.unshift({ key: 'notebook', label: trans.__('Notebook') });
+  }
   const metrics = <MetricsView model={view.model} active={active} theme={theme} trans={trans} />;
   return (
     <>
       <Header {...props} job={job} now={now} />
-      <nav className="jp-perijove-tabs" role="tablist" onKeyDown={onKeyDown}>
-        {tabs.map(([key, label, number]) => (
-          <button
-            key={key}
-            role="tab"
-            aria-selected={shown === key}
-            tabIndex={shown === key ? 0 : -1}
-            className={shown === key ? 'jp-mod-current' : ''}
-            onClick={() => setTab(key)}
-          >
-            {label} {number && <span>{number}</span>}
-          </button>
-        ))}
-      </nav>
+      <Tabs<Tab> tabs={tabs} current={shown} onChange={setTab} />
       <div className="jp-perijove-body" role="tabpanel">
         {shown === 'notebook' && (
           <div className="jp-perijove-split">
@@ -291,8 +274,4 @@ function useFiles(manager: JobManager, job: Job | undefined): JobFile[] | null {
     }
   }, [job?.id, job?.state, job?.recorded]);
   return files;
-}
-
-function count(number: number): string {
-  return number ? String(number) : '';
 }

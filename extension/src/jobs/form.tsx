@@ -1,21 +1,20 @@
 /** *Run on…*: a form made from the notebook's parameters cell. */
-import { Dialog, ReactWidget } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import {
-  ApiError,
-  type Environment,
-  type Job,
-  type JobDefinition,
-  type NotebookInspection
-} from '../api';
+import type { Environment, Job, JobDefinition, NotebookInspection } from '../api';
+import { Disclosure, FormFooter, formDialog, useSubmit } from '../components/dialog';
 import { Field } from '../components/field';
+import { useSignal } from '../components/signal';
+import { exactSize, parseSize } from '../components/size';
+import { occupancy } from '../compute/format';
+import { ComputeManager, isOff } from '../compute/manager';
 import { JobManager } from './manager';
 import { changedValues, initialText, parse } from './parameters';
 
 interface IFormProps {
   manager: JobManager;
+  compute: ComputeManager;
   path: string;
   inspection: NotebookInspection;
   environments: Environment[];
@@ -34,12 +33,16 @@ interface IValues {
   experiment: string;
   timeout: string;
   retries: string;
+  cpus: string;
+  memory: string;
+  gpus: string;
   save: boolean;
 }
 
 /** Ask how to run `path`, submit it; null when it was dismissed. */
 export async function runOn(
   manager: JobManager,
+  compute: ComputeManager,
   path: string,
   trans: TranslationBundle,
   from?: Partial<JobDefinition>
@@ -52,6 +55,7 @@ export async function runOn(
   ]);
   const props = {
     manager,
+    compute,
     path,
     inspection,
     environments,
@@ -59,41 +63,18 @@ export async function runOn(
     from,
     trans
   };
-  return new Promise(resolve => {
-    const body = new FormBody({
-      ...props,
-      onDone: job => {
-        resolve(job);
-        dialog.dispose();
-      }
-    });
-    const dialog = new Dialog<unknown>({
-      title: trans.__('Run %1', path.split('/').pop() ?? path),
-      body,
-      buttons: [],
-      focusNodeSelector: 'input'
-    });
-    dialog.addClass('jp-perijove-dialog');
-    dialog.launch().then(
-      () => resolve(null),
-      () => resolve(null)
-    );
-  });
+  const title = trans.__('Run %1', path.split('/').pop() ?? path);
+  return formDialog<Job>(title, done => <Form {...props} onDone={done} />);
 }
 
-class FormBody extends ReactWidget {
-  constructor(private _props: IFormProps) {
-    super();
-  }
-
-  getValue(): null {
-    return null;
-  }
-
-  protected render(): React.ReactElement {
-    return <Form {...this._props} />;
-  }
-}
+/** Fields that may be left empty, with what their text stands for. */
+const NUMBERS = [
+  ['timeout', 'float'],
+  ['retries', 'int'],
+  ['cpus', 'int'],
+  ['gpus', 'int']
+] as const;
+const ADVANCED = ['name', 'timeout', 'retries', 'cpus', 'memory', 'gpus'];
 
 function Form(props: IFormProps): React.ReactElement {
   const { inspection, trans, manager } = props;
@@ -111,12 +92,13 @@ function Form(props: IFormProps): React.ReactElement {
     experiment: start.experiment ?? '',
     timeout: start.timeout ? String(start.timeout) : '',
     retries: start.retries ? String(start.retries) : '',
+    cpus: start.cpus && start.cpus > 1 ? String(start.cpus) : '',
+    memory: start.memory ? exactSize(start.memory) : '',
+    gpus: start.gpus ? String(start.gpus) : '',
     save: false
   }));
-  const [refused, setRefused] = React.useState<{ field: string | null; text: string } | null>(null);
-  const [busy, setBusy] = React.useState(false);
   const set = (change: Partial<IValues>) => {
-    setRefused(null);
+    clear();
     setValues({ ...values, ...change });
   };
   const { values: parameters, errors } = changedValues(
@@ -124,36 +106,19 @@ function Form(props: IFormProps): React.ReactElement {
     values.parameters,
     trans
   );
-  for (const [field, type] of [
-    ['timeout', 'float'],
-    ['retries', 'int']
-  ] as const) {
+  for (const [field, type] of NUMBERS) {
     const parsed = values[field] ? parse(type, values[field], trans) : null;
     if (parsed && 'error' in parsed) {
       errors[field] = parsed.error;
     }
   }
-  if (refused?.field) {
-    errors[refused.field.split('.').pop()!] = refused.text;
+  const memory = values.memory ? parseSize(values.memory) : null;
+  if (values.memory && memory === null) {
+    errors.memory = trans.__('a size, like 4 GiB');
   }
-  const shownFields = new Set([
-    ...Object.keys(values.parameters),
-    'name',
-    'compute',
-    'environment',
-    'experiment',
-    'timeout',
-    'retries'
-  ]);
-  const elsewhere = refused && !(refused.field && shownFields.has(refused.field.split('.').pop()!));
   const valid = !Object.keys(errors).length;
 
-  const submit = async (event: React.FormEvent) => {
-    event.preventDefault();
-    if (!valid || busy) {
-      return;
-    }
-    setBusy(true);
+  const { busy, refused, clear, submit } = useSubmit(async () => {
     const definition: JobDefinition = {
       path: props.path,
       parameters: parameters as JobDefinition['parameters'],
@@ -163,21 +128,24 @@ function Form(props: IFormProps): React.ReactElement {
       ...(values.experiment && { experiment: values.experiment }),
       ...(values.timeout && { timeout: Number(values.timeout) }),
       ...(values.retries && { retries: Number(values.retries) }),
+      ...(values.cpus && { cpus: Number(values.cpus) }),
+      ...(memory && { memory }),
+      ...(values.gpus && { gpus: Number(values.gpus) }),
       ...(start.tags && { tags: start.tags })
     };
-    try {
-      const job = await manager.submit(definition);
-      if (values.save) {
-        await manager.saveDefinition(definition);
-      }
-      props.onDone(job);
-    } catch (error) {
-      setBusy(false);
-      const known = error instanceof ApiError;
-      setRefused({ field: known ? error.field : null, text: known ? error.text : String(error) });
+    const job = await manager.submit(definition);
+    if (values.save) {
+      await manager.saveDefinition(definition);
     }
-  };
-  const targets = manager.status?.targets ?? [];
+    props.onDone(job);
+  });
+  const isShown = (field: string) => field in values.parameters || field in values;
+  if (refused?.field) {
+    errors[refused.field] = refused.text;
+  }
+  useSignal(props.compute.changed);
+  const { targets } = props.compute;
+  const target = props.compute.get(values.compute);
   return (
     <form className="jp-perijove-form" onSubmit={submit}>
       {inspection.parameters.map(parameter => (
@@ -204,13 +172,16 @@ function Form(props: IFormProps): React.ReactElement {
         label={trans.__('Compute')}
         value={values.compute}
         error={errors.compute}
-        options={targets.length ? targets.map(target => target.name) : ['local']}
+        options={targets.length ? targets.map(candidate => candidate.name) : ['local']}
         describe={name => {
-          const target = targets.find(candidate => candidate.name === name);
-          return target
-            ? `${name} · ${trans.__('%1 of %2 busy', target.running_jobs, target.slots)}`
-            : name;
+          const found = props.compute.get(name);
+          return found ? `${name} · ${occupancy(found, trans)}` : name;
         }}
+        note={
+          target && isOff(target)
+            ? trans.__('It is not running: the job waits until it is started.')
+            : undefined
+        }
         onChange={compute => set({ compute })}
       />
       <Field
@@ -233,8 +204,7 @@ function Form(props: IFormProps): React.ReactElement {
         proposals={props.experiments}
         onChange={experiment => set({ experiment })}
       />
-      <details open={Boolean(errors.timeout || errors.retries || errors.name)}>
-        <summary>{trans.__('More')}</summary>
+      <Disclosure label={trans.__('Advanced')} show={ADVANCED.some(field => errors[field])}>
         <Field
           label={trans.__('Name')}
           value={values.name}
@@ -257,7 +227,28 @@ function Form(props: IFormProps): React.ReactElement {
           placeholder="0"
           onChange={retries => set({ retries })}
         />
-      </details>
+        <Field
+          label={trans.__('CPUs')}
+          value={values.cpus}
+          error={errors.cpus}
+          placeholder="1"
+          onChange={cpus => set({ cpus })}
+        />
+        <Field
+          label={trans.__('Memory')}
+          value={values.memory}
+          error={errors.memory}
+          placeholder={trans.__('not limited, or a size such as 4 GiB')}
+          onChange={text => set({ memory: text })}
+        />
+        <Field
+          label={trans.__('GPUs')}
+          value={values.gpus}
+          error={errors.gpus}
+          placeholder="0"
+          onChange={gpus => set({ gpus })}
+        />
+      </Disclosure>
       <label className="jp-perijove-check">
         <input
           type="checkbox"
@@ -266,27 +257,13 @@ function Form(props: IFormProps): React.ReactElement {
         />
         {trans.__('Save as run configuration beside the notebook')}
       </label>
-      {elsewhere && (
-        <p className="jp-perijove-error" role="alert">
-          {refused.text}
-        </p>
-      )}
-      <footer>
-        <button
-          type="button"
-          className="jp-Button jp-mod-styled jp-mod-reject"
-          onClick={() => props.onDone(null)}
-        >
-          {trans.__('Cancel')}
-        </button>
-        <button
-          type="submit"
-          className="jp-Button jp-mod-styled jp-mod-accept"
-          disabled={!valid || busy}
-        >
-          {trans.__('Run')}
-        </button>
-      </footer>
+      <FormFooter
+        label={trans.__('Run')}
+        refused={refused && !(refused.field && isShown(refused.field)) ? refused.text : undefined}
+        disabled={!valid || busy}
+        trans={trans}
+        onCancel={() => props.onDone(null)}
+      />
     </form>
   );
 }

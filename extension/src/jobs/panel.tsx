@@ -6,6 +6,8 @@ import * as React from 'react';
 
 import { perijoveIcon } from '../components/icons';
 import { useSignal } from '../components/signal';
+import { ComputeManager } from '../compute/manager';
+import { ComputeSection } from '../compute/panel';
 import { type IJobListProps, JobList } from './joblist';
 import { JobManager } from './manager';
 import { CommandIDs } from './tokens';
@@ -13,6 +15,7 @@ import { CommandIDs } from './tokens';
 export class JobsPanel extends ReactWidget {
   constructor(
     private _manager: JobManager,
+    private _compute: ComputeManager,
     private _commands: CommandRegistry,
     private _trans: TranslationBundle
   ) {
@@ -21,11 +24,22 @@ export class JobsPanel extends ReactWidget {
   }
 
   protected render(): React.ReactElement {
-    return <Jobs manager={this._manager} commands={this._commands} trans={this._trans} />;
+    return (
+      <Jobs
+        manager={this._manager}
+        compute={this._compute}
+        commands={this._commands}
+        trans={this._trans}
+      />
+    );
   }
 }
 
-function Jobs(props: IJobListProps): React.ReactElement {
+interface IJobsProps extends IJobListProps {
+  compute: ComputeManager;
+}
+
+function Jobs(props: IJobsProps): React.ReactElement {
   const { manager, trans } = props;
   useSignal(manager.changed);
   if (!manager.isReady) {
@@ -43,41 +57,9 @@ function Jobs(props: IJobListProps): React.ReactElement {
   return (
     <>
       {away && <Broken {...props} />}
-      <ComputeLine {...props} />
+      <ComputeSection manager={props.compute} commands={props.commands} trans={trans} />
       {manager.jobs.length ? <JobList {...props} /> : <Empty {...props} />}
     </>
-  );
-}
-
-function ComputeLine({ manager, trans }: IJobListProps): React.ReactElement | null {
-  const targets = manager.status?.targets ?? [];
-  if (!targets.length) {
-    return null;
-  }
-  return (
-    <section className="jp-perijove-section" aria-label={trans.__('Compute')}>
-      <header className="jp-perijove-head">
-        <span>{trans.__('Compute')}</span>
-      </header>
-      {targets.map(target => (
-        <div key={target.name} className="jp-perijove-row jp-mod-static">
-          <span className="jp-perijove-dot jp-mod-ok" />
-          <div className="jp-perijove-row-text">
-            <span className="jp-perijove-row-name">{target.name}</span>
-            <span className="jp-perijove-row-summary">
-              {trans._n('%1 slot', '%1 slots', target.slots)} ·{' '}
-              {trans.__('%1 busy', target.running_jobs)}
-              {target.queued_jobs > 0 && ` · ${trans.__('%1 queued', target.queued_jobs)}`}
-            </span>
-          </div>
-          <span className="jp-perijove-slots" aria-hidden="true">
-            {Array.from({ length: Math.min(target.slots, 16) }, (_, i) => (
-              <i key={i} className={i < target.running_jobs ? 'jp-mod-busy' : ''} />
-            ))}
-          </span>
-        </div>
-      ))}
-    </section>
   );
 }
 

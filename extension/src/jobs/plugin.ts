@@ -11,9 +11,9 @@ import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator } from '@jupyterlab/translation';
 
 import { perijoveIcon } from '../components/icons';
+import { IWorkspace } from '../workspace';
 import { addCommands } from './commands';
 import type { JobDocument } from './document';
-import { JobManager } from './manager';
 import { notifyOfEnds } from './notify';
 import { JobsPanel } from './panel';
 import { addToRunning } from './running';
@@ -26,7 +26,7 @@ export const jobsPlugin: JupyterFrontEndPlugin<void> = {
   id: PLUGIN_ID,
   description: 'Runs notebooks as jobs and shows them while they run.',
   autoStart: true,
-  requires: [ITranslator, IRenderMimeRegistry, IEditorLanguageRegistry],
+  requires: [IWorkspace, ITranslator, IRenderMimeRegistry, IEditorLanguageRegistry],
   optional: [
     ILayoutRestorer,
     ICommandPalette,
@@ -42,6 +42,7 @@ export const jobsPlugin: JupyterFrontEndPlugin<void> = {
 
 async function activate(
   app: JupyterFrontEnd,
+  workspace: IWorkspace,
   translator: ITranslator,
   rendermime: IRenderMimeRegistry,
   languages: IEditorLanguageRegistry,
@@ -54,9 +55,9 @@ async function activate(
   running: IRunningSessionManagers | null,
   statusBar: IStatusBar | null
 ): Promise<void> {
-  const { commands, shell, serviceManager } = app;
+  const { commands, shell } = app;
+  const { jobs: manager, compute } = workspace;
   const trans = translator.load('perijove');
-  const manager = new JobManager(serviceManager.serverSettings);
   const tracker = new WidgetTracker<JobDocument>({ namespace: 'perijove-jobs' });
 
   const open = async (jobId: string) => {
@@ -75,7 +76,7 @@ async function activate(
   };
   themes?.themeChanged.connect(() => tracker.forEach(document => document.content.update()));
 
-  const panel = new JobsPanel(manager, commands, trans);
+  const panel = new JobsPanel(manager, compute, commands, trans);
   panel.id = 'perijove-panel';
   panel.title.icon = perijoveIcon;
   panel.title.caption = trans.__('Perijove');
@@ -100,14 +101,13 @@ async function activate(
     execute: () => shell.activateById(panel.id)
   });
 
-  manager.start();
   let settings: ISettingRegistry.ISettings | null = null;
   try {
     settings = (await registry?.load(PLUGIN_ID)) ?? null;
   } catch (error) {
     console.warn('Perijove goes on with its default settings.', error);
   }
-  addCommands({ app, manager, trans, notebooks, browser, settings, open });
+  addCommands({ app, manager, compute, trans, notebooks, browser, settings, open });
   notifyOfEnds(manager, settings, trans, open);
   for (const command of [CommandIDs.runOn, CommandIDs.showPanel]) {
     palette?.addItem({ command, category: CATEGORY });

@@ -20,8 +20,10 @@ from perijove.errors import InvalidInput, NotFound, PerijoveError
 from perijove.jupyter.gateway import Gateway, unreachable
 
 JOBS, WORKSPACE, NOTEBOOKS = "perijove:jobs", "perijove:workspace", "perijove:notebooks"
+COMPUTE = "perijove:compute"
 BODY_BYTES = 16 * 1024 * 1024
 ID = r"(?P<job_id>[^/]+)"
+TARGET = r"(?P<name>[^/]+)"
 PASSED_ON = (
     "Content-Type",
     "Content-Disposition",
@@ -127,11 +129,49 @@ class EnvironmentsHandler(HubHandler):
         await self.forward("GET", "/environments")
 
 
-class ComputeHandler(HubHandler):
+class TargetsHandler(HubHandler):
     @authenticated
-    @authorized(action="read", resource=WORKSPACE)
+    @authorized(action="read", resource=COMPUTE)
     async def get(self) -> None:
         await self.forward("GET", "/compute")
+
+    @authenticated
+    @authorized(action="write", resource=COMPUTE)
+    async def post(self) -> None:
+        await self.forward("POST", "/compute", self.body())
+
+
+class TargetHandler(HubHandler):
+    @authenticated
+    @authorized(action="read", resource=COMPUTE)
+    async def get(self, name: str) -> None:
+        await self.forward("GET", f"/compute/{_quoted(name)}")
+
+
+class TargetPartHandler(HubHandler):
+    """What of a target is only read: nodes, logs."""
+
+    @authenticated
+    @authorized(action="read", resource=COMPUTE)
+    async def get(self, name: str, part: str) -> None:
+        await self.forward("GET", f"/compute/{_quoted(name)}/{part}")
+
+
+class TargetVerbHandler(HubHandler):
+    """What turns a target on or off, or gives it other limits."""
+
+    @authenticated
+    @authorized(action="execute", resource=COMPUTE)
+    async def post(self, name: str, verb: str) -> None:
+        body = None if verb == "start" else self.body()
+        await self.forward("POST", f"/compute/{_quoted(name)}/{verb}", body)
+
+
+class DeleteTargetHandler(HubHandler):
+    @authenticated
+    @authorized(action="write", resource=COMPUTE)
+    async def post(self, name: str) -> None:
+        await self.forward("POST", f"/compute/{_quoted(name)}/delete", self.body())
 
 
 class ExperimentsHandler(HubHandler):
@@ -267,7 +307,11 @@ def _quoted(text: str, safe: str = "") -> str:
 ROUTES: list[tuple[str, type[HubHandler]]] = [
     (r"status", StatusHandler),
     (r"environments", EnvironmentsHandler),
-    (r"compute", ComputeHandler),
+    (r"compute", TargetsHandler),
+    (rf"compute/{TARGET}", TargetHandler),
+    (rf"compute/{TARGET}/(?P<part>nodes|logs)", TargetPartHandler),
+    (rf"compute/{TARGET}/(?P<verb>start|stop|restart|scale)", TargetVerbHandler),
+    (rf"compute/{TARGET}/delete", DeleteTargetHandler),
     (r"experiments", ExperimentsHandler),
     (r"jobs", JobsHandler),
     (rf"jobs/{ID}", JobHandler),

@@ -1,0 +1,189 @@
+import { nullTranslator } from '@jupyterlab/translation';
+import { ServerConnection } from '@jupyterlab/services';
+import { Signal } from '@lumino/signaling';
+
+import type { EventStream, Target, TargetNode } from '../api';
+import { exactSize, parseSize, sizeText } from '../components/size';
+import { Figures, WINDOW } from '../compute/figures';
+import { occupancy, summary, tone } from '../compute/format';
+import { ComputeManager, isChanging, isManaged, isOff } from '../compute/manager';
+import { counts } from '../compute/nodebar';
+
+const trans = nullTranslator.load('perijove');
+
+const target = (name: string, more: Partial<Target> = {}): Target => ({
+  name,
+  kind: 'cluster',
+  on: 'local',
+  state: 'running',
+  slots: 4,
+  current_nodes: 0,
+  busy_nodes: 0,
+  target_nodes: 0,
+  min_nodes: 0,
+  max_nodes: 4,
+  running_jobs: 0,
+  queued_jobs: 0,
+  node_hours: 0,
+  ...more
+});
+const local = target('local', { kind: 'local', slots: 2, current_nodes: 1, target_nodes: 1 });
+
+const node = (id: string, more: Partial<TargetNode> = {}): TargetNode => ({
+  id,
+  state: 'idle',
+  cpus: 1,
+  gpus: 0,
+  jobs: [],
+  ...more
+});
+
+function fakeStream(): any {
+  const stream: any = {};
+  stream.compute = new Signal<any, any>(stream);
+  return stream;
+}
+
+describe('ComputeManager', () => {
+  let stream: any;
+  let manager: ComputeManager;
+  let changes: number;
+  let asked: [string, any][];
+
+  beforeEach(() => {
+    stream = fakeStream();
+    asked = [];
+    const settings = {
+      ...ServerConnection.makeSettings({ baseUrl: 'http://here/' }),
+      fetch: async (request: Request) => {
+        const body = request.method === 'POST' ? await request.json() : null;
+        asked.push([`${request.method} ${new URL(request.url).pathname}`, body]);
+        return new Response('{}', { headers: { 'Content-Type': 'application/json' } });
+      }
+    } as ServerConnection.ISettings;
+    manager = new ComputeManager(settings, stream as EventStream);
+    changes = 0;
+    manager.changed.connect(() => changes++);
+  });
+
+  it('has what the stream told last', () => {
+    expect(manager.isReady).toBe(false);
+    stream.compute.emit([local, target('Train')]);
+    expect(manager.isReady).toBe(true);
+    expect(manager.get('train')?.name).toBe('Train');
+    stream.compute.emit([local]);
+    expect(manager.get('train')).toBeUndefined();
+    expect(changes).toBe(2);
+  });
+
+  it('says once that a target has failed, and only of those it saw well', () => {
+    const failed: string[] = [];
+    manager.failed.connect((_, { name }) => failed.push(name));
+    stream.compute.emit([target('old', { state: 'failed' }), target('new')]);
+    stream.compute.emit([target('old', { state: 'failed' }), target('new', { state: 'failed' })]);
+    stream.compute.emit([target('old', { state: 'failed' }), target('new', { state: 'failed' })]);
+    expect(failed).toEqual(['new']);
+  });
+
+  it('allows what the state allows, and nothing to this machine', () => {
+    const verbs = ['start', 'stop', 'restart', 'scale', 'delete'] as const;
+    const allowed = (found: Target) => verbs.filter(verb => manager.allows(verb, found)).join(' ');
+    expect(allowed(local)).toBe('');
+    expect(allowed(target('t'))).toBe('stop restart scale delete');
+    expect(allowed(target('t', { state: 'stopped' }))).toBe('start scale delete');
+    expect(allowed(target('t', { state: 'failed' }))).toBe('start stop scale delete');
+    expect(allowed(target('t', { state: 'starting' }))).toBe('');
+    expect(allowed(target('t', { kind: 'instance' }))).toBe('stop restart delete');
+  });
+
+  it('sends verbs, and leaves the list to the stream', async () => {
+    await manager.create({ name: 'train', max_nodes: 2 });
+    await manager.stop('train');
+    await manager.scale('a b', { max_nodes: 3 });
+    await manager.delete('train', true);
+    expect(asked).toEqual([
+      ['POST /perijove/api/compute', { kind: 'cluster', name: 'train', max_nodes: 2 }],
+      ['POST /perijove/api/compute/train/stop', { force: false }],
+      ['POST /perijove/api/compute/a%20b/scale', { max_nodes: 3 }],
+      ['POST /perijove/api/compute/train/delete', { force: true }]
+    ]);
+    expect(changes).toBe(0);
+  });
+});
+
+describe('states', () => {
+  it.each([
+    ['creating', true, false, 'running'],
+    ['running', false, false, 'ok'],
+    ['stopping', true, false, 'running'],
+    ['stopped', false, true, 'waiting'],
+    ['failed', false, true, 'error'],
+    ['unusable', false, true, 'error']
+  ] as const)('%s', (state, changing, off, colour) => {
+    const found = target('t', { state });
+    expect([isChanging(found), isOff(found), tone(found)]).toEqual([changing, off, colour]);
+  });
+
+  it('counts nodes, and slots of this machine', () => {
+    const busy = { current_nodes: 2, busy_nodes: 1, target_nodes: 3 };
+    expect(counts(target('t', busy))).toEqual({ busy: 1, idle: 1, coming: 1, free: 1 });
+    expect(counts({ ...local, running_jobs: 1 })).toEqual({ busy: 1, idle: 1, coming: 0, free: 0 });
+    expect(isManaged(local)).toBe(false);
+  });
+
+  it('says how a target is in few words', () => {
+    expect(summary({ ...local, running_jobs: 1 }, trans)).toBe('2 slots · 1 busy');
+    expect(summary(target('t'), trans)).toBe('no nodes up');
+    const up = { current_nodes: 2, busy_nodes: 1, target_nodes: 2, node_hours: 0.125 };
+    expect(summary(target('t', { ...up, queued_jobs: 3 }), trans)).toBe(
+      '1 of 2 busy · 3 queued · 0.13 node-h'
+    );
+    expect(summary(target('t', { target_nodes: 2 }), trans)).toBe('0 of 2 up');
+    expect(occupancy(target('t', up), trans)).toBe('1 of 4 nodes busy');
+    expect(occupancy(target('t', { state: 'stopped', queued_jobs: 1 }), trans)).toBe(
+      'stopped, 1 queued'
+    );
+  });
+});
+
+describe('figures of nodes', () => {
+  it('are kept for some minutes, of nodes that are up', () => {
+    const figures = new Figures();
+    figures.take(
+      [node('0', { cpu_percent: 50, memory_used: 10 }), node('1', { state: 'preparing' })],
+      0
+    );
+    figures.take(
+      [
+        node('0', { cpu_percent: 100, memory_used: 20, state: 'running' }),
+        node('1', { cpu_percent: 0, memory_used: 5 })
+      ],
+      1000
+    );
+    expect(figures.of('0').map(sample => sample.cpu)).toEqual([50, 100]);
+    expect(figures.span).toBe(60000);
+    expect(figures.of('1')).toHaveLength(1);
+    expect(figures.totals[1]).toEqual({ at: 1000, up: 2, busy: 1, cpu: 50, memory: 25 });
+    figures.take([node('1')], WINDOW + 500);
+    expect(figures.of('0')).toEqual([]);
+    expect(figures.totals.map(total => total.at)).toEqual([1000, WINDOW + 500]);
+  });
+});
+
+describe('sizes', () => {
+  it.each([
+    ['4GiB', 2 ** 32],
+    ['500 MB', 5e8],
+    ['1.5g', 1.5e9],
+    ['1073741824', 2 ** 30],
+    ['four', null],
+    ['4 XB', null],
+    ['', null]
+  ])('%s', (text, bytes) => expect(parseSize(text)).toBe(bytes));
+
+  it('are written so that nothing is lost', () => {
+    expect(sizeText(2 ** 32)).toBe('4 GiB');
+    expect(sizeText(1.5e9)).toBe('1.4 GiB');
+    expect([2 ** 32, 1.5e9, 12345].map(exactSize).map(parseSize)).toEqual([2 ** 32, 1.5e9, 12345]);
+  });
+});

@@ -1,0 +1,250 @@
+/** A compute target in the main area: how it is, its nodes, its jobs, its log, its properties. */
+import { MainAreaWidget, ReactWidget } from '@jupyterlab/apputils';
+import { TranslationBundle } from '@jupyterlab/translation';
+import { CommandRegistry } from '@lumino/commands';
+import { Message } from '@lumino/messaging';
+import { Signal } from '@lumino/signaling';
+import * as React from 'react';
+
+import type { Target } from '../api';
+import { perijoveIcon } from '../components/icons';
+import { LogView } from '../components/logview';
+import { useSignal } from '../components/signal';
+import { Pill } from '../components/state';
+import { Tabs, type ITab } from '../components/tabs';
+import { isOver, JobManager } from '../jobs/manager';
+import { jobsOf } from './actions';
+import { Figures } from './figures';
+import { kindText, nodeHours, stateText, tone } from './format';
+import { JobsView } from './jobsview';
+import { ComputeManager, isManaged, isOff, type Verb } from './manager';
+import { NodesView } from './nodesview';
+import { PropertiesView } from './propertiesview';
+import { CommandIDs } from './tokens';
+
+/** Milliseconds between two readings of the log while it is looked at. */
+const LOG_PACE = 2000;
+
+export interface IDocumentOptions {
+  name: string;
+  manager: ComputeManager;
+  jobs: JobManager;
+  commands: CommandRegistry;
+  trans: TranslationBundle;
+}
+
+/** The document of a target, as JupyterLab's shell has it. */
+export class ComputeDocument extends MainAreaWidget<TargetView> {
+  constructor(options: IDocumentOptions) {
+    super({ content: new TargetView(options) });
+    this.id = `perijove-compute-${options.name}`;
+    this.title.icon = perijoveIcon;
+    this.title.closable = true;
+    this.title.label = options.name;
+    this.title.caption = options.trans.__('Compute target %1', options.name);
+    this.toolbar.hide();
+  }
+
+  get name(): string {
+    return this.content.name;
+  }
+}
+
+class TargetView extends ReactWidget {
+  constructor(private _options: IDocumentOptions) {
+    super();
+    this.addClass('jp-perijove-document');
+    _options.manager.changed.connect(this._look, this);
+  }
+
+  readonly figures = new Figures();
+  readonly figuresChanged = new Signal<this, void>(this);
+
+  get name(): string {
+    return this._options.name;
+  }
+
+  dispose(): void {
+    if (!this.isDisposed) {
+      Signal.clearData(this);
+      super.dispose();
+    }
+  }
+
+  protected render(): React.ReactElement {
+    return <View {...this._options} view={this} />;
+  }
+
+  protected onAfterShow(message: Message): void {
+    super.onAfterShow(message);
+    this._look();
+  }
+
+  /** The list changes every few seconds while nodes are up: that is when they have new figures. */
+  private _look(): void {
+    const { manager, name } = this._options;
+    const target = manager.get(name);
+    if (this._looking || !this.isVisible || !target || !isManaged(target)) {
+      return;
+    }
+    this._looking = true;
+    manager
+      .nodes(name)
+      .then(
+        nodes => {
+          this.figures.take(nodes, Date.now());
+          this.figuresChanged.emit();
+        },
+        () => undefined // it is being deleted, or the hub is away: the figures stay as they are
+      )
+      .finally(() => (this._looking = false));
+  }
+
+  private _looking = false;
+}
+
+type Tab = 'nodes' | 'jobs' | 'log' | 'properties';
+
+function View(props: IDocumentOptions & { view: TargetView }): React.ReactElement {
+  const { manager, jobs, view, trans, name } = props;
+  useSignal(manager.changed);
+  useSignal(jobs.changed);
+  useSignal(view.figuresChanged);
+  const [tab, setTab] = React.useState<Tab>('nodes');
+  const target = manager.get(name);
+  if (!target) {
+    return manager.isReady ? (
+      <div className="jp-perijove-empty">
+        <h3>{trans.__('This compute target was deleted')}</h3>
+        <p>{trans.__('The results of its jobs are kept.')}</p>
+      </div>
+    ) : (
+      <div className="jp-perijove-loading" aria-busy="true">
+        <div />
+        <div />
+      </div>
+    );
+  }
+  const own = jobsOf(jobs, name);
+  const tabs: ITab<Tab>[] = [
+    { key: 'jobs', label: trans.__('Jobs'), count: own.filter(job => !isOver(job)).length },
+    { key: 'properties', label: trans.__('Properties') }
+  ];
+  if (isManaged(target)) {
+    tabs.unshift({ key: 'nodes', label: trans.__('Nodes'), count: view.figures.nodes.length });
+    tabs.splice(2, 0, { key: 'log', label: trans.__('Log') });
+  }
+  const shown = tabs.some(({ key }) => key === tab) ? tab : tabs[0].key;
+  return (
+    <>
+      <Header {...props} target={target} />
+      <Tabs<Tab> tabs={tabs} current={shown} onChange={setTab} />
+      <div className="jp-perijove-body" role="tabpanel">
+        {shown === 'log' ? (
+          <TargetLog {...props} />
+        ) : (
+          <div className="jp-perijove-scroll">
+            {shown === 'nodes' && (
+              <NodesView {...props} target={target} own={own} figures={view.figures} />
+            )}
+            {shown === 'jobs' && <JobsView {...props} own={own} nodes={view.figures.nodes} />}
+            {shown === 'properties' && <PropertiesView target={target} trans={trans} />}
+          </div>
+        )}
+      </div>
+    </>
+  );
+}
+
+function Header(props: IDocumentOptions & { target: Target }): React.ReactElement {
+  const { manager, target, trans, commands } = props;
+  const button = (id: string, verb: Verb, label: string, kind = 'jp-mod-minimal') => (
+    <button
+      className={`jp-Button jp-mod-styled ${kind}`}
+      disabled={!manager.allows(verb, target)}
+      onClick={() => void commands.execute(id, { name: target.name })}
+    >
+      {label}
+    </button>
+  );
+  const nodes = trans.__(
+    '%1 busy · %2 up · %3 to %4',
+    target.busy_nodes,
+    target.current_nodes,
+    target.min_nodes,
+    target.max_nodes
+  );
+  const facts: [string, string][] = isManaged(target)
+    ? [
+        [trans.__('Nodes'), nodes],
+        [trans.__('Jobs'), trans.__('%1 running', target.running_jobs)],
+        [trans.__('Queue'), String(target.queued_jobs)],
+        [trans.__('Cost'), nodeHours(target, trans)]
+      ]
+    : [
+        [trans.__('Slots'), String(target.slots)],
+        [trans.__('Jobs'), trans.__('%1 running', target.running_jobs)],
+        [trans.__('Queue'), String(target.queued_jobs)]
+      ];
+  return (
+    <header className="jp-perijove-title">
+      <div>
+        <h1 title={target.name}>{target.name}</h1>
+        <Pill tone={tone(target)} label={stateText(target, trans)} />
+        <span className="jp-perijove-count">
+          {kindText(target, trans) || trans.__('this machine')}
+        </span>
+        <span className="jp-perijove-spacer" />
+        {isManaged(target) && (
+          <div className="jp-perijove-actions">
+            {button(CommandIDs.remove, 'delete', trans.__('Delete…'))}
+            {!isOff(target) && button(CommandIDs.restart, 'restart', trans.__('Restart'))}
+            {target.kind === 'cluster' && button(CommandIDs.scale, 'scale', trans.__('Scale…'))}
+            {isOff(target)
+              ? button(CommandIDs.start, 'start', trans.__('Start'), 'jp-mod-accept')
+              : button(CommandIDs.stop, 'stop', trans.__('Stop'))}
+          </div>
+        )}
+      </div>
+      <div className="jp-perijove-facts">
+        {facts.map(([label, value]) => (
+          <span key={label} title={value}>
+            {label} <b>{value}</b>
+          </span>
+        ))}
+      </div>
+      {target.message && (
+        <div
+          className={`jp-perijove-banner${isOff(target) ? '' : ' jp-mod-warn'}`}
+          role={isOff(target) ? 'alert' : 'status'}
+        >
+          <span>{target.message}</span>
+        </div>
+      )}
+    </header>
+  );
+}
+
+/** The log, read again and again while it is looked at. */
+function TargetLog({ manager, name, trans }: IDocumentOptions): React.ReactElement {
+  const [text, setText] = React.useState('');
+  React.useEffect(() => {
+    let timer = 0;
+    let isOn = true;
+    const read = async () => {
+      const said = document.hidden ? null : await manager.log(name).catch(() => null);
+      if (isOn) {
+        if (said !== null) {
+          setText(said);
+        }
+        timer = window.setTimeout(() => void read(), LOG_PACE);
+      }
+    };
+    void read();
+    return () => {
+      isOn = false;
+      window.clearTimeout(timer);
+    };
+  }, [manager, name]);
+  return <LogView text={text} active={true} trans={trans} />;
+}

@@ -1,0 +1,168 @@
+/** The compute targets as the server last told them, and the verbs on them. */
+import { ServerConnection } from '@jupyterlab/services';
+import { IDisposable } from '@lumino/disposable';
+import { ISignal, Signal } from '@lumino/signaling';
+
+import {
+  request,
+  type ClusterDefinition,
+  type EventStream,
+  type Target,
+  type TargetLimits,
+  type TargetNode,
+  type TargetState
+} from '../api';
+import { requestText } from '../api/request';
+
+const CHANGING = new Set<TargetState>([
+  'creating',
+  'starting',
+  'restarting',
+  'stopping',
+  'deleting'
+]);
+
+/** Is something being done to it that takes a while? */
+export function isChanging(target: Target): boolean {
+  return CHANGING.has(target.state);
+}
+
+export type Verb = 'start' | 'stop' | 'restart' | 'scale' | 'delete';
+
+/** Can it be created, stopped and deleted? This machine itself cannot. */
+export function isManaged(target: Target): boolean {
+  return target.kind !== 'local';
+}
+
+/** Has it ended well or badly, so that it may be started? */
+export function isOff(target: Target): boolean {
+  return !isChanging(target) && target.state !== 'running';
+}
+
+export class ComputeManager implements IDisposable {
+  constructor(
+    readonly settings: ServerConnection.ISettings,
+    stream: EventStream
+  ) {
+    stream.compute.connect(this._onCompute, this);
+  }
+
+  /** Something of the list changed. */
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  /** A target that was seen well has failed. */
+  get failed(): ISignal<this, Target> {
+    return this._failed;
+  }
+
+  /** This machine first, then by name; the same array until something changes. */
+  get targets(): readonly Target[] {
+    return this._targets;
+  }
+
+  /** Has the server told its targets yet? */
+  get isReady(): boolean {
+    return this._ready;
+  }
+
+  get isDisposed(): boolean {
+    return this._disposed;
+  }
+
+  /** The target of this name; names differ by more than case. */
+  get(name: string): Target | undefined {
+    const wanted = name.toLowerCase();
+    return this._targets.find(target => target.name.toLowerCase() === wanted);
+  }
+
+  /** May this be done to the target now? */
+  allows(verb: Verb, target: Target): boolean {
+    if (!isManaged(target) || isChanging(target)) {
+      return false;
+    }
+    switch (verb) {
+      case 'start':
+        return isOff(target);
+      case 'stop':
+        return target.state !== 'stopped';
+      case 'restart':
+        return target.state === 'running';
+      case 'scale':
+        return target.kind === 'cluster';
+      case 'delete':
+        return true;
+    }
+  }
+
+  // What verbs answer is not taken into the list: the stream tells of it too, and in order.
+
+  create(definition: ClusterDefinition): Promise<Target> {
+    return this._post('compute', { kind: 'cluster', ...definition });
+  }
+
+  start(name: string): Promise<Target> {
+    return this._verb(name, 'start', {});
+  }
+
+  /** `force` cancels the jobs that run on it. */
+  stop(name: string, force = false): Promise<Target> {
+    return this._verb(name, 'stop', { force });
+  }
+
+  restart(name: string, force = false): Promise<Target> {
+    return this._verb(name, 'restart', { force });
+  }
+
+  scale(name: string, limits: TargetLimits): Promise<Target> {
+    return this._verb(name, 'scale', limits);
+  }
+
+  /** `force` cancels all of its jobs. */
+  delete(name: string, force = false): Promise<unknown> {
+    return this._verb(name, 'delete', { force });
+  }
+
+  nodes(name: string): Promise<TargetNode[]> {
+    return request(this.settings, `compute/${encodeURIComponent(name)}/nodes`);
+  }
+
+  log(name: string): Promise<string> {
+    return requestText(this.settings, `compute/${encodeURIComponent(name)}/logs`);
+  }
+
+  dispose(): void {
+    if (!this._disposed) {
+      this._disposed = true;
+      Signal.clearData(this);
+    }
+  }
+
+  private _verb<T>(name: string, verb: string, body: object): Promise<T> {
+    return this._post(`compute/${encodeURIComponent(name)}/${verb}`, body);
+  }
+
+  private _post<T>(route: string, body: object): Promise<T> {
+    return request(this.settings, route, { method: 'POST', body: JSON.stringify(body) });
+  }
+
+  private _onCompute(_: EventStream, targets: Target[]): void {
+    const before = new Map(this._targets.map(target => [target.name, target.state]));
+    this._targets = targets;
+    this._ready = true;
+    for (const target of targets) {
+      const state = before.get(target.name);
+      if (target.state === 'failed' && state !== undefined && state !== 'failed') {
+        this._failed.emit(target);
+      }
+    }
+    this._changed.emit();
+  }
+
+  private _changed = new Signal<this, void>(this);
+  private _disposed = false;
+  private _failed = new Signal<this, Target>(this);
+  private _ready = false;
+  private _targets: readonly Target[] = [];
+}

@@ -1,0 +1,36 @@
+/** What the sections share: the managers of the workspace's things, fed by the one stream. */
+import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { Token } from '@lumino/coreutils';
+
+/* eslint-disable jupyter/prefer-lazy-imports -- activation makes these at once */
+import { EventStream } from './api';
+import { ComputeManager } from './compute/manager';
+import { JobManager } from './jobs/manager';
+/* eslint-enable jupyter/prefer-lazy-imports */
+
+export interface IWorkspace {
+  readonly jobs: JobManager;
+  readonly compute: ComputeManager;
+}
+
+export const IWorkspace = new Token<IWorkspace>(
+  'perijove:IWorkspace',
+  'The jobs and the compute targets of the workspace, as they change.'
+);
+
+export const workspacePlugin: JupyterFrontEndPlugin<IWorkspace> = {
+  id: 'perijove:workspace',
+  description: 'Listens to the hub, and provides the managers of jobs and compute targets.',
+  autoStart: true,
+  provides: IWorkspace,
+  activate: (app: JupyterFrontEnd): IWorkspace => {
+    const settings = app.serviceManager.serverSettings;
+    const stream = new EventStream(settings);
+    const workspace = {
+      jobs: new JobManager(settings, stream),
+      compute: new ComputeManager(settings, stream)
+    };
+    stream.start();
+    return workspace;
+  }
+};
