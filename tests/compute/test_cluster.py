@@ -85,6 +85,18 @@ class TestCluster(ComputeTargetContract):
             await self.until(lambda: sink.ends)
             assert self.said(tmp_path, spec) == ["start", "end"]
 
+    async def test_a_node_s_figures_are_those_of_its_jobs_too(self, tmp_path: Path) -> None:
+        script = "x = bytearray(150_000_000)\nwhile True: x[0] = 1"
+        async with self.cluster(tmp_path, max_nodes=1) as (target, _):
+            await self.run(target, tmp_path, script)
+
+            def busy() -> bool:
+                [node] = target.nodes_now.nodes
+                cpu, memory = node.cpu_percent or 0, node.memory_used or 0
+                return cpu > 30 and memory > 200_000_000
+
+            await self.until(busy)
+
     async def test_min_nodes_are_kept(self, tmp_path: Path) -> None:
         limits = {"min_nodes": 1, "idle_seconds_before_scale_down": 0}
         async with self.cluster(tmp_path, **limits) as (target, _):

@@ -16,11 +16,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from perijove.compute.cluster.usage import Usage
 from perijove.models.attempts import LOG, PLACE, STATUS, AttemptPlace
 
 PATIENCE = 15.0
 """Seconds the zygote has to answer."""
 ZYGOTE = "PERIJOVE_NODE_ZYGOTE"
+USAGE = "perijove"
+"""The name of our figures among the worker's metrics."""
 GPUS = "PERIJOVE_NODE_GPUS"
 
 
@@ -82,6 +85,7 @@ class Gpus:
 
 _zygote: NodeZygote | None = None
 _gpus = Gpus(0)
+_usage = Usage()
 
 
 def start_zygote(preload: str, log: BinaryIO) -> socket.socket:
@@ -106,6 +110,8 @@ def dask_setup(worker: Any) -> None:
     """Called by Dask when the worker starts."""
     global _zygote, _gpus
     _gpus = Gpus(int(os.environ.get(GPUS, "0")))
+    if sys.platform == "linux":
+        worker.metrics[USAGE] = lambda _: _usage.figures()
     if ZYGOTE in os.environ:
         _zygote = NodeZygote(socket.socket(fileno=int(os.environ.pop(ZYGOTE))))
 
@@ -120,7 +126,13 @@ def run_attempt(folder: str, gpus: int) -> str:
         environ = {"CUDA_VISIBLE_DEVICES": ",".join(map(str, taken))} if GPUS in os.environ else {}
         place = AttemptPlace(node=str(get_worker().name), environ=environ)
         (Path(folder) / PLACE).write_text(place.model_dump_json())
-        _wait(_start(folder))
+        runner = _start(folder)
+        pid = runner if isinstance(runner, int) else runner.pid
+        _usage.add(pid)
+        try:
+            _wait(runner)
+        finally:
+            _usage.remove(pid)
     finally:
         _gpus.give(taken)
     return "ended" if (Path(folder) / STATUS).exists() else "lost"

@@ -11,6 +11,7 @@ from typing import Any
 from distributed import Scheduler, SpecCluster
 
 from perijove.compute.cluster.launchers import LocalNode
+from perijove.compute.cluster.node import USAGE
 from perijove.models.compute import ClusterDefinition, Node, NodeState, Resources
 
 log = logging.getLogger("perijove.cluster")
@@ -188,8 +189,10 @@ class Scaling:
             else NodeState.IDLE
         )
         node.address, node.jobs = worker.address, jobs
-        node.cpu_percent = float(worker.metrics.get("cpu", 0.0))
-        node.memory_used = int(worker.metrics.get("memory", 0))
+        jobs_use = worker.metrics.get(USAGE) or {}
+        cpu = float(worker.metrics.get("cpu", 0.0)) + jobs_use.get("cpu", 0.0)
+        node.cpu_percent = round(cpu / asked.cpus, 1)
+        node.memory_used = int(worker.metrics.get("memory", 0) + jobs_use.get("memory", 0))
         began = self._began.get(name)
         if began is not None:
             node.started_at = datetime.fromtimestamp(time.time() - time.monotonic() + began, UTC)

@@ -1,0 +1,65 @@
+"""What a node's attempts use. Their runners are detached from the worker: Dask does not see them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import psutil
+
+
+class Usage:
+    """Sums CPU and memory of the process trees of runners."""
+
+    def __init__(self) -> None:
+        self._runners: set[int] = set()
+        self._lock = threading.Lock()
+        self._spent: dict[tuple[int, float], float] = {}
+        self._at = time.monotonic()
+
+    def add(self, runner: int) -> None:
+        """A runner began."""
+        with self._lock:
+            self._runners.add(runner)
+
+    def remove(self, runner: int) -> None:
+        """A runner ended."""
+        with self._lock:
+            self._runners.discard(runner)
+
+    def figures(self) -> dict[str, float]:
+        """``cpu``: percent of one CPU since the last call; ``memory``: bytes, its part of shared ones."""
+        with self._lock:
+            runners = list(self._runners)
+        now, spent, used, memory = time.monotonic(), {}, 0.0, 0
+        for process in _trees(runners):
+            try:
+                times = process.cpu_times()
+                key = (process.pid, process.create_time())
+                memory += _proportional(process.pid)
+            except (psutil.Error, OSError):
+                continue
+            spent[key] = times.user + times.system
+            used += max(0.0, spent[key] - self._spent.get(key, 0.0))
+        seconds, self._at, self._spent = max(0.1, now - self._at), now, spent
+        return {"cpu": 100 * used / seconds, "memory": float(memory)}
+
+
+def _trees(runners: list[int]) -> list[psutil.Process]:
+    found = []
+    for pid in runners:
+        try:
+            runner = psutil.Process(pid)
+            found += [runner, *runner.children(recursive=True)]
+        except psutil.Error:
+            continue
+    return found
+
+
+def _proportional(pid: int) -> int:
+    """Bytes a process has, of what it shares its part."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) * 1024
+    return 0
