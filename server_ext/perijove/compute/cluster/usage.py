@@ -1,4 +1,4 @@
-"""What a node's attempts use. Their runners are detached from the worker: Dask does not see them."""
+"""What a node's attempts use. Runners are detached from the worker: Dask does not see them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Usage:
             self._runners.discard(runner)
 
     def figures(self) -> dict[str, float]:
-        """``cpu``: percent of one CPU since the last call; ``memory``: bytes, its part of shared ones."""
+        """``cpu``: percent of one CPU since the last call; ``memory``: bytes, PSS."""
         with self._lock:
             runners = list(self._runners)
         now, spent, used, memory = time.monotonic(), {}, 0.0, 0
