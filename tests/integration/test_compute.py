@@ -213,3 +213,15 @@ def test_users_own_work_on_the_nodes(ws: Workspace, tmp_path: Path) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
     )
     assert done.stdout.split() == ["1.0", "3"], done.stderr[-3000:]
+
+
+def test_down_ends_what_a_killed_hub_left_and_up_brings_it_back(ws: Workspace, place: Path) -> None:
+    ws.compute.create_cluster("later", min_nodes=1, max_nodes=1)
+    info = find_hub(WorkspaceFolder(place, "default"))
+    assert info is not None
+    os.kill(info.pid, signal.SIGKILL)
+    assert said("down", home=place)[1]["state"] == "stopped"
+    assert processes(place) == []
+    assert find_hub(WorkspaceFolder(place, "default")) is None
+    perijove("up", home=place)
+    until(lambda: ws.compute.get("later").current_nodes == 1)

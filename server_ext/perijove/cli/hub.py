@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -10,12 +11,12 @@ import click
 
 from perijove.cli.app import common
 from perijove.cli.output import emit, state, table
-from perijove.client.discovery import find_hub, workspace_folder
+from perijove.client.discovery import ensure_hub, find_hub, workspace_folder
 from perijove.client.workspace import Workspace
 from perijove.errors import HubUnreachable, PerijoveError
 from perijove.models.attempts import RunnerProcess
 from perijove.models.processes import is_alive
-from perijove.models.workspaces import HubInfo, HubStatus
+from perijove.models.workspaces import HubInfo, HubStatus, WorkspaceFolder
 
 STOP_LIMIT = 40.0
 
@@ -37,9 +38,12 @@ def up(workspace: str | None, as_json: bool) -> None:
 @click.option("--force", is_flag=True, help="Cancel active jobs first.")
 @common
 def down(force: bool, workspace: str | None, as_json: bool) -> None:
-    """Stop the workspace's hub and its MLflow server."""
+    """Stop the workspace's hub, its MLflow server and its clusters, which the next up starts."""
     folder = workspace_folder(workspace)
     info = find_hub(folder)
+    if info is None and _left_running(folder):
+        # a hub that was killed left them; a new one adopts them, and ends them
+        info, _ = ensure_hub(folder)
     if info is None:
         emit({"state": "stopped", "canceled": []}, as_json, "It does not run.")
         return
@@ -53,6 +57,18 @@ def down(force: bool, workspace: str | None, as_json: bool) -> None:
     _wait_for_end(info, force)
     said = f" {len(canceled)} jobs were canceled." if canceled else ""
     emit({"state": "stopped", "canceled": canceled}, as_json, f"Stopped.{said}")
+
+
+def _left_running(folder: WorkspaceFolder) -> bool:
+    """Is an MLflow server or a cluster alive?"""
+    for path in (folder.mlflow / "server.json", *folder.compute.glob("*/process.json")):
+        try:
+            known = json.loads(path.read_text())["process"]
+            if is_alive(RunnerProcess.model_validate(known)):
+                return True
+        except (OSError, ValueError, KeyError):
+            continue
+    return False
 
 
 def _wait_for_end(info: HubInfo, force: bool) -> None:
