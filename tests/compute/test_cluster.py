@@ -79,6 +79,30 @@ class TestCluster(ComputeTargetContract):
             assert all(self.said(tmp_path, spec) == ["start", "end"] for spec in specs)
             assert target.nodes_now.node_seconds > 0
 
+    async def test_no_attempt_queues_behind_another_while_a_node_is_free(
+        self, tmp_path: Path
+    ) -> None:
+        async with self.cluster(tmp_path, min_nodes=2) as (target, sink):
+            await self.until(lambda: _states(target) == [NodeState.IDLE] * 2)
+            for _ in range(2):
+                specs = [self.attempt(tmp_path, "time.sleep(600)") for _ in range(2)]
+                for spec in specs:
+                    await target.launch(spec)
+                await self.until(lambda s=specs: all(self.said(tmp_path, spec) for spec in s))
+                for spec in specs:
+                    await target.cancel(spec.job_id, 1)
+            assert len(sink.ends) == 4
+
+    async def test_an_attempt_that_waits_for_a_node_is_not_lost(self, tmp_path: Path) -> None:
+        async with self.cluster(tmp_path, max_nodes=1) as (target, sink):
+            target._lease = 3
+            first = await self.run(target, tmp_path, "time.sleep(5)")
+            waits = self.attempt(tmp_path)
+            await target.launch(waits)
+            await self.until(lambda: len(sink.ends) == 2)
+            assert self.verdict(first).state is JobState.SUCCEEDED
+            assert self.said(tmp_path, waits) == ["start", "end"]
+
     async def test_a_busy_node_does_not_leave(self, tmp_path: Path) -> None:
         async with self.cluster(tmp_path, idle_seconds_before_scale_down=0) as (target, sink):
             spec = await self.run(target, tmp_path, "time.sleep(4)")

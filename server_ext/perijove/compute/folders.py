@@ -80,6 +80,9 @@ class Attempt:
 class FolderTarget(ComputeTarget):
     """See `ComputeTarget`."""
 
+    claims_late = False
+    """May a launched attempt wait for long until a runner takes it?"""
+
     def __init__(self, name: str, lease: float) -> None:
         self.name = name
         self._lease = lease
@@ -220,6 +223,8 @@ class FolderTarget(ComputeTarget):
                 # counted on our own clock: a machine that slept has not lost its leases
                 if beat != attempt.beat or attempt.beat_seen == 0.0:
                     attempt.beat, attempt.beat_seen = beat, loop.time()
+                elif not beat and self.claims_late:
+                    continue
                 elif loop.time() - attempt.beat_seen > max(self._lease, CLAIM if not beat else 0):
                     log.warning("Attempt %s has lost its lease", attempt.folder)
                     attempt.beat_seen = loop.time()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
 
@@ -32,7 +32,8 @@ def parse_memory(text: str) -> int:
     return int(float(found[1]) * UNITS[unit])
 
 
-def _check_number(value: object) -> object:
+def check_number(value: object) -> object:
+    """Raises ValueError for what only looks like a number."""
     # 2.0 is a whole number in JSON; "2" and true are not
     if isinstance(value, (str, bool)):
         raise ValueError("must be a number")
@@ -66,6 +67,17 @@ class NodeState(StrEnum):
     UNUSABLE = "unusable"
 
 
+class Sized(Protocol):
+    """Something with room for jobs."""
+
+    @property
+    def cpus(self) -> int: ...
+    @property
+    def memory(self) -> int | None: ...
+    @property
+    def gpus(self) -> int: ...
+
+
 class Resources(BaseModel):
     """What one job needs of a node, or what one node has. Memory in bytes."""
 
@@ -75,8 +87,8 @@ class Resources(BaseModel):
     memory: int | None = Field(default=None, ge=1 << 20, le=MEMORY_MAX)
     gpus: int = Field(default=0, ge=0, le=64)
 
-    def fits(self, node: Resources) -> bool:
-        """Can a node of this size run it?"""
+    def fits(self, node: Sized) -> bool:
+        """Is there room for it?"""
         return (
             self.cpus <= node.cpus
             and self.gpus <= node.gpus
@@ -104,14 +116,14 @@ class ClusterDefinition(BaseModel):
     @field_validator("memory", mode="before")
     @classmethod
     def _memory(cls, value: object) -> object:
-        return parse_memory(value) if isinstance(value, str) else _check_number(value)
+        return parse_memory(value) if isinstance(value, str) else check_number(value)
 
     @field_validator(
         "min_nodes", "max_nodes", "cpus", "gpus", "idle_seconds_before_scale_down", mode="before"
     )
     @classmethod
     def _number(cls, value: object) -> object:
-        return _check_number(value)
+        return check_number(value)
 
     @property
     def node(self) -> Resources:
@@ -195,7 +207,7 @@ class Scale(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _number(cls, value: object) -> object:
-        return _check_number(value)
+        return check_number(value)
 
 
 class StoredTarget(BaseModel):

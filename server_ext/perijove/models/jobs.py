@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema, field_validator
 
-from perijove.models.compute import MEMORY_MAX, Resources, parse_memory
+from perijove.models.compute import MEMORY_MAX, Resources, check_number, parse_memory
 from perijove.models.names import (
     PARAMETER_BYTES,
     PARAMETERS_SCHEMA,
@@ -146,15 +146,12 @@ class JobDefinition(BaseModel):
     @field_validator("memory", mode="before")
     @classmethod
     def _memory(cls, value: object) -> object:
-        return parse_memory(value) if isinstance(value, str) else value
+        return parse_memory(value) if isinstance(value, str) else check_number(value)
 
-    @field_validator("retries", "cpus", "gpus", "memory", mode="before")
+    @field_validator("retries", "cpus", "gpus", mode="before")
     @classmethod
     def _whole(cls, value: object) -> object:
-        # 2.0 is a whole number in JSON; "2" and true are not
-        if isinstance(value, (str, bool)):
-            raise ValueError("must be a whole number")
-        return value
+        return check_number(value)
 
     @field_validator("tags")
     @classmethod

@@ -72,10 +72,9 @@ class ComputeService:
 
     async def rest(self) -> None:
         """End the nodes of all targets; the next hub brings them up again as they are now."""
-        for name, stored in list(self._stored.items()):
-            if stored.state is TargetState.RUNNING:
-                self._keep_hours(name)
-                await self._managed(name).power(False)
+        for name in list(self._stored):
+            self._keep_hours(name)
+            await self._managed(name).power(False)
 
     # looking
 

@@ -124,7 +124,7 @@ class RecordingSink:
 class ComputeTargetContract(ABC):
     """What `ComputeTarget` promises, asked with scripts that note what they do in a file."""
 
-    patience = 30.0
+    patience = 60.0
     """Seconds until something that must happen counts as not happening."""
 
     @abstractmethod

@@ -20,6 +20,7 @@ from typing import Any
 
 import dask
 from distributed import Client, Future, Scheduler, SpecCluster
+from distributed.diagnostics.plugin import SchedulerPlugin
 from distributed.scheduler import KilledWorker
 
 from perijove.compute.cluster.launchers import LAUNCHERS, end_node
@@ -42,6 +43,7 @@ log = logging.getLogger("perijove.cluster")
 
 LOOK = 0.5
 """Seconds between two looks at what there is to do."""
+SOON = 0.02
 TELL = 2.0
 """Seconds between two tellings of figures that always change."""
 SETTINGS = {
@@ -55,6 +57,16 @@ SETTINGS = {
 }
 
 
+class Arrivals(SchedulerPlugin):
+    """Wakes the loop when a node is there: something waits for it."""
+
+    def __init__(self, wake: asyncio.Event) -> None:
+        self._wake = wake
+
+    def add_worker(self, scheduler: Scheduler, worker: str) -> None:
+        self._wake.set()
+
+
 class ClusterProcess:
     """See the module's docstring."""
 
@@ -62,7 +74,7 @@ class ClusterProcess:
         self._folder = folder
         self._definition = self._read()
         self._attempts: dict[str, Future] = {}
-        self._wanted: dict[str, Resources] = {}
+        self._queue: dict[str, tuple[str, Resources]] = {}
         self._ended: dict[str, str | None] = {}
         self._hub: asyncio.StreamWriter | None = None
         self._told = ""
@@ -95,7 +107,8 @@ class ClusterProcess:
             name=self._definition.name,
         ) as self._cluster:
             self._scheduler: Scheduler = self._cluster.scheduler
-            self._scaling = Scaling(self._cluster, self._definition, self._wanted_by_waiting)
+            self._scheduler.add_plugin(Arrivals(self._wake))
+            self._scaling = Scaling(self._cluster, self._definition, self._wanted)
             async with Client(
                 self._scheduler.address, asynchronous=True, security=secured, set_as_default=False
             ) as self._client:
@@ -124,9 +137,10 @@ class ClusterProcess:
         async with server:
             while not self._stopping.is_set():
                 await self._scaling.adapt()
+                self._place()
                 self._tell_state()
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK):
+                    async with asyncio.timeout(SOON if self._scaling.arriving else LOOK):
                         await self._wake.wait()
                 self._wake.clear()
         await self._scaling.release_all()
@@ -168,7 +182,7 @@ class ClusterProcess:
         if "launch" in message:
             self._launch(message["launch"], message["folder"], message["resources"])
         elif "withdraw" in message:
-            self._spawn(self._withdraw(message["withdraw"]))
+            self._withdraw(message["withdraw"])
         elif "forget" in message:
             self._ended.pop(message["forget"], None)
         elif "define" in message:
@@ -197,20 +211,30 @@ class ClusterProcess:
     # attempts
 
     def _launch(self, key: str, folder: str, resources: dict[str, Any]) -> None:
-        if key in self._attempts or key in self._ended:
-            return
-        wanted = self._wanted[key] = Resources.model_validate(resources)
-        asked = {"cpus": wanted.cpus, "gpus": wanted.gpus, "memory": wanted.memory or 0}
-        future = self._attempts[key] = self._client.submit(
-            run_attempt,
-            folder,
-            wanted.gpus,
-            key=f"{PREFIX}{key}",
-            resources={name: amount for name, amount in asked.items() if amount},
-            retries=0,
-            pure=False,
-        )
-        self._spawn(self._follow(key, future))
+        if key not in self._queue and key not in self._attempts and key not in self._ended:
+            self._queue[key] = (folder, Resources.model_validate(resources))
+
+    def _place(self) -> None:
+        """Give what waits to nodes that have room.
+
+        Dask itself would also queue attempts behind others on one node while another is free.
+        """
+        for key, (folder, wanted) in list(self._queue.items()):
+            node = self._scaling.room_for(wanted)
+            if node is None:
+                continue
+            del self._queue[key]
+            self._scaling.take(node, key, wanted)
+            future = self._attempts[key] = self._client.submit(
+                run_attempt,
+                folder,
+                wanted.gpus,
+                key=f"{PREFIX}{key}",
+                workers=[node.address],
+                retries=0,
+                pure=False,
+            )
+            self._spawn(self._follow(key, future))
 
     async def _follow(self, key: str, future: Future) -> None:
         why: str | None = None
@@ -225,39 +249,31 @@ class ClusterProcess:
         except Exception as error:
             why = f"the node failed: {error!r}"
         self._attempts.pop(key, None)
-        self._wanted.pop(key, None)
+        self._scaling.give_back(key)
+        self._end(key, why)
+
+    def _end(self, key: str, why: str | None) -> None:
         self._ended[key] = why
         while len(self._ended) > 10_000:
             self._ended.pop(next(iter(self._ended)))
         self._say({"ended": key, "lost": why})
         self._wake.set()
 
-    async def _withdraw(self, key: str) -> None:
-        future = self._attempts.get(key)
+    def _withdraw(self, key: str) -> None:
         # what runs already is ended by the hub, which knows the runner
-        if future is not None and key in self._waiting():
-            await self._client.cancel([future], force=True)
-        elif future is None:
-            self._say({"ended": key, "lost": "it was withdrawn"})
+        if key not in self._attempts:
+            self._queue.pop(key, None)
+            self._end(key, "it was withdrawn")
 
-    def _wanted_by_waiting(self) -> list[Resources]:
-        return [self._wanted[key] for key in self._waiting() if key in self._wanted]
-
-    def _waiting(self) -> list[str]:
-        """Attempts that no node has taken."""
-        found = []
-        for key in self._attempts:
-            task = self._scheduler.tasks.get(f"{PREFIX}{key}")
-            if task is None or task.processing_on is None:
-                found.append(key)
-        return found
+    def _wanted(self) -> list[Resources]:
+        return [wanted for _, wanted in self._queue.values()]
 
     def state(self) -> ClusterState:
         """What everybody may know."""
         return ClusterState(
             nodes=self._scaling.nodes(),
             target_nodes=self._scaling.target,
-            waiting=len(self._waiting()),
+            waiting=len(self._queue),
             node_seconds=self._scaling.node_seconds,
             scheduler=self._scheduler.address,
             dashboard=self._dashboard(),

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from distributed import Scheduler, SpecCluster
 
@@ -18,8 +18,17 @@ log = logging.getLogger("perijove.cluster")
 
 PREPARE = 120.0
 """Seconds a node has to come up before it is called unusable and replaced."""
+LEAVING = ("closing_gracefully", "closing", "closed")
 PREFIX = "perijove-"
 """What the keys of attempts begin with, among the Dask tasks of users."""
+
+
+class Room(NamedTuple):
+    """What is left of a node; see `Resources`."""
+
+    cpus: int
+    memory: int | None
+    gpus: int
 
 
 class Scaling:
@@ -41,7 +50,42 @@ class Scaling:
         self._asked: dict[str, float] = {}
         self._began: dict[str, float] = {}
         self._gone_seconds = 0.0
+        self._taken: dict[str, tuple[str, Resources]] = {}
         self.message: str | None = None
+
+    def room_for(self, wanted: Resources) -> Any:
+        """The fullest node that has room, as Dask knows it; None: there is none."""
+        best, least = None, 0
+        ours = set(map(str, self._cluster.worker_spec))
+        for name, worker in self._workers().items():
+            if worker.status.name != "running" or name not in ours:
+                continue
+            left = self._free(name)
+            if wanted.fits(left) and (best is None or left.cpus < least):
+                best, least = worker, left.cpus
+        return best
+
+    @property
+    def arriving(self) -> bool:
+        """Is a node known to Dask that takes no work yet?"""
+        return any(worker.status.name == "init" for worker in self._workers().values())
+
+    def take(self, node: Any, key: str, wanted: Resources) -> None:
+        """The attempt `key` is on its way to `node`."""
+        self._taken[key] = (str(node.name), wanted)
+
+    def give_back(self, key: str) -> None:
+        """The attempt is over."""
+        self._taken.pop(key, None)
+
+    def _free(self, name: str) -> Room:
+        node = self.definition.node
+        taken = [wanted for at, wanted in self._taken.values() if at == name]
+        return Room(
+            node.cpus - sum(wanted.cpus for wanted in taken),
+            None if node.memory is None else node.memory - sum(w.memory or 0 for w in taken),
+            node.gpus - sum(wanted.gpus for wanted in taken),
+        )
 
     async def adapt(self) -> None:
         """Look once, and act."""
@@ -59,21 +103,20 @@ class Scaling:
 
     def _target(self) -> int:
         limits = self.definition
-        node = limits.node
-        # first fit is a good guess: Dask places by the same figures
-        free: list[list[int]] = []
+        # first fit, over what is free now and then over new nodes
+        rooms = [self._free(str(name)) for name in self._cluster.worker_spec]
         for asked in self._waiting():
-            for room in free:
-                if room[0] >= asked.cpus and room[1] >= asked.gpus:
-                    room[0] -= asked.cpus
-                    room[1] -= asked.gpus
+            for at, room in enumerate(rooms):
+                if asked.fits(room):
+                    rooms[at] = _less(room, asked)
                     break
             else:
-                free.append([node.cpus - asked.cpus, node.gpus - asked.gpus])
-        busy = sum(1 for worker in self._workers().values() if worker.processing)
+                rooms.append(_less(Room(limits.cpus, limits.memory, limits.gpus), asked))
+        full = Room(limits.cpus, limits.memory, limits.gpus)
+        used = sum(room != full for room in rooms)
         users = [t for t in self._scheduler.unrunnable if not str(t.key).startswith(PREFIX)]
         own = self._scheduler.adaptive_target() if users or self._user_work() else 0
-        return max(limits.min_nodes, min(limits.max_nodes, max(busy + len(free), own)))
+        return max(limits.min_nodes, min(limits.max_nodes, max(used, own)))
 
     def _user_work(self) -> bool:
         return any(
@@ -89,10 +132,13 @@ class Scaling:
         """Nodes that may leave: idle for long enough, holding nothing."""
         now = time.monotonic()
         workers = self._workers()
+        busy = {at for at, _ in self._taken.values()}
         found = []
         for name in list(self._cluster.worker_spec):
             worker = workers.get(str(name))
-            if worker is not None and (worker.processing or worker.has_what):
+            if worker is None:
+                continue  # it comes because something waits
+            if worker.processing or worker.has_what or str(name) in busy:
                 self._idle_since.pop(str(name), None)
                 continue
             since = self._idle_since.setdefault(str(name), now)
@@ -123,7 +169,7 @@ class Scaling:
                 if str(name) not in self._began:
                     self._began[str(name)] = time.monotonic()
                     self.message = None
-                retired = worker.status.name != "running" and not worker.processing
+                retired = worker.status.name in LEAVING and not worker.processing
                 if not retired:
                     continue
             elif isinstance(node, LocalNode) and node.ended():
@@ -180,7 +226,7 @@ class Scaling:
             for task in worker.processing
             if str(task.key).startswith(PREFIX)
         ]
-        leaving = worker.status.name in ("closing_gracefully", "closing")
+        leaving = worker.status.name in LEAVING
         node.state = (
             NodeState.LEAVING
             if leaving
@@ -197,3 +243,8 @@ class Scaling:
         if began is not None:
             node.started_at = datetime.fromtimestamp(time.time() - time.monotonic() + began, UTC)
         return node
+
+
+def _less(room: Room, asked: Resources) -> Room:
+    memory = None if room.memory is None else room.memory - (asked.memory or 0)
+    return Room(room.cpus - asked.cpus, memory, room.gpus - asked.gpus)

@@ -49,6 +49,7 @@ class ClusterTarget(FolderTarget, ManagedTarget):
     """See `ManagedTarget`."""
 
     kind = Kind.CLUSTER.value
+    claims_late = True  # it waits for a node
 
     def __init__(
         self,
