@@ -221,17 +221,13 @@ class Scaling:
         )
         if worker is None:
             return node
-        jobs = [
-            str(task.key).removeprefix(PREFIX).partition("/")[0]
-            for task in worker.processing
-            if str(task.key).startswith(PREFIX)
-        ]
+        jobs = [key.partition("/")[0] for key, (at, _) in self._taken.items() if at == name]
         leaving = worker.status.name in LEAVING
         node.state = (
             NodeState.LEAVING
             if leaving
             else NodeState.RUNNING
-            if worker.processing
+            if jobs or worker.processing
             else NodeState.IDLE
         )
         node.address, node.jobs = worker.address, jobs
