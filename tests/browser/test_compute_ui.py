@@ -135,7 +135,7 @@ def test_stop_and_start_from_the_keyboard_the_menu_and_the_running_panel(
     page.click(".lm-Menu-item:has-text('Start')")
     expect(pill(page)).to_have_text("running")
     failed = page.locator(".jp-perijove-row[data-job-id]", has_text="failing")
-    expect(failed).to_contain_text("error in the code", timeout=60_000)
+    expect(failed).to_contain_text("error in cell 2", timeout=60_000)
 
     # the palette means the document in front
     page.wait_for_timeout(1500)  # JupyterLab saves its layout a second after a change
