@@ -3,12 +3,11 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { Target } from '../api';
+import { Details, type Rows } from '../components/details';
 import { sizeText } from '../components/size';
 import { duration } from '../jobs/format';
 import { kindText, nodeHours, stateText } from './format';
 import { isManaged } from './manager';
-
-type Rows = [string, React.ReactNode][];
 
 export function PropertiesView(props: {
   target: Target;
@@ -54,16 +53,7 @@ function List({ title, rows }: { title: string; rows: Rows }): React.ReactElemen
   return (
     <section className="jp-perijove-group-of-details">
       <h4>{title}</h4>
-      <dl className="jp-perijove-details">
-        {rows
-          .filter(([, value]) => value !== null && value !== undefined && value !== '')
-          .map(([name, value]) => (
-            <React.Fragment key={name}>
-              <dt>{name}</dt>
-              <dd>{value}</dd>
-            </React.Fragment>
-          ))}
-      </dl>
+      <Details rows={rows} />
     </section>
   );
 }

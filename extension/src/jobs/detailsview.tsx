@@ -3,12 +3,13 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { Job } from '../api';
+import { Details, type Rows } from '../components/details';
 import { stateText } from './format';
 
 export function DetailsView(props: { job: Job; trans: TranslationBundle }): React.ReactElement {
   const { job, trans } = props;
   const time = (value?: string | null) => (value ? new Date(value).toLocaleString() : null);
-  const rows: [string, React.ReactNode][] = [
+  const rows: Rows = [
     [trans.__('Job'), <code key="id">{job.id}</code>],
     [trans.__('State'), stateText(job, trans)],
     [trans.__('Message'), job.message],
@@ -35,16 +36,5 @@ export function DetailsView(props: { job: Job; trans: TranslationBundle }): Reac
       String(value)
     ])
   ];
-  return (
-    <dl className="jp-perijove-details">
-      {rows
-        .filter(([, value]) => value !== null && value !== undefined && value !== '')
-        .map(([name, value]) => (
-          <React.Fragment key={name}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </React.Fragment>
-        ))}
-    </dl>
-  );
+  return <Details rows={rows} />;
 }

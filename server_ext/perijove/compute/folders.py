@@ -62,10 +62,6 @@ class Attempt:
     gone: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
-    def key(self) -> tuple[str, int]:
-        return self.spec.job_id, self.spec.attempt
-
-    @property
     def folder(self) -> Path:
         return Path(self.spec.folder)
 

@@ -5,25 +5,20 @@ A launcher is what Dask's `SpecCluster` makes its workers with.
 
 from __future__ import annotations
 
-import json
 import os
-import signal
 import subprocess
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from distributed.deploy.spec import ProcessInterface
 
 from perijove.compute.cluster.node import GPUS, ZYGOTE, start_zygote
-from perijove.compute.cluster.protocol import LOG, NODES, TLS
+from perijove.compute.cluster.protocol import LOG, NODES, TLS, end_node
 from perijove.compute.cluster.tls import CERTIFICATE, KEY
 from perijove.models.attempts import RunnerProcess
 from perijove.models.compute import ClusterDefinition
-from perijove.models.processes import boot_id, end_session, is_alive, start_time
-
-UNLIMITED = 1 << 50
+from perijove.models.processes import boot_id, start_time
 
 
 class LocalNode(ProcessInterface):
@@ -48,8 +43,7 @@ class LocalNode(ProcessInterface):
         await super().start()
         asked = self._definition
         certificate, key = self._folder / TLS / CERTIFICATE, self._folder / TLS / KEY
-        resources = {"cpus": asked.cpus, "gpus": asked.gpus, "memory": asked.memory or UNLIMITED}
-        environ = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+        environ = dict(os.environ)
         if asked.gpus:
             environ[GPUS] = str(asked.gpus)
         with (self._folder / LOG).open("ab") as output:
@@ -59,18 +53,10 @@ class LocalNode(ProcessInterface):
             self._process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "distributed.cli.dask_worker", self.scheduler),
-                    *(
-                        "--name",
-                        self.id,
-                        "--no-nanny",
-                        "--nworkers",
-                        "1",
-                        "--nthreads",
-                        str(asked.cpus),
-                    ),
+                    *("--name", self.id, "--no-nanny"),
+                    *("--nworkers", "1", "--nthreads", str(asked.cpus)),
                     *("--memory-limit", str(asked.memory or 0), "--no-dashboard"),
                     *("--host", "127.0.0.1", "--death-timeout", "60"),
-                    *("--resources", " ".join(f"{k}={v}" for k, v in resources.items())),
                     *("--tls-ca-file", str(certificate), "--tls-cert", str(certificate)),
                     *("--tls-key", str(key), "--preload", "perijove.compute.cluster.node"),
                     *("--local-directory", str(self._folder / NODES / self.id)),
@@ -98,17 +84,6 @@ class LocalNode(ProcessInterface):
     def ended(self) -> bool:
         """Is its process gone?"""
         return self._process is not None and self._process.poll() is not None
-
-
-def end_node(record: Path) -> None:
-    """End the node that `record` names, and what is left of it."""
-    with suppress(OSError, ValueError):
-        process = RunnerProcess.model_validate(json.loads(record.read_text()))
-        if is_alive(process):
-            with suppress(ProcessLookupError):
-                os.kill(process.pid, signal.SIGTERM)
-        end_session(process)
-    record.unlink(missing_ok=True)
 
 
 LAUNCHERS: dict[str, type[ProcessInterface]] = {"local": LocalNode}

@@ -1,8 +1,8 @@
 """The process of one cluster: Dask's scheduler, the nodes, and how many of them there are.
 
 ``python -m perijove.compute.cluster.process FOLDER``. It outlives the hub that started it; the
-next hub finds its socket in the folder. Attempts are Dask tasks, so Dask places them by what they
-need and what nodes have; users' own Dask work runs on the same nodes.
+next hub finds its socket in the folder. An attempt is a Dask task, pinned to a node that has what
+it needs; users' own Dask work runs on the same nodes.
 """
 
 from __future__ import annotations
@@ -23,11 +23,10 @@ from distributed import Client, Future, Scheduler, SpecCluster
 from distributed.diagnostics.plugin import SchedulerPlugin
 from distributed.scheduler import KilledWorker
 
-from perijove.compute.cluster.launchers import LAUNCHERS, end_node
+from perijove.compute.cluster.launchers import LAUNCHERS
 from perijove.compute.cluster.node import run_attempt
 from perijove.compute.cluster.protocol import (
     DEFINITION,
-    NODES,
     PROCESS,
     SOCKET,
     TLS,
@@ -89,8 +88,6 @@ class ClusterProcess:
 
     async def run(self) -> None:
         """Serve until told to stop."""
-        for record in (self._folder / NODES).glob("*.json"):
-            end_node(record)  # of a process that was killed
         make_certificate(self._folder / TLS)
         secured = security(self._folder / TLS)
         options = {
@@ -123,11 +120,7 @@ class ClusterProcess:
             server = await asyncio.start_unix_server(self._answer, _short(path), limit=1 << 22)
         finally:
             os.umask(before)
-        me = ProcessFile(
-            process=RunnerProcess.model_validate(current_process().model_dump()),
-            scheduler=self._scheduler.address,
-            dashboard=self._dashboard(),
-        )
+        me = ProcessFile(process=RunnerProcess.model_validate(current_process().model_dump()))
         partial = self._folder / f".{PROCESS}"
         partial.write_text(me.model_dump_json())
         partial.replace(self._folder / PROCESS)
@@ -183,8 +176,6 @@ class ClusterProcess:
             self._launch(message["launch"], message["folder"], message["resources"])
         elif "withdraw" in message:
             self._withdraw(message["withdraw"])
-        elif "forget" in message:
-            self._ended.pop(message["forget"], None)
         elif "define" in message:
             self._definition = ClusterDefinition.model_validate(message["define"])
             self._scaling.definition = self._definition

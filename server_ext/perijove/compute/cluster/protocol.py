@@ -1,4 +1,6 @@
-"""What a hub and a cluster's process say to each other: one JSON object a line.
+"""What a hub and a cluster's process say to each other, and find of each other in the folder.
+
+They speak one JSON object a line over a Unix socket.
 
 ::
 
@@ -12,9 +14,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from pathlib import Path
+
 from pydantic import BaseModel
 
 from perijove.models.attempts import RunnerProcess
+from perijove.models.processes import end_session
 
 DEFINITION, PROCESS, SOCKET, LOG, NODES, TLS = (
     "definition.json",
@@ -30,5 +36,10 @@ class ProcessFile(BaseModel):
     """``process.json``: who runs the cluster."""
 
     process: RunnerProcess
-    scheduler: str = ""
-    dashboard: str = ""
+
+
+def end_node(record: Path) -> None:
+    """End the local node that ``nodes/ID.json`` names, and what is left of it."""
+    with suppress(OSError, ValueError):
+        end_session(RunnerProcess.model_validate_json(record.read_text()))
+    record.unlink(missing_ok=True)

@@ -24,6 +24,7 @@ from perijove.compute.cluster.protocol import (
     PROCESS,
     SOCKET,
     ProcessFile,
+    end_node,
 )
 from perijove.compute.folders import Attempt, FolderTarget
 from perijove.errors import Conflict, InvalidInput, Unreachable
@@ -249,14 +250,13 @@ class ClusterTarget(FolderTarget, ManagedTarget):
         self._end_nodes()
         self._write_definition()
         (self._folder / SOCKET).unlink(missing_ok=True)
-        environ = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
         with self.log_file().open("ab") as output:
             subprocess.Popen(
                 [sys.executable, "-m", "perijove.compute.cluster.process", str(self._folder)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env=environ | {"PERIJOVE_NODE_PRELOAD": ",".join(self._preload)},
+                env=os.environ | {"PERIJOVE_NODE_PRELOAD": ",".join(self._preload)},
                 start_new_session=True,
             )
 
@@ -269,9 +269,7 @@ class ClusterTarget(FolderTarget, ManagedTarget):
     def _end_nodes(self) -> None:
         """End the nodes of a process that was killed."""
         for record in (self._folder / NODES).glob("*.json"):
-            with suppress(OSError, ValueError):
-                end_session(RunnerProcess.model_validate_json(record.read_text()))
-            record.unlink(missing_ok=True)
+            end_node(record)
 
 
 def check_local(definition: ClusterDefinition) -> None:
