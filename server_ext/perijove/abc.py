@@ -6,16 +6,19 @@ Every implementation of a contract passes the same suite in ``perijove.testing``
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from pydantic import JsonValue
 
+from perijove.models.agents import AgentHello, AgentReport
 from perijove.models.attempts import AttemptSpec
-from perijove.models.compute import ClusterDefinition, ClusterState, Resources, StoredTarget
+from perijove.models.compute import ClusterState, Resources, StoredTarget
 from perijove.models.events import SpoolEvent
+from perijove.models.instances import Definition
 from perijove.models.jobs import Job, JobState, MetricPoint
 from perijove.models.workspaces import TargetSummary
 
@@ -118,7 +121,7 @@ class ManagedTarget(ComputeTarget):
         """
 
     @abstractmethod
-    async def define(self, definition: ClusterDefinition) -> None:
+    async def define(self, definition: Definition) -> None:
         """Give it other limits."""
 
     @abstractmethod
@@ -126,8 +129,81 @@ class ManagedTarget(ComputeTarget):
         """End everything, and remove what it has kept on disk."""
 
     @abstractmethod
-    def log_file(self) -> Path:
-        """What it and its nodes have said."""
+    def log_text(self) -> str:
+        """The end of what it and its nodes have said."""
+
+    def properties(self) -> dict[str, JsonValue]:
+        """What it can say of itself now: addresses, links, how to log in."""
+        return {}
+
+    @property
+    def usable(self) -> bool:
+        """Can it take work, or will it soon? False: something is wrong, see its message."""
+        return True
+
+    @property
+    def in_use(self) -> list[str]:
+        """What keeps it from being idle, in words."""
+        return []
+
+
+class AgentTarget(ABC):
+    """A target whose machine calls the hub."""
+
+    @abstractmethod
+    def link(self, hello: AgentHello) -> AsyncIterator[bytes]:
+        """The commands for its agent, a JSON object a line, as long as the agent listens."""
+
+    @abstractmethod
+    async def report(self, report: AgentReport) -> None:
+        """What its agent tells."""
+
+    @abstractmethod
+    async def call(self, verb: str, **args: JsonValue) -> JsonValue:
+        """Have the agent do something, and get its answer.
+
+        Raises
+        ------
+        Unreachable: it does not answer. Else what the agent raised.
+        """
+
+    @abstractmethod
+    def delivered(self, job_id: str, attempt: int) -> None:
+        """Everything of the attempt is in its folder on the hub's machine, and nothing runs."""
+
+
+class TargetMaker(Protocol):
+    """Makes the targets of one kind: what a plug-in's entry point in ``perijove.compute`` is."""
+
+    kind: str
+
+    def check(self, definition: Definition) -> None:
+        """Could this be made here?
+
+        Raises
+        ------
+        InvalidInput, Conflict, NotFound: no, with the field at fault.
+        """
+
+    def make(self, definition: Definition, workshop: Workshop, on: bool) -> ManagedTarget:
+        """The target, not started; `on`: it is meant to run."""
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What a hub gives to those who make targets."""
+
+    folder: Path
+    """A folder of the target's own."""
+    lease: float
+    preload: Sequence[str]
+    gate: Path
+    """The Unix socket on which agents call the hub."""
+    agent_token: str
+    attempt_token: Callable[[str, int], str]
+    tracking_uri: str
+    changed: Callable[[], None]
+    """To be called when the target's state is another one."""
 
 
 class TargetStore(ABC):

@@ -8,6 +8,7 @@ The tree::
     │   └── SnapshotTooLarge    the folder passes the size or file limit
     ├── NotFound                the named job, target, workspace … does not exist
     ├── Conflict                it exists, but its state forbids the verb
+    ├── Gone                    it existed, and nothing more is wanted of it
     ├── NotAuthorized           missing or wrong credentials
     ├── Unreachable             a process that should answer does not
     │   ├── HubUnreachable
@@ -85,6 +86,11 @@ class Conflict(PerijoveError):
     code = "conflict"
     status = 409
     exit_code = 2
+
+
+class Gone(PerijoveError):
+    code = "gone"
+    status = 410
 
 
 class NotAuthorized(PerijoveError):

@@ -2,32 +2,50 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import click
 
 from perijove.cli.app import common
 from perijove.cli.output import ago, emit, say, state, table
-from perijove.client.compute import ComputeTarget
+from perijove.client.compute import Compute, ComputeTarget
 from perijove.client.workspace import Workspace
 from perijove.errors import InvalidInput
 from perijove.models.compute import Node
+from perijove.models.definitions import load_yaml
 
 HEAD = ["NAME", "KIND", "ON", "STATE", "NODES", "RUNNING", "QUEUED", "NODE-HOURS"]
 NODE_HEAD = ["NODE", "STATE", "CPU", "MEMORY", "GPUS", "JOBS", "UP"]
+SSH_OPTIONS = (
+    click.option("--host", "hosts", multiple=True, metavar="[USER@]HOST[:PORT]", help="Over SSH."),
+    click.option("--identity-file", metavar="FILE", help="Private key [default: as ssh does]."),
+    click.option("--proxy-jump", metavar="HOST", help="Reach the host through this one."),
+    click.option("--host-key", metavar="KEY", help="The key it must have: type and base64."),
+    click.option("--yes", is_flag=True, help="Take the host key that it shows now."),
+)
 FORCE = click.option("--force", is_flag=True, help="Cancel its jobs first.")
+
+
+def ssh_options(command: Any) -> Any:
+    """How a machine is reached over SSH."""
+    for option in reversed(SSH_OPTIONS):
+        command = option(command)
+    return command
 
 
 @click.group()
 def compute() -> None:
-    """Compute targets: this machine, and clusters that scale by themselves."""
+    """Compute targets: this machine, instances, clusters that scale by themselves."""
 
 
 @compute.command()
-@click.argument("name")
-@click.option("--kind", default="cluster", show_default=True, metavar="cluster")
-@click.option("--on", default="local", show_default=True, help="What it is launched over.")
+@click.argument("name", required=False)
+@click.option("--kind", metavar="cluster|instance", help="[default: cluster]")
+@click.option("--on", metavar="local|ssh|slurm|container", help="[default: local]")
+@click.option("-f", "--file", type=click.Path(), help="A YAML file with the definition.")
 @click.option("--min-nodes", type=int, metavar="N", help="Kept up [default: 0].")
 @click.option("--max-nodes", type=int, metavar="N", help="At most [default: 4].")
 @click.option("--cpus", type=int, metavar="N", help="CPUs of a node [default: 1].")
@@ -36,16 +54,66 @@ def compute() -> None:
 @click.option(
     "--idle-seconds-before-scale-down", type=float, metavar="SECONDS", help="[default: 120]"
 )
+@click.option(
+    "--idle-minutes-before-shutdown", type=float, metavar="MINUTES", help="An instance's."
+)
+@click.option("--start-at", multiple=True, metavar="CRON", help='Such as "0 8 * * mon-fri".')
+@click.option("--stop-at", multiple=True, metavar="CRON")
+@click.option("--image", help="A container's image.")
+@ssh_options
 @common
-def create(name: str, kind: str, workspace: str | None, as_json: bool, **fields: Any) -> None:
-    """Create the cluster NAME and wait until it is up."""
-    if kind != "cluster":
-        raise InvalidInput(
-            f"A target of kind {kind!r} cannot be created.", field="kind", remedy="Use: cluster."
-        )
+def create(
+    name: str | None,
+    file: str | None,
+    start_at: tuple[str, ...],
+    stop_at: tuple[str, ...],
+    hosts: tuple[str, ...],
+    yes: bool,
+    workspace: str | None,
+    as_json: bool,
+    **fields: Any,
+) -> None:
+    """Create the cluster or instance NAME and wait until it is up."""
+    given = {"kind": "cluster"} | (_read(file) if file else {})
+    given |= {key: value for key, value in fields.items() if value is not None}
+    if name is not None:
+        given["name"] = name
+    schedules = [{"action": "start", "cron": cron} for cron in start_at]
+    schedules += [{"action": "stop", "cron": cron} for cron in stop_at]
+    if schedules:
+        given["schedules"] = schedules
+    if hosts:
+        given |= {"hosts": list(hosts)} if given["kind"] == "cluster" else {"host": hosts[0]}
+    if "name" not in given:
+        raise InvalidInput("A target needs a NAME.", field="name")
+    compute = Workspace(workspace).compute
+    _tell(compute.create(_confirmed(compute, given, yes)), as_json)
+
+
+@compute.command()
+@click.argument("name")
+@ssh_options
+@click.option("--scheduler", metavar="tls://HOST:PORT", help="A Dask scheduler.")
+@click.option(
+    "--certificates", metavar="DIR", help="The scheduler's ca.pem, cert.pem and key.pem."
+)
+@click.option("--cpus", type=int, metavar="N", help="Jobs at once [default: its CPUs].")
+@common
+def attach(
+    name: str,
+    hosts: tuple[str, ...],
+    yes: bool,
+    workspace: str | None,
+    as_json: bool,
+    **fields: Any,
+) -> None:
+    """Attach the machine or the Dask scheduler that is there already, as NAME."""
     given = {key: value for key, value in fields.items() if value is not None}
-    made = Workspace(workspace).compute.create_cluster(name, **given)
-    _tell(made, as_json)
+    given |= {"name": name, "kind": "attached"}
+    if hosts:
+        given["host"] = hosts[0]
+    compute = Workspace(workspace).compute
+    _tell(compute.create(_confirmed(compute, given, yes)), as_json)
 
 
 @compute.command("list")
@@ -64,8 +132,9 @@ def show(name: str, workspace: str | None, as_json: bool) -> None:
     target = Workspace(workspace).compute.get(name)
     _tell(target, as_json)
     if not as_json:
-        for key, value in target.data.properties.items():
-            click.echo(f"{key}: {value if value not in (None, '') else '–'}")
+        for key, value in (target.data.attributes | target.data.properties).items():
+            if value not in (None, "", [], {}):
+                click.echo(f"{key}: {value}")
         if (last := target.data.last_operation) is not None:
             click.echo(f"last operation: {last.name} {last.outcome}, {ago(last.begun_at)}")
         if target.data.message:
@@ -148,6 +217,43 @@ def delete(name: str, force: bool, workspace: str | None, as_json: bool) -> None
     say(f"{name} is deleted.")
 
 
+def _read(path: str) -> dict[str, Any]:
+    try:
+        text = Path(path).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{path} cannot be read: {error}", field="file") from None
+    data = load_yaml(text)
+    if not isinstance(data, dict):
+        raise InvalidInput(f"{path} must hold a mapping with the target's fields.", field="file")
+    return data
+
+
+def _confirmed(compute: Compute, given: dict[str, Any], yes: bool) -> dict[str, Any]:
+    """The definition with the keys its hosts must have, each confirmed by the user."""
+    hosts = given.get("hosts") or ([given["host"]] if given.get("host") else [])
+    if not hosts or given.get("host_key") or given.get("host_keys"):
+        return given
+    keys = []
+    for host in hosts:
+        found = compute.host_key(host, given.get("proxy_jump"))
+        if not (found.known or yes):
+            say(f"{host} shows the key {found.fingerprint} ({found.type}).")
+            say("Compare it with what the machine's owner says, or: ssh-keygen -lf KEYFILE there.")
+            if not _agreed():
+                raise InvalidInput(
+                    f"The key of {host}, {found.fingerprint}, is not confirmed.",
+                    field="host_key",
+                    remedy="Answer yes, give --host-key, or take what it shows with --yes.",
+                )
+        keys.append(found.line)
+    return given | ({"host_keys": keys} if "hosts" in given else {"host_key": keys[0]})
+
+
+def _agreed() -> bool:
+    say("Is it right? [y/N] ", end="")
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
 def _tell(target: ComputeTarget, as_json: bool) -> None:
     emit(target.data, as_json, table(HEAD, [_row(target)]))
 
@@ -157,7 +263,7 @@ def _row(target: ComputeTarget) -> list[str]:
     count = f"{data.busy_nodes}/{data.current_nodes}/{data.max_nodes}"
     return [
         data.name,
-        data.kind.value,
+        data.kind,
         data.on,
         state(data.state.value),
         count,

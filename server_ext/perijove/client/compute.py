@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from perijove.client.http import HubClient
 from perijove.errors import Conflict, MissingExtra
-from perijove.models.compute import ClusterDefinition, ComputeTargetInfo, Node, Scale
+from perijove.models.compute import ComputeTargetInfo, Node, Scale
+from perijove.models.instances import DEFINITIONS, HostKey, PluginDefinition
 from perijove.models.problems import validated
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ class ComputeTarget:
             yield client
 
     def __repr__(self) -> str:
-        return f"ComputeTarget({self.name!r}, kind={self.data.kind.value!r})"
+        return f"ComputeTarget({self.name!r}, kind={self.data.kind!r})"
 
     def _path(self, verb: str = "") -> str:
         return f"/compute/{quote(self.name, safe='')}" + (f"/{verb}" if verb else "")
@@ -161,8 +162,42 @@ class Compute:
         fields: those of `ClusterDefinition`: ``on="local"``, ``min_nodes=0``, ``max_nodes=4``,
             ``cpus=1``, ``memory="4GiB"``, ``gpus=0``, ``idle_seconds_before_scale_down=120``.
         """
-        definition = validated(ClusterDefinition, {"name": name} | fields)
-        found = self._client.request(
-            "POST", "/compute", json=definition.model_dump(mode="json", exclude_unset=True)
-        )
+        return self.create({"name": name, "kind": "cluster"} | fields)
+
+    def create_instance(self, name: str, **fields: Any) -> ComputeTarget:
+        """Make a compute instance and wait until it is up.
+
+        Parameters
+        ----------
+        name: 3 to 24 letters, digits and hyphens, a letter first.
+        fields: those of `InstanceDefinition`: ``on="local"`` (ssh, container, slurm), ``cpus=1``,
+            ``memory="4GiB"``, ``gpus=0``, ``host="user@host:22"``, ``image="…"``,
+            ``idle_minutes_before_shutdown=60``, ``schedules=[{"action": "stop", "cron": "…"}]``.
+        """
+        return self.create({"name": name, "kind": "instance"} | fields)
+
+    def attach(self, name: str, **fields: Any) -> ComputeTarget:
+        """Use a machine or a Dask scheduler that is there already.
+
+        Parameters
+        ----------
+        name: 3 to 24 letters, digits and hyphens, a letter first.
+        fields: those of `AttachedDefinition`: ``host="user@host:22"`` with ``host_key=`` as
+            `host_key` shows it, ``identity_file=``, ``proxy_jump=``; or ``scheduler="tls://…"``
+            with ``certificates=`` (a folder).
+        """
+        return self.create({"name": name, "kind": "attached"} | fields)
+
+    def host_key(self, host: str, proxy_jump: str | None = None) -> HostKey:
+        """The key a machine shows now, for a person to confirm."""
+        body = {"host": host, "proxy_jump": proxy_jump}
+        return HostKey.model_validate(self._client.request("POST", "/host-keys", json=body))
+
+    def create(self, definition: Mapping[str, Any]) -> ComputeTarget:
+        """Make a target from its definition, as YAML files hold it."""
+        given = dict(definition)
+        model = DEFINITIONS.get(str(given.get("kind", "cluster")), PluginDefinition)
+        checked = validated(model, given)
+        body = checked.model_dump(mode="json", exclude_unset=True) | {"kind": checked.kind}
+        found = self._client.request("POST", "/compute", json=body)
         return ComputeTarget(self._client, ComputeTargetInfo.model_validate(found))

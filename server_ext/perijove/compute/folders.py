@@ -59,6 +59,8 @@ class Attempt:
     """Why it is lost, where the target knows."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     taken: asyncio.Event = field(default_factory=asyncio.Event)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    """Its machine says that nothing of it is left there."""
     gone: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -106,6 +108,28 @@ class FolderTarget(ComputeTarget):
     async def withdraw(self, attempt: Attempt) -> None:
         """An attempt that no runner has taken yet is canceled: none shall take it."""
 
+    async def gone(self, attempt: Attempt) -> None:
+        """Return when the runner that has taken the attempt is gone."""
+        # the process just seen may have found the attempt taken: wait for the one that has it
+        while (runner := attempt.runner()) is not None and is_alive(runner):
+            await wait_for_exit(runner.pid)
+
+    async def interrupt(self, attempt: Attempt) -> None:
+        """Ask the runner to save its notebook and end."""
+        runner = attempt.runner()
+        if runner is not None and is_alive(runner):
+            with suppress(ProcessLookupError):
+                os.kill(runner.pid, signal.SIGTERM)
+
+    async def end(self, attempt: Attempt) -> None:
+        """End every process of the attempt."""
+        spec = attempt.spec
+        await asyncio.to_thread(end_attempt, spec.job_id, spec.attempt, attempt.runner())
+
+    def overdue(self, attempt: Attempt, silent: float) -> bool:
+        """Has a runner lost its attempt that gave no sign of life for `silent` seconds?"""
+        return silent > self._lease
+
     async def launch(self, spec: AttemptSpec) -> None:
         key = (spec.job_id, spec.attempt)
         if key in self._attempts:
@@ -137,9 +161,7 @@ class FolderTarget(ComputeTarget):
         found.canceling = True
         await self.withdraw(found)
         runner = found.runner()
-        if runner is not None and is_alive(runner):
-            with suppress(ProcessLookupError):
-                os.kill(runner.pid, signal.SIGTERM)
+        await self.interrupt(found)
         step("cancel.signalled")
         try:
             await asyncio.wait_for(found.gone.wait(), CANCEL_GRACE if runner else 0)
@@ -157,9 +179,7 @@ class FolderTarget(ComputeTarget):
     async def _watch(self, key: tuple[str, int], attempt: Attempt, pid: int | None) -> None:
         """Follow the attempt until nothing of it is left, then say so."""
         await self.claimed(attempt, pid)
-        # the process just seen may have found the attempt taken: wait for the one that has it
-        while (runner := attempt.runner()) is not None and is_alive(runner):
-            await wait_for_exit(runner.pid)
+        await self.gone(attempt)
         if attempt.canceling or not (attempt.folder / STATUS).exists():
             # a runner that gave its verdict by itself has ended what it started
             await self.revoke(attempt, *_lost(attempt))
@@ -202,9 +222,7 @@ class FolderTarget(ComputeTarget):
             link_verdict(attempt.folder, status)
         except OSError as error:  # the sink takes an attempt without a verdict for lost
             log.warning("The verdict on %s cannot be written: %s", attempt.folder, error)
-        await asyncio.to_thread(
-            end_attempt, attempt.spec.job_id, attempt.spec.attempt, attempt.runner()
-        )
+        await self.end(attempt)
 
     async def _look(self) -> None:
         loop = asyncio.get_running_loop()
@@ -219,9 +237,9 @@ class FolderTarget(ComputeTarget):
                 # counted on our own clock: a machine that slept has not lost its leases
                 if beat != attempt.beat or attempt.beat_seen == 0.0:
                     attempt.beat, attempt.beat_seen = beat, loop.time()
-                elif not beat and self.claims_late:
+                elif not beat and (self.claims_late or loop.time() - attempt.beat_seen < CLAIM):
                     continue
-                elif loop.time() - attempt.beat_seen > max(self._lease, CLAIM if not beat else 0):
+                elif self.overdue(attempt, loop.time() - attempt.beat_seen):
                     log.warning("Attempt %s has lost its lease", attempt.folder)
                     attempt.beat_seen = loop.time()
                     self.spawn(

@@ -74,12 +74,17 @@ def create_app(hub: Hub | None, token: str = "") -> FastAPI:
     app.state.hub = hub
     for module in (workspace, compute, jobs, notebooks, events):
         app.include_router(module.router, prefix="/api")
+    add_error_handlers(app)
+    app.add_middleware(Guard, token=token)
+    return app
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Answer every error with `ErrorBody`."""
     app.add_exception_handler(PerijoveError, _perijove_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _unexpected)
-    app.add_middleware(Guard, token=token)
-    return app
 
 
 def _answer(error: PerijoveError, status: int | None = None) -> Response:

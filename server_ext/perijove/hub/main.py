@@ -28,21 +28,24 @@ import yaml
 from pydantic import ValidationError
 
 from perijove import __version__
-from perijove.abc import ComputeTarget, ManagedTarget
-from perijove.compute.cluster.target import ClusterTarget, check_local
+from perijove.abc import ComputeTarget, Workshop
+from perijove.compute.kinds import MAKERS
 from perijove.compute.local import LocalTarget
 from perijove.compute.tasks import ProcessTasks
 from perijove.compute.zygote import Zygote
 from perijove.errors import InvalidInput
 from perijove.hub.app import create_app
 from perijove.hub.context import Hub
+from perijove.hub.gate import bind_gate, create_gate, gate_config
 from perijove.hub.pokes import Pokes
 from perijove.hub.tracking import Tracking
-from perijove.models.compute import ClusterDefinition
 from perijove.models.processes import current_process, runtime_dir
+from perijove.models.tokens import agent_token
 from perijove.models.workspaces import HubInfo, HubStatus, WorkspaceConfig, WorkspaceFolder
+from perijove.plugins import COMPUTE, with_plugins
 from perijove.services.broker import Broker
 from perijove.services.compute import ComputeService
+from perijove.services.delivery import Delivery
 from perijove.services.environments import Environments
 from perijove.services.events import EventLogs
 from perijove.services.jobs import JobService
@@ -152,6 +155,7 @@ async def serve(folder: WorkspaceFolder) -> None:
     database = open_database(folder.database, folder.backups)
     store = SqlJobStore(database)
     pokes = Pokes(runtime_dir() / f"{_short(folder)}.poke")
+    gate_path = runtime_dir() / f"{_short(folder)}.gate"
     tracking = Tracking(folder, config, keys["token"], str(pokes.path), broker)
     tasks = ProcessTasks(zygote)
     local = LocalTarget(config.slots, config.lease_seconds, zygote)
@@ -175,18 +179,21 @@ async def serve(folder: WorkspaceFolder) -> None:
         folder, config, store, logs, broker, environments, supervisor, recorder, tracking.tracker
     )
 
-    def make_cluster(definition: ClusterDefinition, on: bool) -> ManagedTarget:
-        return ClusterTarget(
-            folder.compute / definition.name,
-            definition,
-            on=on,
+    def workshop(name: str) -> Workshop:
+        return Workshop(
+            folder=folder.compute / name,
             lease=config.lease_seconds,
             preload=config.preload if config.warm_start else (),
+            gate=gate_path,
+            agent_token=agent_token(name, keys["signing_key"]),
+            attempt_token=supervisor.token,
+            tracking_uri=tracking.tracker.tracking_uri,
             changed=broker.changed,
         )
 
+    makers = with_plugins(COMPUTE, MAKERS)
     compute = ComputeService(
-        SqlTargetStore(database), jobs, broker, make_cluster, {"local": check_local}, user_name()
+        SqlTargetStore(database), jobs, broker, makers, workshop, user_name()
     )
     compute.load()
     pokes.listen(supervisor.poked, supervisor.metrics)
@@ -237,8 +244,14 @@ async def serve(folder: WorkspaceFolder) -> None:
             timeout_graceful_shutdown=2,
         )
     )
+    delivery = Delivery(folder, config, store, supervisor)
+    app = create_gate(delivery, keys["signing_key"], tracking.tracker.tracking_uri)
+    gate = Server(gate_config(app))
+    gate_listener = bind_gate(gate_path)
     serving = asyncio.create_task(server.serve([listener]))
+    serving_gate = asyncio.create_task(gate.serve([gate_listener]))
     await server.serving.wait()
+    await gate.serving.wait()
     info = HubInfo(
         url=url,
         tracking_uri=tracking.tracker.tracking_uri,
@@ -253,13 +266,13 @@ async def serve(folder: WorkspaceFolder) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     log.info("The hub of workspace %s serves at %s", folder.name, url)
     await asyncio.wait(
-        [serving, asyncio.create_task(stopping.wait())], return_when="FIRST_COMPLETED"
+        [serving, serving_gate, asyncio.create_task(stopping.wait())], return_when="FIRST_COMPLETED"
     )
     await asyncio.sleep(0.05)  # the answer to the shutdown request leaves first
     folder.hub_json.unlink(missing_ok=True)
     broker.close()
-    server.should_exit = True
-    await serving
+    server.should_exit = gate.should_exit = True
+    await asyncio.gather(serving, serving_gate)
     for task in loops:
         task.cancel()
     await asyncio.gather(*loops, return_exceptions=True)

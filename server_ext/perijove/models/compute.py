@@ -174,7 +174,7 @@ class ComputeTargetInfo(BaseModel):
     """A compute target as everyone sees it."""
 
     name: str
-    kind: Kind
+    kind: str = Field(description="local | cluster | instance | attached, or a plug-in's")
     on: str
     state: TargetState
     message: str | None = None
@@ -190,7 +190,12 @@ class ComputeTargetInfo(BaseModel):
     created_at: datetime | None = None
     created_by: str | None = None
     last_operation: Operation | None = None
-    properties: dict[str, JsonValue] = Field(default_factory=dict)
+    attributes: dict[str, JsonValue] = Field(
+        default_factory=dict, description="what it was made as: size, owner, workspace …"
+    )
+    properties: dict[str, JsonValue] = Field(
+        default_factory=dict, description="what it is now: addresses, links, limits …"
+    )
 
 
 class Scale(BaseModel):

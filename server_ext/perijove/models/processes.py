@@ -137,6 +137,33 @@ def end_session(leader: RunnerProcess) -> None:
         psutil.wait_procs(processes, timeout=0.2)
 
 
+def end_marked(mark: str) -> None:
+    """Kill every process that has `mark`, ``NAME=value``, in its environment, and return when
+    they are gone. This process itself is spared."""
+    last = time.monotonic() + 30
+    while found := [
+        pid
+        for pid in psutil.pids()
+        if pid != os.getpid() and start_time(pid) is not None and _has(pid, mark.encode())
+    ]:
+        processes = []
+        for pid in found:
+            with suppress(psutil.Error):
+                process = psutil.Process(pid)
+                process.kill()
+                processes.append(process)
+        if time.monotonic() > last:
+            return
+        psutil.wait_procs(processes, timeout=0.2)
+
+
+def _has(pid: int, entry: bytes) -> bool:
+    try:
+        return entry in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return False
+
+
 def _members(job_id: str, attempt: int, runner: RunnerProcess | None) -> list[psutil.Process]:
     session = runner.pid if runner is not None and runner.boot_id == boot_id() else None
     begun = runner.start_time if runner is not None else 0
@@ -163,11 +190,6 @@ def _belongs(pid: int, session: int | None, begun: float, started: float) -> boo
 
 
 def _is_marked(pid: int, job_id: str, attempt: int) -> bool:
-    try:
-        environ = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    except OSError:
-        return False
-    return (
-        f"PERIJOVE_JOB_ID={job_id}".encode() in environ
-        and f"PERIJOVE_ATTEMPT={attempt}".encode() in environ
+    return _has(pid, f"PERIJOVE_JOB_ID={job_id}".encode()) and _has(
+        pid, f"PERIJOVE_ATTEMPT={attempt}".encode()
     )

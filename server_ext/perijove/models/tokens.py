@@ -11,6 +11,7 @@ import json
 from pydantic import BaseModel, ValidationError
 
 PREFIX = "pja."
+AGENT_PREFIX = "pjn."
 
 
 class AttemptToken(BaseModel):
@@ -19,6 +20,11 @@ class AttemptToken(BaseModel):
     job_id: str
     attempt: int
     run_id: str
+
+
+def agent_token(target: str, key: str) -> str:
+    """What the agent of a target shows: it is good for that target's link and reports."""
+    return f"{AGENT_PREFIX}{_encode(_mac(target.lower(), key + AGENT_PREFIX))}"
 
 
 def sign(payload: AttemptToken, key: str) -> str:

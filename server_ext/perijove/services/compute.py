@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from perijove.abc import ComputeTarget, ManagedTarget, TargetStore
+from pydantic import JsonValue
+
+from perijove.abc import ComputeTarget, ManagedTarget, TargetMaker, TargetStore, Workshop
 from perijove.errors import Conflict, NotFound, PerijoveError
 from perijove.models.compute import (
-    ClusterDefinition,
     ComputeTargetInfo,
     Kind,
     Node,
@@ -23,6 +24,7 @@ from perijove.models.compute import (
     StoredTarget,
     TargetState,
 )
+from perijove.models.instances import Definition, read_definition, size_of
 from perijove.models.jobs import Job, JobState
 from perijove.services.broker import Broker
 
@@ -31,8 +33,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LOG_BYTES = 200_000
-"""Bytes of a target's log that are shown: its end."""
+LOG_CHARACTERS = 200_000
+"""Of a target's log that are shown: its end."""
 CANCEL_PATIENCE = 60.0
 LOCAL = "local"
 
@@ -44,9 +46,9 @@ class ComputeService:
     store: TargetStore
     jobs: JobService
     broker: Broker
-    make: Callable[[ClusterDefinition, bool], ManagedTarget]
-    launchers: Mapping[str, Callable[[ClusterDefinition], None]]
-    """What a cluster can be launched over, and what refuses one that cannot be."""
+    makers: Mapping[str, TargetMaker]
+    workshop: Callable[[str], Workshop]
+    """What the target of a name is made with."""
     user: str
     _stored: dict[str, StoredTarget] = field(default_factory=dict)
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
@@ -56,8 +58,9 @@ class ComputeService:
         for stored in self.store.all():
             self._stored[stored.name.lower()] = stored
             on = stored.state in (TargetState.RUNNING, TargetState.RESTARTING, TargetState.STARTING)
-            definition = ClusterDefinition.model_validate(stored.definition)
-            self.jobs.supervisor.targets[stored.name] = self.make(definition, on)
+            self.jobs.supervisor.targets[stored.name] = self._make(
+                read_definition(stored.definition), on
+            )
 
     async def resume(self) -> None:
         """Bring to an end what the last hub had begun."""
@@ -106,33 +109,20 @@ class ComputeService:
 
     def log(self, name: str) -> str:
         """The end of what the target and its nodes have said."""
-        path = self._managed(name).log_file()
-        try:
-            with path.open("rb") as file:
-                size = file.seek(0, 2)
-                file.seek(max(0, size - LOG_BYTES))
-                return file.read().decode("utf-8", "replace")
-        except OSError:
-            return ""
+        return self._managed(name).log_text()[-LOG_CHARACTERS:]
 
     # verbs
 
-    async def create(self, definition: ClusterDefinition) -> ComputeTargetInfo:
-        """Make a cluster and bring it up; what fails leaves nothing.
+    async def create(self, definition: Definition) -> ComputeTargetInfo:
+        """Make a target and bring it up; what fails leaves nothing.
 
         Raises
         ------
-        NotFound: there is nothing of that name to launch it over.
-        Conflict: the name is taken, or there is no room for such nodes.
+        NotFound: there is no such kind, or nothing of that name to have it on.
+        Conflict: the name is taken, or there is no room for it.
         Unreachable: it did not come up.
         """
-        if definition.on not in self.launchers:
-            raise NotFound(
-                f"There is nothing called {definition.on!r} to launch a cluster on.",
-                field="on",
-                remedy=f"Use one of: {', '.join(sorted(self.launchers))}.",
-            )
-        self._check(definition)
+        self._maker(definition).check(definition)
         now = datetime.now(UTC)
         stored = StoredTarget(
             name=definition.name,
@@ -151,7 +141,7 @@ class ComputeService:
         self._stored[definition.name.lower()] = stored
         try:
             async with self._lock(definition.name):
-                target = self.make(definition, True)
+                target = self._make(definition, True)
                 await self.jobs.supervisor.add(target)
                 self.broker.changed()
                 await target.power(True)
@@ -210,9 +200,11 @@ class ComputeService:
         """
         target = self._managed(name)
         stored = self._stored[name.lower()]
+        if stored.definition.get("kind") != Kind.CLUSTER:
+            raise Conflict(f"{name} is one machine: it cannot be scaled.", field="name")
         merged = stored.definition | wish.model_dump(exclude_none=True)
-        definition = ClusterDefinition.model_validate(merged)
-        self._check(definition)
+        definition = read_definition(merged)
+        self._maker(definition).check(definition)
 
         async def work() -> None:
             await target.define(definition)
@@ -237,14 +229,18 @@ class ComputeService:
 
     # details
 
-    def _check(self, definition: ClusterDefinition) -> None:
-        if definition.max_nodes < definition.min_nodes:
-            raise Conflict(
-                f"max_nodes ({definition.max_nodes}) must not be less than "
-                f"min_nodes ({definition.min_nodes}).",
-                field="max_nodes",
+    def _maker(self, definition: Definition) -> TargetMaker:
+        maker = self.makers.get(definition.kind)
+        if maker is None:
+            raise NotFound(
+                f"There is no kind of compute target called {definition.kind!r}.",
+                field="kind",
+                remedy=f"Use one of: {', '.join(sorted(self.makers))}.",
             )
-        self.launchers[definition.on](definition)
+        return maker
+
+    def _make(self, definition: Definition, on: bool) -> ManagedTarget:
+        return self._maker(definition).make(definition, self.workshop(definition.name), on)
 
     async def _free(self, name: str, force: bool, queued: bool) -> None:
         """Let no job of its be under way."""
@@ -358,36 +354,45 @@ class ComputeService:
                 running_jobs=running,
                 queued_jobs=queued,
             )
-        definition, now = ClusterDefinition.model_validate(stored.definition), target.nodes_now
-        up = [node for node in now.nodes if node.state is not NodeState.PREPARING]
+        definition, now = read_definition(stored.definition), target.nodes_now
+        up = [n for n in now.nodes if n.state not in (NodeState.PREPARING, NodeState.UNUSABLE)]
+        state = stored.state
+        if state is TargetState.RUNNING and not target.usable:
+            state = TargetState.UNUSABLE
         return ComputeTargetInfo(
             name=stored.name,
             kind=definition.kind,
             on=definition.on,
-            state=stored.state,
+            state=state,
             message=stored.message or now.message,
             slots=target.slots,
             current_nodes=len(up),
             busy_nodes=sum(node.state is NodeState.RUNNING for node in up),
             target_nodes=now.target_nodes,
-            min_nodes=definition.min_nodes,
-            max_nodes=definition.max_nodes,
+            min_nodes=getattr(definition, "min_nodes", 1),
+            max_nodes=getattr(definition, "max_nodes", 1),
             running_jobs=max(0, running - now.waiting),
             queued_jobs=queued + min(running, now.waiting),
             node_hours=round((stored.node_seconds + now.node_seconds) / 3600, 4),
             created_at=stored.created_at,
             created_by=stored.created_by,
             last_operation=stored.last_operation,
-            properties={
-                "cpus": definition.cpus,
-                "memory": definition.memory,
-                "gpus": definition.gpus,
-                "idle_seconds_before_scale_down": definition.idle_seconds_before_scale_down,
-                "scheduler": now.scheduler,
-                "dashboard": now.dashboard,
-                "certificates": now.certificates,
-            },
+            attributes=self._attributes(stored, definition),
+            properties=target.properties(),
         )
+
+    def _attributes(self, stored: StoredTarget, definition: Definition) -> dict[str, JsonValue]:
+        given = definition.model_dump(
+            mode="json", exclude={"name", "kind", "on"}, exclude_none=True
+        )
+        return given | {
+            "name": stored.name,
+            "size": size_of(definition),
+            "owner": stored.created_by,
+            "created_by": stored.created_by,
+            "created_at": stored.created_at.isoformat(),
+            "workspace": self.jobs.folder.name,
+        }
 
 
 def _done(verb: str, begun: datetime, message: str | None = None) -> Operation:

@@ -43,6 +43,18 @@ def take_snapshot(source: Source, target: Path, max_bytes: int, max_files: int) 
     copied.write_bytes(source.content)
 
 
+def beside(folder: Path, max_bytes: int, max_files: int) -> Iterator[tuple[Path, str]]:
+    """Files of a notebook's folder and their paths below it, for a machine that does not share
+    it: without what the ignore files name.
+
+    Raises
+    ------
+    SnapshotTooLarge: the folder passes `max_bytes` or `max_files`.
+    """
+    for file in _measured(folder, max_bytes, max_files):
+        yield file, file.relative_to(folder).as_posix()
+
+
 def _measured(folder: Path, max_bytes: int, max_files: int) -> Iterator[Path]:
     sizes: dict[str, int] = {}
     total = 0

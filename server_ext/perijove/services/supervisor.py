@@ -111,10 +111,9 @@ class Supervisor:
         folder = self.folder.attempt(job.id, attempt)
         outputs = outputs_folder(self.folder, job, attempt)
         snapshot = self.folder.snapshot(job.id)
-        payload = AttemptToken(job_id=job.id, attempt=attempt, run_id=job.run_id or "")
         environ = {
             "MLFLOW_TRACKING_URI": self.tracker.tracking_uri,
-            "MLFLOW_TRACKING_TOKEN": sign(payload, self.signing_key),
+            "MLFLOW_TRACKING_TOKEN": self.token(job.id, attempt),
             "MLFLOW_RUN_ID": job.run_id,
             "MLFLOW_EXPERIMENT_ID": job.experiment_id,
             # MLflow takes the name where the id is not known yet
@@ -151,6 +150,13 @@ class Supervisor:
             poke=self.poke,
             resources=job.resources,
         )
+
+    def token(self, job_id: str, attempt: int) -> str:
+        """What the attempt shows to MLflow and to the hub's gate."""
+        job = self.store.get(job_id)
+        run_id = job.run_id or "" if job is not None else ""
+        payload = AttemptToken(job_id=job_id, attempt=attempt, run_id=run_id)
+        return sign(payload, self.signing_key)
 
     def cancel(self, job: Job) -> None:
         """Carry out a stored wish to cancel; returns at once."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from pydantic import JsonValue
 
 from perijove.abc import ManagedTarget
 from perijove.compute.cluster.protocol import (
@@ -27,9 +28,11 @@ from perijove.compute.cluster.protocol import (
     end_node,
 )
 from perijove.compute.folders import Attempt, FolderTarget
+from perijove.compute.logs import end_of, last_line
 from perijove.errors import Conflict, InvalidInput, Unreachable
 from perijove.models.attempts import STATUS, RunnerProcess
 from perijove.models.compute import ClusterDefinition, ClusterState, Kind, Resources
+from perijove.models.instances import Definition
 from perijove.models.jobs import FailureReason, JobState
 from perijove.models.processes import end_session, is_alive
 from perijove.models.workspaces import TargetSummary
@@ -109,8 +112,20 @@ class ClusterTarget(FolderTarget, ManagedTarget):
                     remedy="Ask for less, or create a cluster with larger nodes.",
                 )
 
-    def log_file(self) -> Path:
-        return self._folder / LOG
+    def log_text(self) -> str:
+        return end_of(self._folder / LOG)
+
+    def properties(self) -> dict[str, JsonValue]:
+        asked, now = self._definition, self._now
+        return {
+            "cpus": asked.cpus,
+            "memory": asked.memory,
+            "gpus": asked.gpus,
+            "idle_seconds_before_scale_down": asked.idle_seconds_before_scale_down,
+            "scheduler": now.scheduler,
+            "dashboard": now.dashboard,
+            "certificates": now.certificates,
+        }
 
     async def power(self, on: bool) -> None:
         self._on = on
@@ -121,7 +136,7 @@ class ClusterTarget(FolderTarget, ManagedTarget):
                     await self._up.wait()
             except TimeoutError:
                 raise Unreachable(
-                    f"The cluster {self.name} did not come up: {_last_line(self.log_file())}"
+                    f"The cluster {self.name} did not come up: {last_line(self.log_text())}"
                 ) from None
             return
         self._power.clear()
@@ -137,7 +152,8 @@ class ClusterTarget(FolderTarget, ManagedTarget):
         self._now = ClusterState(node_seconds=0)
         self._changed()
 
-    async def define(self, definition: ClusterDefinition) -> None:
+    async def define(self, definition: Definition) -> None:
+        assert isinstance(definition, ClusterDefinition)
         self._definition = definition
         self._write_definition()
         self._say({"define": definition.model_dump(mode="json")})
@@ -250,7 +266,7 @@ class ClusterTarget(FolderTarget, ManagedTarget):
         self._end_nodes()
         self._write_definition()
         (self._folder / SOCKET).unlink(missing_ok=True)
-        with self.log_file().open("ab") as output:
+        with (self._folder / LOG).open("ab") as output:
             subprocess.Popen(
                 [sys.executable, "-m", "perijove.compute.cluster.process", str(self._folder)],
                 stdin=subprocess.DEVNULL,
@@ -297,11 +313,3 @@ def check_local(definition: ClusterDefinition) -> None:
 
 def _key(attempt: Attempt) -> str:
     return f"{attempt.spec.job_id}/{attempt.spec.attempt}"
-
-
-def _last_line(path: Path) -> str:
-    try:
-        lines = path.read_text(errors="replace").strip().splitlines()
-    except OSError:
-        return "it left no log"
-    return lines[-1] if lines else "it left no log"

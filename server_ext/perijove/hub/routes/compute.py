@@ -9,12 +9,8 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
 from perijove.hub.context import TheHub
-from perijove.models.compute import (
-    ClusterDefinition,
-    ComputeTargetInfo,
-    Node,
-    Scale,
-)
+from perijove.models.compute import ComputeTargetInfo, Node, Scale
+from perijove.models.instances import AnyDefinition
 
 router = APIRouter(tags=["compute"])
 TargetName = Annotated[str, Path(max_length=64, description="a compute target's name")]
@@ -39,8 +35,8 @@ async def list_targets(hub: TheHub) -> list[ComputeTargetInfo]:
 
 
 @router.post("/compute", status_code=201)
-async def create(hub: TheHub, definition: ClusterDefinition) -> ComputeTargetInfo:
-    """Make a cluster and bring it up."""
+async def create(hub: TheHub, definition: AnyDefinition) -> ComputeTargetInfo:
+    """Make a cluster or an instance and bring it up, or attach what is there."""
     return await hub.compute.create(definition)
 
 

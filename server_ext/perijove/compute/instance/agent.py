@@ -1,0 +1,380 @@
+"""The agent: one detached process on an instance's machine.
+
+``python -m perijove.compute.instance.agent [--end] FOLDER``. It calls the hub, forks runners from a warm
+zygote, and holds kernels. It outlives hubs and cut lines; runners and kernels outlive it.
+``--end`` ends it with everything that was started below it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Coroutine
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from perijove.compute.cluster.usage import Usage as UsageMeter
+from perijove.compute.instance.courier import ORDER, Courier
+from perijove.compute.instance.gate import Gate, GateError, Refused
+from perijove.compute.waiting import wait_for_exit
+from perijove.compute.zygote import Zygote
+from perijove.errors import InvalidInput, PerijoveError
+from perijove.models.agents import (
+    AGENT_LOCK,
+    AGENT_LOG,
+    CONFIG,
+    PROCESS,
+    REPORT,
+    AgentConfig,
+    AgentHello,
+    AgentReport,
+    Answer,
+    AttemptOrder,
+    MachineFacts,
+    Usage,
+)
+from perijove.models.attempts import LOG, PLACE, RUNNER, SPEC, AttemptPlace, RunnerProcess
+from perijove.models.processes import (
+    current_process,
+    end_attempt,
+    end_marked,
+    is_alive,
+    runtime_dir,
+)
+
+log = logging.getLogger("perijove.agent")
+
+BACK_OFF = (0.2, 5.0)
+ATTEMPTS = "attempts"
+FIRST_FORK = 10.0
+"""Seconds a first attempt waits for the zygote; starting an ordinary process takes longer."""
+
+
+class Agent:
+    """See the module's docstring."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._config = self._read()
+        self._gate = Gate(self._config.gate, self._config.token)
+        self._zygote = Zygote(self._config.preload, folder / AGENT_LOG)
+        self._usage = UsageMeter()
+        self._couriers: dict[str, Courier] = {}
+        self._shared: dict[str, AttemptOrder] = {}
+        self._report = AgentReport()
+        self._wake = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._poke_path = runtime_dir() / f"agent-{os.getpid()}.poke"
+        self._gpus = list(range(self._config.gpus))
+        self._gpu_free = asyncio.Condition()
+
+    def _read(self) -> AgentConfig:
+        return AgentConfig.model_validate_json((self._folder / CONFIG).read_text())
+
+    async def run(self) -> None:
+        """Serve until told to stop."""
+        write(self._folder / PROCESS, current_process().model_dump_json())
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._stopping.set)
+        poke = self._listen()
+        await self._zygote.start()
+        for order in (self._folder / ATTEMPTS).glob(f"*/*/{ORDER}"):
+            with suppress(OSError, ValueError):
+                self._carry(AttemptOrder.model_validate_json(order.read_text()))
+        self._spawn(self._keep_link())
+        self._spawn(self._keep_reporting())
+        await self._stopping.wait()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        asyncio.get_running_loop().remove_reader(poke.fileno())
+        poke.close()
+        self._poke_path.unlink(missing_ok=True)
+        await self._zygote.close()
+        await self._gate.close()
+        (self._folder / PROCESS).unlink(missing_ok=True)
+
+    # the hub
+
+    async def _keep_link(self) -> None:
+        """Be linked with the hub; call again as long as it does not answer."""
+        delay = BACK_OFF[0]
+        while True:
+            hello = AgentHello(
+                process=RunnerProcess.model_validate(current_process().model_dump()),
+                facts=facts(),
+                attempts=[*self._couriers, *self._shared],
+            )
+            try:
+                async for command in self._gate.link(self._config.target, hello):
+                    delay = BACK_OFF[0]
+                    self._obey(command)
+            except Refused as error:
+                log.warning("The hub does not want this agent (%s)", error)
+            except GateError as error:
+                log.info("The hub is away: %s", error)
+            await asyncio.sleep(delay)
+            delay = min(BACK_OFF[1], 2 * delay)
+            await self._read_again()
+
+    async def _read_again(self) -> None:
+        with suppress(OSError, ValueError):
+            found = self._read()
+            if (found.gate, found.token) != (self._config.gate, self._config.token):
+                before, self._gate = self._gate, Gate(found.gate, found.token)
+                await before.close()
+            self._config = found
+
+    def _obey(self, command: dict[str, Any]) -> None:
+        if "launch" in command:
+            self._carry(AttemptOrder.model_validate(command["launch"]))
+        elif "cancel" in command or "forget" in command:
+            key = command.get("cancel") or command["forget"]
+            if key in self._couriers:
+                self._couriers[key].end(at_once="forget" in command)
+            elif key in self._shared and "forget" in command:
+                self._spawn(self._end_shared(self._shared[key]))
+        elif "call" in command:
+            self._spawn(self._answer(command["call"], command["do"], command.get("args") or {}))
+        elif "stop" in command:
+            self._stopping.set()
+
+    async def _answer(self, number: int, verb: str, args: dict[str, Any]) -> None:
+        try:
+            answer = Answer(id=number, result=await self._call(verb, args))
+        except PerijoveError as error:
+            answer = Answer(id=number, error=error.to_json())
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            answer = Answer(id=number, error=PerijoveError(f"{verb}: {error}").to_json())
+        self._report.answers.append(answer)
+        self._wake.set()
+
+    async def _call(self, verb: str, args: dict[str, Any]) -> Any:
+        raise InvalidInput(f"The agent cannot {verb}.")
+
+    async def _keep_reporting(self) -> None:
+        delay = BACK_OFF[0]
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(REPORT):
+                    await self._wake.wait()
+            self._wake.clear()
+            report, self._report = self._report, AgentReport()
+            report.usage = await asyncio.to_thread(self._measure)
+            report.busy = [*self._couriers, *self._shared]
+            try:
+                await self._gate.report(self._config.target, report)
+                delay = BACK_OFF[0]
+            except GateError:
+                # what was not heard is said again
+                self._report.gone = report.gone | self._report.gone
+                self._report.answers = report.answers + self._report.answers
+                await asyncio.sleep(delay)
+                delay = min(BACK_OFF[1], 2 * delay)
+
+    def _measure(self) -> Usage:
+        found = self._usage.figures() if sys.platform == "linux" else {"cpu": 0.0, "memory": 0.0}
+        return Usage(cpu_percent=round(found["cpu"], 1), memory=int(found["memory"]))
+
+    # attempts
+
+    def _carry(self, order: AttemptOrder) -> None:
+        if order.key in self._couriers or order.key in self._shared:
+            return
+        if (Path(order.folder) / SPEC).exists():
+            self._shared[order.key] = order
+            self._spawn(self._run_shared(order))
+            return
+        folder = self._folder / ATTEMPTS / order.job_id / str(order.attempt)
+        courier = Courier(order, folder, lambda: self._gate, self._config.tracking_uri)
+        self._couriers[order.key] = courier
+        self._spawn(self._run_carried(order, courier))
+
+    async def _run_shared(self, order: AttemptOrder) -> None:
+        """The hub reads and watches the attempt's folder itself."""
+        await self._start_runner(order.folder)
+        del self._shared[order.key]
+        self._say_gone(order.key)
+
+    async def _run_carried(self, order: AttemptOrder, courier: Courier) -> None:
+        await courier.run(self._start_runner, str(self._poke_path))
+        del self._couriers[order.key]
+        with suppress(OSError):
+            (self._folder / ATTEMPTS / order.job_id).rmdir()
+        self._say_gone(order.key)
+
+    def _say_gone(self, key: str) -> None:
+        self._report.gone[key] = None
+        self._wake.set()
+
+    async def _end_shared(self, order: AttemptOrder) -> None:
+        runner = None
+        with suppress(OSError, ValueError):
+            runner = RunnerProcess.model_validate_json((Path(order.folder) / RUNNER).read_text())
+        await asyncio.to_thread(end_attempt, order.job_id, order.attempt, runner)
+
+    async def _start_runner(self, folder: str) -> None:
+        """Start a runner for the attempt; returns when it has ended."""
+        spec = json.loads((Path(folder) / SPEC).read_text())
+        async with self._gpu_lease(int(spec.get("resources", {}).get("gpus", 0))) as environ:
+            place = AttemptPlace(node=self._config.target, environ=environ)
+            (Path(folder) / PLACE).write_text(place.model_dump_json())
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FIRST_FORK):
+                    await self._zygote.ready.wait()
+            pid = await self._zygote.fork_attempt(folder)
+            process = None
+            if pid is None:
+                process = _start_cold(folder)
+                pid = process.pid
+            self._usage.add(pid)
+            try:
+                await wait_for_exit(pid)
+            finally:
+                self._usage.remove(pid)
+                if process is not None:
+                    process.wait()
+
+    def _gpu_lease(self, count: int) -> GpuLease:
+        return GpuLease(self._gpus, self._gpu_free, count, self._config.gpus > 0)
+
+    # pokes
+
+    def _listen(self) -> socket.socket:
+        self._poke_path.unlink(missing_ok=True)
+        poke = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        poke.bind(str(self._poke_path))
+        self._poke_path.chmod(0o600)
+        poke.setblocking(False)
+        asyncio.get_running_loop().add_reader(poke.fileno(), self._poked, poke)
+        return poke
+
+    def _poked(self, poke: socket.socket) -> None:
+        with suppress(BlockingIOError):
+            while data := poke.recv(1 << 16):
+                with suppress(ValueError, KeyError, TypeError):
+                    message = json.loads(data)
+                    key = f"{message['job_id']}/{message['attempt']}"
+                    if key in self._couriers:
+                        self._couriers[key].poked.set()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("A task of the agent failed", exc_info=error)
+
+
+class GpuLease:
+    """GPUs for one attempt: CUDA sees no other."""
+
+    def __init__(
+        self, free: list[int], changed: asyncio.Condition, count: int, declared: bool
+    ) -> None:
+        self._free, self._changed, self._count, self._declared = free, changed, count, declared
+        self._taken: list[int] = []
+
+    async def __aenter__(self) -> dict[str, str]:
+        async with self._changed:
+            await self._changed.wait_for(lambda: len(self._free) >= self._count)
+            self._taken = [self._free.pop(0) for _ in range(self._count)]
+        if not self._declared:
+            return {}
+        return {"CUDA_VISIBLE_DEVICES": ",".join(map(str, self._taken))}
+
+    async def __aexit__(self, *_: object) -> None:
+        async with self._changed:
+            self._free[:] = sorted(self._free + self._taken)
+            self._changed.notify_all()
+
+
+def _start_cold(folder: str) -> subprocess.Popen[bytes]:
+    environ = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    with (Path(folder) / LOG).open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "perijove.runner", folder],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=environ,
+            start_new_session=True,
+        )
+
+
+def facts() -> MachineFacts:
+    """This machine."""
+    addresses = {
+        found.address
+        for listed in psutil.net_if_addrs().values()
+        for found in listed
+        if found.family == socket.AF_INET and not found.address.startswith("127.")
+    }
+    return MachineFacts(
+        hostname=socket.gethostname(),
+        system=f"{os.uname().sysname} {os.uname().machine}",
+        python=sys.version.split()[0],
+        cpus=os.cpu_count() or 1,
+        memory=psutil.virtual_memory().total,
+        addresses=sorted(addresses),
+    )
+
+
+def write(path: Path, text: str) -> None:
+    """Replace a file that only its owner may read."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial.touch(0o600)
+    partial.write_text(text)
+    partial.rename(path)
+
+
+def mark(folder: Path) -> str:
+    """What every process of the agent in `folder` has in its environment."""
+    return f"PERIJOVE_AGENT={folder}"
+
+
+def running(folder: Path) -> RunnerProcess | None:
+    """The agent that lives in `folder`, if one does."""
+    try:
+        found = RunnerProcess.model_validate_json((folder / PROCESS).read_text())
+    except (OSError, ValueError):
+        return None
+    return found if is_alive(found) else None
+
+
+def main() -> None:
+    """See the module's docstring."""
+    folder = Path(sys.argv[-1])
+    if sys.argv[1] == "--end":
+        end_marked(mark(folder))
+        (folder / PROCESS).unlink(missing_ok=True)
+        return
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    lock = os.open(folder / AGENT_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    asyncio.run(Agent(folder).run())
+
+
+if __name__ == "__main__":
+    main()

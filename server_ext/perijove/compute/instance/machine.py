@@ -1,0 +1,76 @@
+"""How a machine is reached, and its agent started there: the contract of instances' machines."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+from pydantic import JsonValue
+
+from perijove.models.agents import AgentConfig, GateAddress
+
+
+class Machine(ABC):
+    """One machine.
+
+    `up` may be called again at any time: it makes good what is missing and leaves alone what is
+    there. An agent that runs is never started a second time.
+    """
+
+    on: str
+    shared = False
+    """Do its processes see the hub's files under the same paths, with the same process ids?"""
+    changed: Callable[[], None] = staticmethod(lambda: None)
+    """Called when `properties` say something else."""
+
+    @abstractmethod
+    async def gate(self) -> tuple[GateAddress, str | None]:
+        """Where its agent reaches the hub, and MLflow's URI as it is reached from there (None:
+        as the hub says it). Opens what is needed for that.
+
+        Raises
+        ------
+        Unreachable: there is no way, with the remedy.
+        """
+
+    @abstractmethod
+    async def start_agent(self, config: AgentConfig) -> None:
+        """See that an agent runs with this configuration.
+
+        Raises
+        ------
+        Unreachable, Conflict, InvalidInput: it cannot; the message says why and what to do.
+        """
+
+    @abstractmethod
+    async def alive(self) -> bool:
+        """Can the agent be there? False: it must be started (again)."""
+
+    @abstractmethod
+    async def stop_agent(self) -> None:
+        """End the agent and everything it has started; returns when nothing is left that can be
+        reached. What it has on its disk stays."""
+
+    @abstractmethod
+    async def destroy(self) -> None:
+        """Remove what Perijove has put there. Users' files stay."""
+
+    async def close(self) -> None:
+        """Let go without touching anything."""
+        return None
+
+    async def reach(self, port: int) -> tuple[str, int]:
+        """A loopback port of the machine, as address and port for this machine."""
+        return "127.0.0.1", port
+
+    def shell(self) -> list[str]:
+        """The command that opens a shell there."""
+        return []
+
+    def properties(self) -> dict[str, JsonValue]:
+        """Resource properties: addresses, how to log in, what is limited and what is not."""
+        return {}
+
+    def log_text(self) -> str:
+        """What the agent has said, as far as it is here."""
+        return ""

@@ -1,0 +1,451 @@
+"""The hub's side of an instance: keeps its agent running, and hands attempts to it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import logging
+import shutil
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import JsonValue
+
+from perijove.abc import AgentTarget, AttemptSink, ManagedTarget
+from perijove.compute.folders import Attempt, FolderTarget
+from perijove.compute.instance.machine import Machine
+from perijove.errors import InvalidInput, PerijoveError, Unreachable, from_json
+from perijove.models.agents import (
+    SILENCE,
+    AgentConfig,
+    AgentHello,
+    AgentReport,
+    AttemptOrder,
+    MachineFacts,
+)
+from perijove.models.attempts import STATUS
+from perijove.models.compute import ClusterState, Node, NodeState, Resources
+from perijove.models.instances import AttachedDefinition, Definition, InstanceDefinition
+from perijove.models.jobs import FailureReason, JobState
+from perijove.models.workspaces import TargetSummary
+
+log = logging.getLogger(__name__)
+
+COME_UP = 120.0
+"""Seconds an agent has to call, once it was started."""
+GONE_FOR_GOOD = 1800.0
+"""Seconds a machine may be out of reach until its attempts count as lost."""
+BACK_OFF = (0.5, 15.0)
+PING = 5.0
+CALL = 60.0
+"""Seconds an agent has to answer a call."""
+
+
+class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
+    """See `ManagedTarget`."""
+
+    claims_late = True  # the machine may be out of reach when it is launched
+
+    def __init__(
+        self,
+        folder: Path,
+        definition: InstanceDefinition | AttachedDefinition,
+        machine: Machine,
+        *,
+        on: bool,
+        lease: float,
+        preload: Sequence[str],
+        token: str,
+        attempt_token: Callable[[str, int], str],
+        changed: Callable[[], None],
+    ) -> None:
+        """`token` is what the agent shows, `attempt_token` what it shows for an attempt."""
+        super().__init__(definition.name, lease)
+        self.kind = definition.kind.value
+        self.machine = machine
+        machine.changed = changed
+        self._folder = folder
+        self._definition = definition
+        self._preload = preload
+        self._token = token
+        self._attempt_token = attempt_token
+        self._changed = changed
+        self._on = on
+        self._power = asyncio.Event()
+        self._linked = asyncio.Event()
+        self._broken = asyncio.Event()
+        self._commands: asyncio.Queue[dict[str, Any] | None] | None = None
+        self._calls: dict[int, asyncio.Future[JsonValue]] = {}
+        self._numbers = itertools.count(1)
+        self._heard = 0.0
+        self._since: datetime | None = None
+        self._up_at: float | None = None
+        self._seconds = 0.0
+        self._report = AgentReport()
+        self.facts: MachineFacts | None = None
+        self.trouble: str | None = None
+        self._refusal: PerijoveError | None = None
+        if on:
+            self._power.set()
+
+    async def start(self, sink: AttemptSink) -> None:
+        await super().start(sink)
+        self.spawn(self._keep())
+
+    async def close(self) -> None:
+        await super().close()
+        await self.machine.close()
+
+    @property
+    def slots(self) -> int:
+        if not self._on:
+            return 0
+        return self._definition.cpus or (self.facts.cpus if self.facts else 1)
+
+    @property
+    def nodes_now(self) -> ClusterState:
+        usage, size = self._report.usage, self._size()
+        jobs = sorted({job_id for job_id, _ in self._attempts})
+        up = self._linked.is_set()
+        state = NodeState.RUNNING if jobs else NodeState.IDLE
+        if not up:
+            state = NodeState.PREPARING if self.trouble is None else NodeState.UNUSABLE
+        node = Node(
+            id=self.facts.hostname if self.facts else self.name,
+            state=state,
+            address=next(iter(self.facts.addresses), None) if self.facts else None,
+            cpus=size.cpus,
+            memory=size.memory,
+            gpus=size.gpus,
+            cpu_percent=round(usage.cpu_percent / size.cpus, 1) if up else None,
+            memory_used=usage.memory if up else None,
+            jobs=jobs,
+            started_at=self._since,
+            message=self.trouble,
+        )
+        seconds = self._seconds + (time.monotonic() - self._up_at if self._up_at else 0)
+        return ClusterState(
+            nodes=[node] if self._on else [],
+            target_nodes=int(self._on),
+            node_seconds=seconds,
+            message=self.trouble,
+        )
+
+    def properties(self) -> dict[str, JsonValue]:
+        found: dict[str, JsonValue] = dict(self.machine.properties())
+        if self.facts is not None:
+            found |= self.facts.model_dump(mode="json", exclude={"cpus", "memory"})
+        found["kernels"] = list(self._report.kernels)
+        return found
+
+    def summary(self) -> TargetSummary:
+        return TargetSummary(
+            name=self.name,
+            kind=self.kind,
+            state="running" if self._linked.is_set() else "starting" if self._on else "stopped",
+            slots=self.slots,
+            running_jobs=len(self._attempts),
+            queued_jobs=0,
+        )
+
+    @property
+    def usable(self) -> bool:
+        return self._linked.is_set() or self.trouble is None
+
+    @property
+    def in_use(self) -> list[str]:
+        found = [f"job {job_id[:8]}" for job_id, _ in self._attempts]
+        return found + [str(kernel.get("kernel_id")) for kernel in self._report.kernels]
+
+    def check(self, wanted: Resources) -> None:
+        size = self._size()
+        for field in ("cpus", "gpus", "memory"):
+            asked, has = getattr(wanted, field), getattr(size, field)
+            if asked is not None and has is not None and asked > has:
+                raise InvalidInput(
+                    f"The job needs {asked} {field}, and {self.name} has {has}.",
+                    field=field,
+                    remedy="Ask for less, or use a larger machine.",
+                )
+
+    def log_text(self) -> str:
+        return self.machine.log_text()
+
+    async def power(self, on: bool) -> None:
+        self._on = on
+        if on:
+            self._refusal = None
+            self._power.set()
+            self._broken.set()
+            await self._await_link()
+            return
+        self._power.clear()
+        self._broken.set()
+        self._count()
+        self._say({"stop": True})
+        await self.machine.stop_agent()
+        self._linked.clear()
+        self._report, self.trouble, self._since = AgentReport(), None, None
+        self._seconds = 0.0
+        self._changed()
+
+    async def _await_link(self) -> None:
+        try:
+            async with asyncio.timeout(COME_UP):
+                while not self._linked.is_set():
+                    if self._refusal is not None:
+                        raise self._refusal
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            raise Unreachable(
+                f"{self.name} did not come up: {self.trouble or 'its agent does not call.'}"
+            ) from None
+
+    async def define(self, definition: Definition) -> None:
+        assert isinstance(definition, InstanceDefinition | AttachedDefinition)
+        self._definition = definition
+
+    async def destroy(self) -> None:
+        if self._on:
+            await self.power(False)
+        await self.machine.destroy()
+        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+
+    # the machine
+
+    async def _keep(self) -> None:
+        """Have an agent that calls, while the instance is meant to run."""
+        delay = BACK_OFF[0]
+        while True:
+            await self._power.wait()
+            self._broken.clear()
+            try:
+                address, tracking_uri = await self.machine.gate()
+                size = self._size()
+                config = AgentConfig(
+                    target=self.name,
+                    gate=address,
+                    token=self._token,
+                    tracking_uri=tracking_uri,
+                    cpus=size.cpus,
+                    gpus=size.gpus,
+                    preload=list(self._preload),
+                )
+                await self.machine.start_agent(config)
+            except PerijoveError as error:
+                self._in_trouble(str(error))
+                self._refusal = error
+            except OSError as error:
+                self._in_trouble(f"The machine cannot be reached: {error}")
+            else:
+                self._refusal = None
+                delay = BACK_OFF[0]
+                await self._while_it_calls()
+            if self._power.is_set():
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(delay):
+                        await self._broken.wait()
+                delay = min(BACK_OFF[1], delay * 2)
+
+    async def _while_it_calls(self) -> None:
+        """Return when the agent must be looked after."""
+        loop = asyncio.get_running_loop()
+        self._heard = loop.time()
+        while self._power.is_set():
+            self._broken.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PING):
+                    await self._broken.wait()
+            if self._linked.is_set() and loop.time() - self._heard < SILENCE:
+                continue
+            if self._linked.is_set():
+                self._unlink(f"{self.name} has said nothing for {SILENCE:.0f} s.")
+            if not await self.machine.alive() or loop.time() - self._heard > SILENCE:
+                return
+
+    def _in_trouble(self, message: str) -> None:
+        if message != self.trouble:
+            log.warning("Instance %s: %s", self.name, message)
+        self.trouble = message
+        self._count()
+        self._linked.clear()
+        self._changed()
+
+    def _unlink(self, message: str) -> None:
+        if self._commands is not None:
+            self._commands.put_nowait(None)
+            self._commands = None
+        self._in_trouble(message)
+
+    def _count(self) -> None:
+        if self._up_at is not None:
+            self._seconds += time.monotonic() - self._up_at
+        self._up_at = None
+
+    # the agent
+
+    async def link(self, hello: AgentHello) -> AsyncIterator[bytes]:
+        if self._commands is not None:
+            self._commands.put_nowait(None)
+        commands = self._commands = asyncio.Queue()
+        self.facts, self.trouble, self._heard = hello.facts, None, asyncio.get_running_loop().time()
+        if self._up_at is None:
+            self._up_at, self._since = time.monotonic(), self._since or datetime.now(UTC)
+        self._linked.set()
+        self._changed()
+        self._reconcile(set(hello.attempts))
+        try:
+            while True:
+                yield b"{}\n"  # also says at once that the link is made
+                try:
+                    async with asyncio.timeout(PING):
+                        command = await commands.get()
+                        if command is None:
+                            return
+                        yield json.dumps(command).encode() + b"\n"
+                except TimeoutError:
+                    continue
+        finally:
+            if self._commands is commands:
+                self._commands = None
+                self._linked.clear()
+                self._broken.set()
+                self._changed()
+
+    def _reconcile(self, there: set[str]) -> None:
+        ours = {_key(attempt): attempt for attempt in self._attempts.values()}
+        for key, attempt in ours.items():
+            if attempt.runner() is None or self.machine.shared:
+                self._launch(attempt)
+            elif key not in there:
+                attempt.why = "The machine knows nothing of the job any more."
+                attempt.over.set()
+            if attempt.canceling:
+                self._say({"cancel": key})
+        for key in there - set(ours):
+            self._say({"forget": key})
+
+    async def report(self, report: AgentReport) -> None:
+        self._heard = asyncio.get_running_loop().time()
+        self._report = report
+        for key, why in report.gone.items():
+            job_id, _, number = key.partition("/")
+            attempt = self._attempts.get((job_id, int(number)))
+            if attempt is not None:
+                attempt.why = attempt.why or why
+                attempt.taken.set()
+                attempt.over.set()
+        for answer in report.answers:
+            waiting = self._calls.pop(answer.id, None)
+            if waiting is None or waiting.done():
+                continue
+            if answer.error is not None:
+                waiting.set_exception(from_json(answer.error))
+            else:
+                waiting.set_result(answer.result)
+        self._changed()
+
+    async def call(self, verb: str, **args: JsonValue) -> JsonValue:
+        if not self._linked.is_set():
+            raise Unreachable(
+                f"{self.name} does not answer now.",
+                remedy=f"Look at it with: perijove compute show {self.name}.",
+            )
+        number = next(self._numbers)
+        waiting = self._calls[number] = asyncio.get_running_loop().create_future()
+        self._say({"call": number, "do": verb, "args": args})
+        try:
+            async with asyncio.timeout(CALL):
+                result: JsonValue = await waiting
+                return result
+        except TimeoutError:
+            raise Unreachable(f"{self.name} has not answered for {CALL:.0f} s.") from None
+        finally:
+            self._calls.pop(number, None)
+
+    def _say(self, command: dict[str, Any]) -> None:
+        if self._commands is not None:
+            self._commands.put_nowait(command)
+
+    # attempts
+
+    async def begin(self, attempt: Attempt) -> None:
+        self._launch(attempt)
+
+    def _launch(self, attempt: Attempt) -> None:
+        spec = attempt.spec
+        order = AttemptOrder(
+            job_id=spec.job_id,
+            attempt=spec.attempt,
+            folder=spec.folder,
+            token=self._attempt_token(spec.job_id, spec.attempt),
+        )
+        self._say({"launch": order.model_dump()})
+
+    async def claimed(self, attempt: Attempt, pid: int | None) -> None:
+        while attempt.runner() is None and not (attempt.folder / STATUS).exists():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(1):
+                    await attempt.taken.wait()
+            if attempt.over.is_set() and attempt.runner() is None:
+                return
+
+    async def gone(self, attempt: Attempt) -> None:
+        if self.machine.shared:
+            await super().gone(attempt)
+            return
+        # the agent says so when everything was copied
+        await attempt.over.wait()
+
+    async def withdraw(self, attempt: Attempt) -> None:
+        self._say({"cancel": _key(attempt)})
+
+    async def interrupt(self, attempt: Attempt) -> None:
+        if self.machine.shared:
+            await super().interrupt(attempt)
+
+    async def end(self, attempt: Attempt) -> None:
+        if self.machine.shared:
+            await super().end(attempt)
+        else:
+            self._say({"forget": _key(attempt)})
+        attempt.over.set()
+
+    def overdue(self, attempt: Attempt, silent: float) -> bool:
+        if not self.machine.shared and not self._linked.is_set():
+            return silent > GONE_FOR_GOOD
+        return super().overdue(attempt, silent)
+
+    async def revoke(
+        self,
+        attempt: Attempt,
+        state: JobState,
+        reason: FailureReason | None,
+        message: str | None,
+    ) -> None:
+        await super().revoke(attempt, state, reason, message)
+        attempt.taken.set()
+
+    def delivered(self, job_id: str, attempt: int) -> None:
+        found = self._attempts.get((job_id, attempt))
+        if found is not None:
+            found.taken.set()
+            found.over.set()
+
+    def _size(self) -> Resources:
+        if isinstance(self._definition, InstanceDefinition):
+            return self._definition.node
+        known = self.facts
+        return Resources(
+            cpus=self._definition.cpus or (known.cpus if known else 1),
+            memory=known.memory if known else None,
+        )
+
+
+def _key(attempt: Attempt) -> str:
+    return f"{attempt.spec.job_id}/{attempt.spec.attempt}"

@@ -1,0 +1,103 @@
+"""The kinds of targets that Perijove brings: what is checked before one is made, and how."""
+
+from __future__ import annotations
+
+import os
+
+import psutil
+
+from perijove.abc import ManagedTarget, TargetMaker, Workshop
+from perijove.compute.cluster.target import ClusterTarget, check_local
+from perijove.compute.instance.local import LocalMachine
+from perijove.compute.instance.machine import Machine
+from perijove.compute.instance.target import InstanceTarget
+from perijove.errors import Conflict, NotFound
+from perijove.models.compute import ClusterDefinition
+from perijove.models.instances import AttachedDefinition, Definition, InstanceDefinition
+
+
+class Clusters:
+    """Training clusters."""
+
+    kind = "cluster"
+    launchers = {"local": check_local}
+    """What a cluster can be launched over, and what refuses one that cannot be."""
+
+    def check(self, definition: Definition) -> None:
+        assert isinstance(definition, ClusterDefinition)
+        if definition.on not in self.launchers:
+            raise NotFound(
+                f"There is nothing called {definition.on!r} to launch a cluster on.",
+                field="on",
+                remedy=f"Use one of: {', '.join(sorted(self.launchers))}.",
+            )
+        if definition.max_nodes < definition.min_nodes:
+            raise Conflict(
+                f"max_nodes ({definition.max_nodes}) must not be less than "
+                f"min_nodes ({definition.min_nodes}).",
+                field="max_nodes",
+            )
+        self.launchers[definition.on](definition)
+
+    def make(self, definition: Definition, workshop: Workshop, on: bool) -> ManagedTarget:
+        assert isinstance(definition, ClusterDefinition)
+        return ClusterTarget(
+            workshop.folder,
+            definition,
+            on=on,
+            lease=workshop.lease,
+            preload=workshop.preload,
+            changed=workshop.changed,
+        )
+
+
+class Instances:
+    """Compute instances."""
+
+    kind = "instance"
+
+    def check(self, definition: Definition) -> None:
+        assert isinstance(definition, InstanceDefinition)
+        if definition.on == "local":
+            check_size(definition)
+
+    def make(self, definition: Definition, workshop: Workshop, on: bool) -> ManagedTarget:
+        assert isinstance(definition, InstanceDefinition)
+        return _instance(definition, self._machine(definition, workshop), workshop, on)
+
+    def _machine(self, definition: InstanceDefinition, workshop: Workshop) -> Machine:
+        return LocalMachine(workshop.folder, definition, workshop.gate)
+
+
+def _instance(
+    definition: InstanceDefinition | AttachedDefinition,
+    machine: Machine,
+    workshop: Workshop,
+    on: bool,
+) -> InstanceTarget:
+    return InstanceTarget(
+        workshop.folder,
+        definition,
+        machine,
+        on=on,
+        lease=workshop.lease,
+        preload=workshop.preload,
+        token=workshop.agent_token,
+        attempt_token=workshop.attempt_token,
+        changed=workshop.changed,
+    )
+
+
+def check_size(definition: InstanceDefinition) -> None:
+    """Raises Conflict, if this machine has no room for such a slice."""
+    cores, memory = os.cpu_count() or 1, psutil.virtual_memory().total
+    for field, asked, has in (("cpus", definition.cpus, cores), ("memory", definition.memory, memory)):
+        if asked is not None and asked > has:
+            raise Conflict(
+                f"This machine has {has} {field}; {field} is {asked}.",
+                field=field,
+                remedy="Ask for less, or create the instance on another machine.",
+            )
+
+
+MAKERS: dict[str, TargetMaker] = {maker.kind: maker for maker in (Clusters(), Instances())}

@@ -1,0 +1,210 @@
+"""Compute instances and attached machines: what a user asks for."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    JsonValue,
+    Tag,
+    TypeAdapter,
+    field_validator,
+    model_validator,
+)
+
+from perijove.models.compute import (
+    MEMORY_MAX,
+    TARGET_NAME,
+    ClusterDefinition,
+    Kind,
+    Resources,
+    check_number,
+    parse_memory,
+)
+
+MACHINES = ("local", "ssh", "container", "slurm")
+"""What an instance can be on."""
+ONLY = {
+    "host": "ssh",
+    "identity_file": "ssh",
+    "host_key": "ssh",
+    "proxy_jump": "ssh",
+    "image": "container",
+    "partition": "slurm",
+    "account": "slurm",
+    "walltime": "slurm",
+    "directives": "slurm",
+}
+"""Fields that mean something on one kind of machine only."""
+
+
+class HostKey(BaseModel):
+    """The key a machine shows over SSH."""
+
+    host: str
+    type: str = Field(description="such as ssh-ed25519")
+    line: str = Field(description="type and base64: what is pinned")
+    fingerprint: str = Field(description="SHA256:…")
+    known: bool = Field(description="it is in the user's known_hosts already")
+
+
+class PowerSchedule(BaseModel):
+    """A time at which an instance is started or stopped."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    action: Literal["start", "stop"]
+    cron: str = Field(
+        max_length=100, description="minute hour day month weekday, for example 0 8 * * mon-fri"
+    )
+    timezone: str | None = Field(default=None, max_length=64, description="None: this machine's")
+
+
+class SshOptions(BaseModel):
+    """How a machine is reached over SSH."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    host: str | None = Field(default=None, max_length=300, description="[user@]host[:port]")
+    identity_file: str | None = Field(default=None, max_length=1000)
+    host_key: str | None = Field(
+        default=None, max_length=2000, description="the key it was confirmed to have: type base64"
+    )
+    proxy_jump: str | None = Field(default=None, max_length=300)
+
+
+class InstanceDefinition(SshOptions):
+    """One named, long-lived machine for kernels, terminals and jobs."""
+
+    name: Annotated[str, Field(pattern=TARGET_NAME)]
+    kind: Literal[Kind.INSTANCE] = Kind.INSTANCE
+    on: Literal["local", "ssh", "container", "slurm"] = "local"
+    cpus: int = Field(default=1, ge=1, le=1024, description="CPUs, and so jobs at once")
+    memory: int | None = Field(
+        default=None, ge=1 << 20, le=MEMORY_MAX, description="bytes; None: not limited"
+    )
+    gpus: int = Field(default=0, ge=0, le=64)
+    image: str | None = Field(default=None, max_length=300, description="container image")
+    partition: str | None = Field(default=None, max_length=100)
+    account: str | None = Field(default=None, max_length=100)
+    walltime: str | None = Field(default=None, max_length=20, description="[D-]HH:MM:SS")
+    directives: list[str] = Field(default_factory=list, max_length=50)
+    idle_minutes_before_shutdown: float | None = Field(
+        default=None,
+        gt=0,
+        le=10**6,
+        allow_inf_nan=False,
+        description="without kernel, terminal, job or connection; None: it stays on",
+    )
+    schedules: list[PowerSchedule] = Field(default_factory=list, max_length=20)
+    ssh_access: bool = Field(
+        default=False, description="may people log in over SSH; chosen at creation only"
+    )
+
+    @field_validator("memory", mode="before")
+    @classmethod
+    def _memory(cls, value: object) -> object:
+        return parse_memory(value) if isinstance(value, str) else check_number(value)
+
+    @field_validator("cpus", "gpus", "idle_minutes_before_shutdown", mode="before")
+    @classmethod
+    def _number(cls, value: object) -> object:
+        return check_number(value)
+
+    @model_validator(mode="after")
+    def _fields_of_its_machine(self) -> InstanceDefinition:
+        for field, on in ONLY.items():
+            if getattr(self, field) and self.on != on:
+                raise ValueError(f"{field} is for instances on {on} only")
+        if self.on == "ssh" and not self.host:
+            raise ValueError("an instance on ssh needs a host")
+        return self
+
+    @property
+    def node(self) -> Resources:
+        """What it has."""
+        return Resources(cpus=self.cpus, memory=self.memory, gpus=self.gpus)
+
+
+class AttachedDefinition(SshOptions):
+    """A machine, or a Dask scheduler, that is there already and used as it is."""
+
+    name: Annotated[str, Field(pattern=TARGET_NAME)]
+    kind: Literal[Kind.ATTACHED] = Kind.ATTACHED
+    scheduler: str | None = Field(default=None, max_length=300, description="tls://host:port")
+    certificates: str | None = Field(
+        default=None,
+        max_length=1000,
+        description="folder with the scheduler's ca.pem, cert.pem and key.pem",
+    )
+    cpus: int | None = Field(
+        default=None, ge=1, le=1024, description="jobs at once; None: as many as it has CPUs"
+    )
+
+    @property
+    def on(self) -> str:
+        return "dask" if self.scheduler else "ssh"
+
+    @field_validator("cpus", mode="before")
+    @classmethod
+    def _number(cls, value: object) -> object:
+        return check_number(value)
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> AttachedDefinition:
+        if bool(self.host) == bool(self.scheduler):
+            raise ValueError("give a host or a scheduler, and not both")
+        return self
+
+
+class PluginDefinition(BaseModel):
+    """A target of a kind that a plug-in brings; the plug-in checks the rest."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: Annotated[str, Field(pattern=TARGET_NAME)]
+    kind: Annotated[str, Field(pattern="^[a-z][a-z0-9_-]{1,31}$")]
+    on: str = Field(default="", max_length=64)
+
+
+def _tag(value: object) -> str:
+    kind = value.get("kind", "cluster") if isinstance(value, dict) else getattr(value, "kind", "")
+    return str(kind) if kind in DEFINITIONS else "plugin"
+
+
+Definition = ClusterDefinition | InstanceDefinition | AttachedDefinition | PluginDefinition
+AnyDefinition = Annotated[
+    Annotated[ClusterDefinition, Tag("cluster")]
+    | Annotated[InstanceDefinition, Tag("instance")]
+    | Annotated[AttachedDefinition, Tag("attached")]
+    | Annotated[PluginDefinition, Tag("plugin")],
+    Discriminator(_tag),
+]
+"""Told apart by ``kind``; without one it is a cluster."""
+DEFINITIONS: dict[str, type[Definition]] = {
+    Kind.CLUSTER.value: ClusterDefinition,
+    Kind.INSTANCE.value: InstanceDefinition,
+    Kind.ATTACHED.value: AttachedDefinition,
+}
+
+
+_adapter: TypeAdapter[Definition] = TypeAdapter(AnyDefinition)
+
+
+def read_definition(data: dict[str, Any]) -> Definition:
+    """The definition that a stored or sent object is.
+
+    Raises
+    ------
+    pydantic.ValidationError: it breaks a rule of its kind.
+    """
+    return _adapter.validate_python(data)
+
+
+def size_of(definition: Definition) -> dict[str, JsonValue]:
+    """``cpus``, ``memory`` (bytes) and ``gpus`` it was made with, where it says."""
+    return {key: getattr(definition, key, None) for key in ("cpus", "memory", "gpus")}
