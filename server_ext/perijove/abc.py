@@ -155,6 +155,10 @@ class AgentTarget(ABC):
         """The commands for its agent, a JSON object a line, as long as the agent listens."""
 
     @abstractmethod
+    def hang_up(self) -> None:
+        """End the link; the agent will call again."""
+
+    @abstractmethod
     async def report(self, report: AgentReport) -> None:
         """What its agent tells."""
 

@@ -94,9 +94,7 @@ def create(
 @click.argument("name")
 @ssh_options
 @click.option("--scheduler", metavar="tls://HOST:PORT", help="A Dask scheduler.")
-@click.option(
-    "--certificates", metavar="DIR", help="The scheduler's ca.pem, cert.pem and key.pem."
-)
+@click.option("--certificates", metavar="DIR", help="The scheduler's ca.pem, cert.pem and key.pem.")
 @click.option("--cpus", type=int, metavar="N", help="Jobs at once [default: its CPUs].")
 @common
 def attach(
@@ -250,7 +248,7 @@ def _confirmed(compute: Compute, given: dict[str, Any], yes: bool) -> dict[str, 
 
 
 def _agreed() -> bool:
-    say("Is it right? [y/N] ", end="")
+    say("Is it right? [y/N]")
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 

@@ -91,7 +91,10 @@ def _instance(
 def check_size(definition: InstanceDefinition) -> None:
     """Raises Conflict, if this machine has no room for such a slice."""
     cores, memory = os.cpu_count() or 1, psutil.virtual_memory().total
-    for field, asked, has in (("cpus", definition.cpus, cores), ("memory", definition.memory, memory)):
+    for field, asked, has in (
+        ("cpus", definition.cpus, cores),
+        ("memory", definition.memory, memory),
+    ):
         if asked is not None and asked > has:
             raise Conflict(
                 f"This machine has {has} {field}; {field} is {asked}.",

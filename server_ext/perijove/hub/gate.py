@@ -29,8 +29,17 @@ from perijove.models.tokens import AttemptToken, agent_token, verify
 from perijove.services.delivery import Delivery
 
 HOP_BY_HOP = frozenset(
-    "connection keep-alive proxy-authenticate proxy-authorization te trailers transfer-encoding "
-    "upgrade host".split()
+    [
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "te",
+        "trailers",
+        "transfer-encoding",
+        "upgrade",
+        "host",
+    ]
 )
 TRACKING = httpx.Timeout(120, connect=10)
 

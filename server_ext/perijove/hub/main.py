@@ -28,7 +28,7 @@ import yaml
 from pydantic import ValidationError
 
 from perijove import __version__
-from perijove.abc import ComputeTarget, Workshop
+from perijove.abc import AgentTarget, ComputeTarget, Workshop
 from perijove.compute.kinds import MAKERS
 from perijove.compute.local import LocalTarget
 from perijove.compute.tasks import ProcessTasks
@@ -192,9 +192,7 @@ async def serve(folder: WorkspaceFolder) -> None:
         )
 
     makers = with_plugins(COMPUTE, MAKERS)
-    compute = ComputeService(
-        SqlTargetStore(database), jobs, broker, makers, workshop, user_name()
-    )
+    compute = ComputeService(SqlTargetStore(database), jobs, broker, makers, workshop, user_name())
     compute.load()
     pokes.listen(supervisor.poked, supervisor.metrics)
     stopping = asyncio.Event()
@@ -272,6 +270,9 @@ async def serve(folder: WorkspaceFolder) -> None:
     folder.hub_json.unlink(missing_ok=True)
     broker.close()
     server.should_exit = gate.should_exit = True
+    for target in targets.values():
+        if isinstance(target, AgentTarget):
+            target.hang_up()
     await asyncio.gather(serving, serving_gate)
     for task in loops:
         task.cancel()

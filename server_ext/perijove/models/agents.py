@@ -74,7 +74,9 @@ class AttemptOrder(BaseModel):
 
     job_id: str
     attempt: int
-    folder: str = Field(description="the attempt's folder, on the hub's machine")
+    folder: str | None = Field(
+        default=None, description="the attempt's folder, where agent and hub share it"
+    )
     token: str = Field(description="good for this attempt only")
 
     @property

@@ -73,7 +73,7 @@ class Delivery:
         self._job(job_id, attempt)
         folder = self.folder.attempt(job_id, attempt)
         spec = AttemptSpec.model_validate_json((folder / SPEC).read_text())
-        file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY, dir=str(folder))  # noqa: SIM115
+        file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY, dir=str(folder))
         with tarfile.open(fileobj=file, mode="w") as tar:
             tar.add(folder / SPEC, "received.json")
             tar.add(spec.snapshot, "snapshot")
@@ -113,9 +113,7 @@ class Delivery:
             await self.supervisor.poked(job_id, attempt)
         return SpoolReceipt(offset=size, over=over)
 
-    async def put(
-        self, job_id: str, attempt: int, path: str, pieces: AsyncIterable[bytes]
-    ) -> None:
+    async def put(self, job_id: str, attempt: int, path: str, pieces: AsyncIterable[bytes]) -> None:
         """Keep a file of the attempt; it is there whole or not at all.
 
         Raises

@@ -1,7 +1,7 @@
 """The agent: one detached process on an instance's machine.
 
-``python -m perijove.compute.instance.agent [--end] FOLDER``. It calls the hub, forks runners from a warm
-zygote, and holds kernels. It outlives hubs and cut lines; runners and kernels outlive it.
+``python -m perijove.compute.instance.agent [--end] FOLDER``. It calls the hub, forks runners from
+a warm zygote, and holds kernels. It outlives hubs and cut lines; runners and kernels outlive it.
 ``--end`` ends it with everything that was started below it.
 """
 
@@ -192,7 +192,7 @@ class Agent:
     def _carry(self, order: AttemptOrder) -> None:
         if order.key in self._couriers or order.key in self._shared:
             return
-        if (Path(order.folder) / SPEC).exists():
+        if order.folder is not None:
             self._shared[order.key] = order
             self._spawn(self._run_shared(order))
             return
@@ -203,9 +203,14 @@ class Agent:
 
     async def _run_shared(self, order: AttemptOrder) -> None:
         """The hub reads and watches the attempt's folder itself."""
-        await self._start_runner(order.folder)
+        assert order.folder is not None
+        lost = None
+        try:
+            await self._start_runner(order.folder)
+        except OSError as error:
+            lost = f"The agent could not start a runner: {error}"
         del self._shared[order.key]
-        self._say_gone(order.key)
+        self._say_gone(order.key, lost)
 
     async def _run_carried(self, order: AttemptOrder, courier: Courier) -> None:
         await courier.run(self._start_runner, str(self._poke_path))
@@ -214,14 +219,14 @@ class Agent:
             (self._folder / ATTEMPTS / order.job_id).rmdir()
         self._say_gone(order.key)
 
-    def _say_gone(self, key: str) -> None:
-        self._report.gone[key] = None
+    def _say_gone(self, key: str, lost: str | None = None) -> None:
+        self._report.gone[key] = lost
         self._wake.set()
 
     async def _end_shared(self, order: AttemptOrder) -> None:
-        runner = None
+        runner, folder = None, Path(order.folder or ".")
         with suppress(OSError, ValueError):
-            runner = RunnerProcess.model_validate_json((Path(order.folder) / RUNNER).read_text())
+            runner = RunnerProcess.model_validate_json((folder / RUNNER).read_text())
         await asyncio.to_thread(end_attempt, order.job_id, order.attempt, runner)
 
     async def _start_runner(self, folder: str) -> None:

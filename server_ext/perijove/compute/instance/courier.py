@@ -8,6 +8,7 @@ and a machine that was rebooted lose nothing: the next agent goes on where the h
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import shutil
@@ -18,7 +19,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
-from perijove.compute.instance.gate import Gate, GateError, Refused
+from perijove.compute.instance.gate import Gate, GateError, Refused, Rejected
 from perijove.compute.waiting import wait_for_exit
 from perijove.models.agents import AttemptOrder, Ending
 from perijove.models.attempts import (
@@ -75,8 +76,14 @@ class Courier:
             except Refused:
                 shutil.rmtree(self.folder, ignore_errors=True)
                 return
+            except Rejected as error:
+                self._fail(FailureReason.ENVIRONMENT_FAILED, str(error))
             except (OSError, tarfile.TarError) as error:
-                await self._fail(error)
+                full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+                self._fail(
+                    FailureReason.DISK_FULL if full else FailureReason.ENVIRONMENT_FAILED,
+                    f"The job's files cannot be unpacked on the machine: {error}",
+                )
         if not (self.folder / STATUS).exists():
             following = asyncio.create_task(self._follow())
             try:
@@ -87,7 +94,7 @@ class Courier:
                 following.cancel()
                 await asyncio.gather(following, return_exceptions=True)
         await asyncio.to_thread(self._clean_up)
-        with suppress(Refused):
+        with suppress(Refused, Rejected):
             await self._until_answered(self._deliver)
         await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
 
@@ -127,13 +134,8 @@ class Courier:
         partial.rename(self.folder / SPEC)
         (self.folder / f".{SPEC}").unlink()
 
-    async def _fail(self, error: Exception) -> None:
-        full = isinstance(error, OSError) and error.errno == 28
-        self._verdict(
-            JobState.FAILED,
-            FailureReason.DISK_FULL if full else FailureReason.ENVIRONMENT_FAILED,
-            f"The job's files cannot be unpacked on the machine: {error}",
-        )
+    def _fail(self, reason: FailureReason, message: str) -> None:
+        self._verdict(JobState.FAILED, reason, message)
 
     # the way back
 
@@ -191,7 +193,10 @@ class Courier:
         if not self._over:
             await self._copy_spool()
             for path, file in self._files():
-                await self._put(path, file)
+                try:
+                    await self._put(path, file)
+                except Rejected as error:
+                    log.warning("The hub does not take %s of %s: %s", path, self.order.key, error)
         await self._gate().ended(self.order.key, self.order.token, Ending(status=status))
 
     def _files(self) -> list[tuple[str, Path]]:
@@ -213,14 +218,14 @@ class Courier:
 
         Raises
         ------
-        Refused: it does not know the attempt.
+        Refused: it does not know the attempt. Rejected: it says why not.
         """
         delay = BACK_OFF[0]
         while True:
             try:
                 await work()
                 return
-            except Refused:
+            except (Refused, Rejected):
                 raise
             except GateError as error:
                 log.info("Attempt %s waits for the hub: %s", self.order.key, error)

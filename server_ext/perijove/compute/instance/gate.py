@@ -31,6 +31,10 @@ class Refused(GateError):
     """The hub knows nothing of what is asked about."""
 
 
+class Rejected(GateError):
+    """The hub says what is wrong; asking again would not help."""
+
+
 class Gate:
     """HTTP to the hub's gate."""
 
@@ -82,6 +86,8 @@ class Gate:
             async with self._client.stream(
                 "GET", f"/perijove/attempts/{key}/package", headers=self._headers(token)
             ) as answer:
+                if answer.is_client_error:
+                    await answer.aread()
                 _check(answer)
                 with file.open("wb") as output:
                     async for piece in answer.aiter_bytes():
@@ -136,5 +142,14 @@ class Gate:
 def _check(answer: httpx.Response) -> None:
     if answer.status_code in (401, 404, 410):
         raise Refused(f"the hub answers {answer.status_code}")
+    if answer.is_client_error:
+        raise Rejected(_message(answer))
     if answer.is_error:
         raise GateError(f"the hub answers {answer.status_code}")
+
+
+def _message(answer: httpx.Response) -> str:
+    try:
+        return str(answer.json()["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return f"the hub answers {answer.status_code}"

@@ -35,7 +35,9 @@ class LocalMachine(Machine):
         """`gate`: the hub's gate, a Unix socket."""
         self._folder = folder
         self._gate = gate
-        self._limits = Limits(f"{definition.name}-{os.getuid()}", definition.cpus, definition.memory)
+        self._limits = Limits(
+            f"{definition.name}-{os.getuid()}", definition.cpus, definition.memory
+        )
         self._process: subprocess.Popen[bytes] | None = None
 
     async def gate(self) -> tuple[GateAddress, str | None]:

@@ -98,8 +98,14 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
         self.spawn(self._keep())
 
     async def close(self) -> None:
+        self.hang_up()
         await super().close()
         await self.machine.close()
+
+    def hang_up(self) -> None:
+        if self._commands is not None:
+            self._commands.put_nowait(None)
+            self._commands = None
 
     @property
     def slots(self) -> int:
@@ -277,9 +283,7 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
         self._changed()
 
     def _unlink(self, message: str) -> None:
-        if self._commands is not None:
-            self._commands.put_nowait(None)
-            self._commands = None
+        self.hang_up()
         self._in_trouble(message)
 
     def _count(self) -> None:
@@ -290,8 +294,7 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
     # the agent
 
     async def link(self, hello: AgentHello) -> AsyncIterator[bytes]:
-        if self._commands is not None:
-            self._commands.put_nowait(None)
+        self.hang_up()
         commands = self._commands = asyncio.Queue()
         self.facts, self.trouble, self._heard = hello.facts, None, asyncio.get_running_loop().time()
         if self._up_at is None:
@@ -327,8 +330,6 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
                 attempt.over.set()
             if attempt.canceling:
                 self._say({"cancel": key})
-        for key in there - set(ours):
-            self._say({"forget": key})
 
     async def report(self, report: AgentReport) -> None:
         self._heard = asyncio.get_running_loop().time()
@@ -382,7 +383,7 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
         order = AttemptOrder(
             job_id=spec.job_id,
             attempt=spec.attempt,
-            folder=spec.folder,
+            folder=spec.folder if self.machine.shared else None,
             token=self._attempt_token(spec.job_id, spec.attempt),
         )
         self._say({"launch": order.model_dump()})

@@ -1,0 +1,120 @@
+"""Instances keep the contract: with the hub's disk shared, and with everything carried."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+import uvicorn
+
+from perijove.abc import ComputeTarget
+from perijove.compute.instance.local import LocalMachine
+from perijove.compute.instance.target import InstanceTarget
+from perijove.hub.gate import bind_gate, create_gate, gate_config
+from perijove.models.attempts import SPEC, AttemptSpec
+from perijove.models.instances import InstanceDefinition
+from perijove.models.jobs import Job, JobKind, JobState
+from perijove.models.tokens import AttemptToken, agent_token, sign
+from perijove.models.workspaces import WorkspaceConfig, WorkspaceFolder
+from perijove.services.delivery import Delivery
+from perijove.testing.targets import ComputeTargetContract, RecordingSink
+
+pytestmark = [pytest.mark.integration, pytest.mark.asyncio]
+KEY = "key"
+
+
+class Hub:
+    """As much of a hub as the gate needs: it knows every attempt that has a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.targets: dict[str, ComputeTarget] = {}
+        self._folder = folder
+
+    def get(self, job_id: str) -> Job | None:
+        folder = self._folder / "workspaces" / "default" / "jobs" / job_id / "attempts" / "1"
+        if not (folder / SPEC).exists():
+            return None
+        now = datetime.now(UTC)
+        return Job(
+            id=job_id,
+            kind=JobKind.SCRIPT,
+            name="contract",
+            state=JobState.RUNNING,
+            experiment="e",
+            compute="box",
+            parameters={},
+            tags={},
+            attempt=1,
+            created_at=now,
+            root="/",
+            path="script.py",
+        )
+
+    async def poked(self, job_id: str, attempt: int) -> None:
+        await self.targets["box"].poke(job_id, attempt)
+
+
+class Carried(LocalMachine):
+    shared = False
+
+
+class TestShared(ComputeTargetContract):
+    machine: type[LocalMachine] = LocalMachine
+
+    def make_target(self, folder: Path) -> ComputeTarget:
+        definition = InstanceDefinition(name="box", cpus=2)
+        machine = self.machine(folder / "box", definition, folder / "gate")
+        return InstanceTarget(
+            folder / "box",
+            definition,
+            machine,
+            on=True,
+            lease=30,
+            preload=(),
+            token=agent_token("box", KEY),
+            attempt_token=lambda job_id, attempt: sign(
+                AttemptToken(job_id=job_id, attempt=attempt, run_id=""), KEY
+            ),
+            changed=lambda: None,
+        )
+
+    def attempt(self, folder: Path, script: str = "") -> AttemptSpec:
+        return super().attempt(folder / "workspaces" / "default" / "jobs", script)
+
+    def notes(self, folder: Path, job_id: str) -> Path:
+        return Path("/tmp") / f"{job_id}.notes"
+
+    @asynccontextmanager
+    async def started(self, folder: Path) -> AsyncIterator[tuple[ComputeTarget, RecordingSink]]:
+        hub: Any = Hub(folder)
+        delivery = Delivery(WorkspaceFolder(folder, "default"), WorkspaceConfig(), hub, hub)
+        server = uvicorn.Server(gate_config(create_gate(delivery, KEY, "http://127.0.0.1:9")))
+        listener = bind_gate(folder / "gate")
+        serving = asyncio.create_task(server.serve([listener]))
+        async with super().started(folder) as (target, sink):
+            hub.targets["box"] = target
+            assert isinstance(target, InstanceTarget)
+            await target.power(True)
+            try:
+                yield target, sink
+            finally:
+                server.should_exit = True
+                target.hang_up()
+                with suppress(asyncio.CancelledError):
+                    await serving
+        self.ours = target
+
+    @pytest_asyncio.fixture(autouse=True)
+    async def _end(self) -> AsyncIterator[None]:
+        yield
+        await self.ours.machine.stop_agent()
+
+
+class TestCarried(TestShared):
+    machine = Carried
