@@ -133,7 +133,7 @@ class Host:
 
     # -- what happens to machines
 
-    def start(self) -> None:
+    def power_on(self) -> None:
         """Power on."""
         (self.folder / "boot_id").write_text(f"{uuid.uuid4()}\n")
         self._boot = subprocess.Popen(
@@ -156,7 +156,7 @@ class Host:
         self._init = psutil.Process(self._boot.pid).children()[0].pid
         self.start_sshd()
 
-    def stop(self) -> None:
+    def power_off(self) -> None:
         """Power off: every process is killed."""
         if self._boot is not None:
             assert self._boot.stdout is not None
@@ -169,11 +169,11 @@ class Host:
     def reboot(self) -> None:
         """Lose power, and start again: nobody is told, /tmp is empty."""
         self.cut()
-        self.stop()
+        self.power_off()
         shutil.rmtree(self.folder / "tmp")
         (self.folder / "tmp").mkdir(mode=0o1777)
         self.restore()
-        self.start()
+        self.power_on()
 
     def cut(self) -> None:
         """Pull the network cable."""
@@ -196,6 +196,12 @@ class Host:
         assert done.returncode == 0, done.stdout
 
     # -- a look at it from within
+
+    def start(self, *argv: str) -> psutil.Process:
+        """Start a program there, without ssh; it ends with the host at the latest."""
+        before = set(self.processes())
+        self.exec("/bin/sh", "-c", '"$@" </dev/null >/dev/null 2>&1 &', "sh", *argv)
+        return (set(self.processes()) - before).pop()
 
     def exec(self, *argv: str) -> subprocess.CompletedProcess[str]:
         """Run a program there, without ssh."""
@@ -252,7 +258,7 @@ class Hosts:
 
     def __exit__(self, *_: object) -> None:
         for host in self.all:
-            host.stop()
+            host.power_off()
             _run("ip", "netns", "del", host.name)
         _run("ip", "link", "del", self._bridge)
 
@@ -289,7 +295,7 @@ class Hosts:
         _run(*inside, "link", "set", "eth0", "up")
         host = Host(self, name, self.folder / str(number), ip, cable, options)
         self.all.append(host)
-        host.start()
+        host.power_on()
         return host
 
 

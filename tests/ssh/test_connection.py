@@ -14,6 +14,7 @@ import pytest
 
 from perijove.compute.ssh.connection import SshHost
 from perijove.compute.ssh.hostkeys import fingerprint, scan
+from perijove.compute.ssh.login import OPTIONS
 from perijove.errors import Conflict, InvalidInput, NotFound, PerijoveError, Unreachable
 from perijove.models.ssh import SshAddress
 
@@ -25,11 +26,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.asyncio]
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A cut is noticed within a second."""
-    monkeypatch.setattr(
-        "perijove.compute.ssh.login.OPTIONS",
-        __import__("perijove.compute.ssh.login", fromlist=["OPTIONS"]).OPTIONS
-        | {"keepalive_interval": 0.3, "connect_timeout": 2},
-    )
+    monkeypatch.setitem(OPTIONS, "keepalive_interval", 0.3)
+    monkeypatch.setitem(OPTIONS, "connect_timeout", 2)
     monkeypatch.setattr("perijove.compute.ssh.connection.MOST", 0.5)
 
 
@@ -328,13 +326,11 @@ async def test_a_port_taken_meanwhile_is_asked_for_until_it_is_free(
             "use IO::Socket::INET; $s = IO::Socket::INET->new("
             "Listen => 1, LocalAddr => '127.0.0.1:'.shift, ReuseAddr => 1) or die; sleep 1000"
         )
-        thief = f"nsenter -t {box._init} --all perl -e".split()
-        process = await asyncio.create_subprocess_exec(*thief, script, str(port))
+        thief = await asyncio.to_thread(box.start, "perl", "-e", script, str(port))
         await until(lambda: f"127.0.0.1:{port}" in box.listeners())
         box.start_sshd()
         await host.up.wait()
-        process.kill()
-        await process.wait()
+        thief.kill()
         async with asyncio.timeout(30):
             while await ask_back(host, port) != "hellohello":
                 await asyncio.sleep(0.1)
