@@ -25,6 +25,7 @@ import shutil
 import subprocess
 import sys
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -185,10 +186,19 @@ class Host:
 
     def kill_sshd(self) -> None:
         """kill -9 all of sshd: the listener and whatever serves connections."""
+        while found := self._sshd():
+            for process in found:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+            psutil.wait_procs(found, timeout=5)
+
+    def _sshd(self) -> list[psutil.Process]:
+        found = []
         for process in self.processes():
-            if process.name().startswith("sshd"):
-                process.kill()
-        psutil.wait_procs([p for p in self.processes() if p.name().startswith("sshd")], timeout=5)
+            with suppress(psutil.NoSuchProcess):
+                if process.name().startswith("sshd"):
+                    found.append(process)
+        return found
 
     def start_sshd(self) -> None:
         Path("/run/sshd").mkdir(exist_ok=True)
@@ -219,7 +229,11 @@ class Host:
         """All of its processes, with their pids out here."""
         found = _run("ip", "netns", "pids", self.name).split()
         outside = self._boot.pid if self._boot is not None else 0
-        return [psutil.Process(int(pid)) for pid in found if int(pid) != outside]
+        processes = []
+        for pid in found:
+            with suppress(psutil.NoSuchProcess):
+                processes.append(psutil.Process(int(pid)))
+        return [process for process in processes if process.pid != outside]
 
     def listeners(self) -> list[str]:
         """The address:port pairs that something there listens on."""

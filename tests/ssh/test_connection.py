@@ -362,6 +362,7 @@ async def test_ways_to_the_host(box: Host, tmp_path: Path) -> None:
         for place in ("7001", "/tmp/socket"):
             await host.start_detached(["perl", "-e", server, place], {}, "/root/log", "/")
         await until(lambda: "127.0.0.1:7001" in box.listeners())
+        await until((box.folder / "tmp/socket").exists)
         port = await host.forward_port(7001)
         await host.forward_path("/tmp/socket", tmp_path / "socket")
         ends: list[int | Path] = [port, tmp_path / "socket"]
