@@ -1,0 +1,426 @@
+"""One connection to a host, kept for as long as it is wanted."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import shlex
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import asyncssh
+
+from perijove.compute.ssh import scripts
+from perijove.compute.ssh.explain import explain
+from perijove.compute.ssh.hostkeys import connect
+from perijove.compute.ssh.login import CONNECT, KEEPALIVE, KEEPALIVE_MISSES
+from perijove.compute.ssh.tunnels import LOOPBACK, Relay, Stream, WayBack
+from perijove.errors import InvalidInput, NotFound, PerijoveError, Unreachable
+from perijove.models.ssh import HostFacts, SshAddress
+
+log = logging.getLogger(__name__)
+
+FIRST, MOST = 0.5, 15.0
+"""Seconds before the first and between later tries to connect again."""
+SESSIONS = 6
+"""Programs that run through one connection at once; sshd's own limit is 10, SFTP among them."""
+TRIES, PAUSE = 20, 0.1
+"""How often a program is started again, after how many seconds, when sshd is at its limit."""
+PREDECESSOR = "sshd.json"
+"""Which process of sshd served the last connection: it may hold ports after a cut."""
+
+
+@dataclass(frozen=True)
+class Completed:
+    """A program that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+class SshHost:
+    """A host that is reached again whenever the way to it was cut.
+
+    Methods raise `Unreachable` at once while the host is away; await ``up.wait()`` before.
+
+    Parameters
+    ----------
+    address: where it is, with its host key pinned.
+    folder: the host's own folder on this machine, private, for what is kept between two hubs.
+    """
+
+    def __init__(self, address: SshAddress, folder: Path) -> None:
+        self.address = address
+        self.up = asyncio.Event()
+        self.error: PerijoveError | None = None
+        self._folder = folder
+        self._connection: asyncssh.SSHClientConnection | None = None
+        self._sftp: asyncssh.SFTPClient | None = None
+        self._sftp_lock = asyncio.Lock()
+        self._sessions = asyncio.Semaphore(SESSIONS)
+        self._keeper: asyncio.Task[None] | None = None
+        self._again = asyncio.Event()
+        self._on_up: list[Callable[[], object]] = []
+        self._on_down: list[Callable[[], object]] = []
+        self._relays: list[Relay] = []
+        self._ways_back: list[WayBack] = []
+
+    def __str__(self) -> str:
+        return str(self.address)
+
+    async def __aenter__(self) -> SshHost:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def on_up(self, call: Callable[[], object]) -> None:
+        """Call it whenever the host is reached, the first time too."""
+        self._on_up.append(call)
+
+    def on_down(self, call: Callable[[], object]) -> None:
+        """Call it whenever the way to the host was cut."""
+        self._on_down.append(call)
+
+    async def open(self) -> None:
+        """Connect, and stay connected from then on.
+
+        Raises
+        ------
+        Unreachable, Conflict, InvalidInput: why it does not work; nothing is kept then.
+        """
+        if self._keeper is None:
+            await self._connect()
+            self.keep()
+
+    def keep(self) -> None:
+        """Connect when it is possible, and stay connected; returns at once."""
+        if self._keeper is None:
+            self._keeper = asyncio.create_task(self._keep())
+
+    def retry(self) -> None:
+        """Do not wait for the next try to connect."""
+        self._again.set()
+
+    async def close(self) -> None:
+        """Let go of the host. What was started there goes on."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+            self._keeper = None
+        for relay in self._relays:
+            await relay.close()
+        for way in self._ways_back:
+            way.stop()
+        self._relays, self._ways_back = [], []
+        if self._connection is not None:
+            self._connection.close()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._connection.wait_closed(), 2)
+            self._connection.abort()
+        self._down()
+
+    # -- programs
+
+    async def facts(self) -> HostFacts:
+        """What the machine says of itself, in one round trip."""
+        done = await self.run(scripts.SHELL, input=scripts.FACTS)
+        said = scripts.answers(done.out)
+        if "os" not in said:
+            raise InvalidInput(
+                f"{self} runs no POSIX shell for {self.address.user or 'this user'}:"
+                f" {(done.err or done.out).strip()[:200] or 'it says nothing'}",
+                field="host",
+            )
+        return HostFacts(
+            **{name: said.get(name, "") for name in ("os", "machine", "libc", "hostname")},
+            **{name: said.get(name) or None for name in ("python", "python_version", "uv")},
+            **{name: _number(said.get(name)) for name in ("memory", "gpus", "disk_free")},
+            cpus=max(1, _number(said.get("cpus"))),
+            user=said.get("user", ""),
+            home=said.get("home", ""),
+        )
+
+    async def run(
+        self,
+        argv: Sequence[str],
+        *,
+        input: str | bytes | IO[bytes] | None = None,
+        timeout: float = 60.0,
+    ) -> Completed:
+        """Run a program on the host and wait for its end.
+
+        Raises
+        ------
+        Unreachable: the way was cut meanwhile (whether the program ended is not known then), or
+            `timeout` seconds have passed (it was told to stop).
+        """
+        async with self._sessions, self.through() as connection:
+            feed = input.encode() if isinstance(input, str) else input
+            process = await _start(
+                connection,
+                shlex.join(argv),
+                asyncssh.PIPE if feed is None or isinstance(feed, bytes) else feed,
+            )
+            try:
+                out, err = await asyncio.wait_for(
+                    process.communicate(feed if isinstance(feed, bytes) else None), timeout
+                )
+                await process.wait_closed()
+            except TimeoutError:
+                raise Unreachable(
+                    f"{argv[0]} on {self} has not ended within {timeout:.0f} s.", field="host"
+                ) from None
+            finally:
+                if process.exit_status is None and not process.is_closing():
+                    with suppress(OSError):
+                        process.kill()
+                process.close()
+        if process.returncode is None:
+            raise Unreachable(
+                f"The way to {self} was cut while {argv[0]} was running there.", field="host"
+            )
+        return Completed(process.returncode, _text(out), _text(err))
+
+    async def start_detached(
+        self, argv: Sequence[str], environ: Mapping[str, str], log_path: str, cwd: str
+    ) -> int:
+        """Start a program in a session of its own, which no end of a connection touches.
+
+        What it says is appended to `log_path`, a file for its owner only. Its pid.
+
+        Raises
+        ------
+        NotFound: there is no such program, or no such folder.
+        Unreachable: as `run`.
+        """
+        script = scripts.detached(argv, environ, log_path, cwd)
+        done = await self.run(scripts.SHELL, input=script)
+        said = scripts.answers(done.out)
+        if done.code == 0 and said.get("pid", "").isdigit():
+            return int(said["pid"])
+        missing = {
+            scripts.NO_FOLDER: f"There is no folder {cwd} on {self}.",
+            scripts.NO_PROGRAM: f"There is no program {argv[0]} on {self}.",
+            scripts.NO_LOG: f"{log_path} cannot be written on {self}.",
+        }
+        detail = done.err.strip()[:300]
+        raise NotFound(missing.get(done.code, f"{argv[0]} was not started on {self}: {detail}"))
+
+    def shell_argv(self, *command: str) -> list[str]:
+        """The ssh command for a shell there, with the same key, pin and way.
+
+        Raises
+        ------
+        InvalidInput: no host key is pinned.
+        """
+        address = self.address
+        if address.host_key is None:
+            raise InvalidInput(f"The host key of {self} is not known yet.", field="host_key")
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        known = self._folder / "known_hosts"
+        alias = "perijove"
+        _write(known, f"{alias} {address.host_key}\n")
+        return [
+            "ssh",
+            *("-o", f"UserKnownHostsFile={_quoted(known)}", "-o", "GlobalKnownHostsFile=none"),
+            *("-o", f"HostKeyAlias={alias}", "-o", "StrictHostKeyChecking=yes"),
+            *("-o", "UpdateHostKeys=no", "-o", "CheckHostIP=no"),
+            *("-o", "ForwardAgent=no", "-o", "ClearAllForwardings=yes"),
+            *("-o", f"ServerAliveInterval={KEEPALIVE:.0f}"),
+            *("-o", f"ServerAliveCountMax={KEEPALIVE_MISSES}"),
+            *("-o", f"ConnectTimeout={CONNECT:.0f}"),
+            *(("-i", address.identity_file) if address.identity_file else ()),
+            *(("-J", address.proxy_jump) if address.proxy_jump else ()),
+            *(("-p", str(address.port)) if address.port else ()),
+            *(("-l", address.user) if address.user else ()),
+            *(("-t",) if not command else ()),
+            *("--", address.host),
+            *((shlex.join(command),) if command else ()),
+        ]
+
+    # -- tunnels
+
+    async def forward_back(self, to_unix_path: Path, port: int | None = None) -> int:
+        """A port of the host's loopback address that leads to a Unix socket here.
+
+        After every reconnect it is the same port again.
+
+        Raises
+        ------
+        Conflict: the port is taken there, or its sshd forwards none.
+        """
+        way = WayBack(to_unix_path, port)
+        async with self.through() as connection:
+            found = await way.open(connection, str(self))
+        self._ways_back.append(way)
+        return found
+
+    async def forward_port(self, remote_port: int, local_port: int | None = None) -> int:
+        """A port of this machine's loopback address that leads to one of the host's.
+
+        Raises
+        ------
+        Conflict: the port is taken here.
+        """
+
+        async def open_remote(connection: asyncssh.SSHClientConnection) -> Stream:
+            return await connection.open_connection(LOOPBACK, remote_port)
+
+        relay = Relay(lambda: self._connection, open_remote)
+        found = await relay.listen_port(local_port)
+        self._relays.append(relay)
+        return found
+
+    async def forward_path(self, remote_path: str, local_path: Path) -> None:
+        """A Unix socket here that leads to one on the host."""
+
+        async def open_remote(connection: asyncssh.SSHClientConnection) -> Stream:
+            return await connection.open_unix_connection(remote_path)
+
+        relay = Relay(lambda: self._connection, open_remote)
+        await relay.listen_path(local_path)
+        self._relays.append(relay)
+
+    # -- the connection itself
+
+    @asynccontextmanager
+    async def through(self) -> AsyncIterator[asyncssh.SSHClientConnection]:
+        """The connection; what goes wrong with it inside is said in our words.
+
+        Raises
+        ------
+        Unreachable: the host is away, or goes away meanwhile.
+        """
+        connection = self._connection
+        if connection is None:
+            why = f" {self.error.message}" if self.error is not None else ""
+            raise Unreachable(f"{self} is not connected.{why}", field="host")
+        try:
+            yield connection
+        except asyncssh.ChannelOpenError as error:
+            raise Unreachable(f"{self} opens no channel: {error.reason}.", field="host") from error
+        except (asyncssh.DisconnectError, ConnectionError) as error:
+            raise Unreachable(f"The way to {self} was cut.", field="host") from error
+
+    async def sftp(self) -> asyncssh.SFTPClient:
+        """The SFTP client of the connection, started when it is first needed.
+
+        Raises
+        ------
+        InvalidInput: the host offers no SFTP.
+        Unreachable: the host is away.
+        """
+        async with self._sftp_lock, self.through() as connection:
+            if self._sftp is None:
+                try:
+                    self._sftp = await connection.start_sftp_client()
+                except (asyncssh.ChannelOpenError, asyncssh.SFTPError) as error:
+                    if connection.is_closed():
+                        raise
+                    raise InvalidInput(
+                        f"{self} offers no SFTP.",
+                        field="host",
+                        remedy="Add 'Subsystem sftp internal-sftp' to its sshd_config.",
+                    ) from error
+            return self._sftp
+
+    async def _connect(self) -> None:
+        try:
+            connection = await connect(self.address)
+        except PerijoveError as error:
+            self.error = error
+            raise
+        except (OSError, ValueError, asyncssh.Error) as error:
+            self.error = explain(error, self.address)
+            raise self.error from error
+        self._connection, self._sftp, self.error = connection, None, None
+        try:
+            await self._succeed()
+            for way in self._ways_back:
+                await way.reopen(connection, str(self))
+        except PerijoveError as error:  # gone again already
+            self.error = error
+            connection.abort()
+            self._connection = None
+            raise
+        self.up.set()
+        for call in self._on_up:
+            call()
+
+    async def _keep(self) -> None:
+        pause = FIRST
+        while True:
+            if self._connection is not None:
+                await self._connection.wait_closed()
+                self._down()
+            try:
+                await self._connect()
+                pause = FIRST
+            except PerijoveError as error:
+                log.info("%s", error)
+                self._again.clear()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._again.wait(), pause * random.uniform(0.8, 1.2))
+                pause = min(pause * 2, MOST)
+
+    def _down(self) -> None:
+        self._connection = self._sftp = None
+        for way in self._ways_back:
+            way.stop()
+        if self.up.is_set():
+            self.up.clear()
+            for call in self._on_down:
+                call()
+
+    async def _succeed(self) -> None:
+        """End what is left of the connection before on the host's side.
+
+        After a cut its sshd may wait for us for hours, and hold the ports that we want again.
+        """
+        note = self._folder / PREDECESSOR
+        before = note.read_text().split() if note.exists() else []
+        done = await self.run([*scripts.SHELL, *before], input=scripts.SUCCEED)
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _write(note, scripts.answers(done.out).get("sshd", ""))
+
+
+async def _start(
+    connection: asyncssh.SSHClientConnection, command: str, stdin: int | IO[bytes]
+) -> asyncssh.SSHClientProcess[bytes]:
+    for left in reversed(range(TRIES)):
+        try:
+            return await connection.create_process(
+                command, encoding=None, request_pty=False, stdin=stdin
+            )
+        except asyncssh.ChannelOpenError:
+            # sshd still counts programs that have just ended
+            if not left or connection.is_closed():
+                raise
+            await asyncio.sleep(PAUSE)
+    raise AssertionError
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial.write_text(text)
+    partial.replace(path)
+
+
+def _quoted(path: Path) -> str:
+    return f'"{path}"' if " " in str(path) else str(path)
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isdigit() else 0
+
+
+def _text(output: bytes | str | None) -> str:
+    return output.decode(errors="replace") if isinstance(output, bytes) else output or ""
