@@ -93,6 +93,10 @@ class ComputeTarget(ABC):
         """The attempt's runner says that there is something to read."""
         return None
 
+    def shell(self) -> list[str]:
+        """The command that opens a shell there, to be run on the hub's machine; empty: none."""
+        return []
+
     def check(self, wanted: Resources) -> None:
         """Could a job that needs this ever run here?
 
@@ -199,6 +203,8 @@ class Workshop:
 
     folder: Path
     """A folder of the target's own."""
+    name: str
+    """What it may call what it makes on other machines: nobody else has this name there."""
     lease: float
     preload: Sequence[str]
     gate: Path

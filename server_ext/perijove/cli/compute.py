@@ -189,6 +189,28 @@ def nodes(name: str, workspace: str | None, as_json: bool) -> None:
 
 @compute.command()
 @click.argument("name")
+@common
+def connect(name: str, workspace: str | None, as_json: bool) -> None:
+    """Open a shell on an instance. With --json: print the command that does it."""
+    target = Workspace(workspace).compute.get(name)
+    if as_json:
+        emit({"command": target.connection()}, as_json)
+        return
+    code = target.connect()
+    if code:
+        raise click.exceptions.Exit(code)
+
+
+@compute.command("keep-running")
+@click.argument("name")
+@common
+def keep_running(name: str, workspace: str | None, as_json: bool) -> None:
+    """Call off the stop of an instance that is announced."""
+    _tell(Workspace(workspace).compute.get(name).keep_running(), as_json)
+
+
+@compute.command()
+@click.argument("name")
 @click.option("--follow", is_flag=True, help="Go on as there is more.")
 @common
 def logs(name: str, follow: bool, workspace: str | None, as_json: bool) -> None:

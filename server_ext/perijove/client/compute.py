@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from perijove.client.http import HubClient
-from perijove.errors import Conflict, MissingExtra
+from perijove.errors import Conflict, MissingExtra, PerijoveError
 from perijove.models.compute import ComputeTargetInfo, Node, Scale
-from perijove.models.instances import DEFINITIONS, HostKey, PluginDefinition
+from perijove.models.instances import DEFINITIONS, PluginDefinition, ShownKey
 from perijove.models.problems import validated
 
 if TYPE_CHECKING:
@@ -78,6 +80,31 @@ class ComputeTarget:
         )
         body = wish.model_dump(exclude_none=True)
         return self._take(self._client.request("POST", self._path("scale"), json=body))
+
+    def keep_running(self) -> ComputeTarget:
+        """Call off the stop that is announced."""
+        return self._take(self._client.request("POST", self._path("keep-running")))
+
+    def connect(self) -> int:
+        """Open a shell there, in this terminal; its exit code."""
+        command = self.connection()
+        done = threading.Event()
+
+        def stay() -> None:
+            while not done.wait(30):
+                with suppress(PerijoveError):
+                    self.connection()
+
+        threading.Thread(target=stay, daemon=True).start()
+        try:
+            return subprocess.run(command, check=False).returncode
+        finally:
+            done.set()
+
+    def connection(self) -> list[str]:
+        """The command that opens a shell there, as an argument list for the hub's machine."""
+        found = self._client.request("POST", self._path("connections"))
+        return [str(word) for word in found["command"]]
 
     def delete(self, force: bool = False) -> None:
         """End it and forget it. `force` cancels its jobs first."""
@@ -188,10 +215,10 @@ class Compute:
         """
         return self.create({"name": name, "kind": "attached"} | fields)
 
-    def host_key(self, host: str, proxy_jump: str | None = None) -> HostKey:
+    def host_key(self, host: str, proxy_jump: str | None = None) -> ShownKey:
         """The key a machine shows now, for a person to confirm."""
         body = {"host": host, "proxy_jump": proxy_jump}
-        return HostKey.model_validate(self._client.request("POST", "/host-keys", json=body))
+        return ShownKey.model_validate(self._client.request("POST", "/host-keys", json=body))
 
     def create(self, definition: Mapping[str, Any]) -> ComputeTarget:
         """Make a target from its definition, as YAML files hold it."""

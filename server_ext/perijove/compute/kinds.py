@@ -11,9 +11,18 @@ from perijove.compute.cluster.target import ClusterTarget, check_local
 from perijove.compute.instance.local import LocalMachine
 from perijove.compute.instance.machine import Machine
 from perijove.compute.instance.target import InstanceTarget
-from perijove.errors import Conflict, NotFound
+from perijove.errors import Conflict, InvalidInput, NotFound
 from perijove.models.compute import ClusterDefinition
-from perijove.models.instances import AttachedDefinition, Definition, InstanceDefinition
+from perijove.models.instances import (
+    AttachedDefinition,
+    Definition,
+    HostQuestion,
+    InstanceDefinition,
+    ShownKey,
+    SshOptions,
+)
+from perijove.models.problems import validated
+from perijove.models.ssh import SshAddress
 
 
 class Clusters:
@@ -58,15 +67,86 @@ class Instances:
 
     def check(self, definition: Definition) -> None:
         assert isinstance(definition, InstanceDefinition)
+        if definition.ssh_access and definition.on != "ssh":
+            raise InvalidInput(
+                f"An instance on {definition.on} has no SSH server.",
+                field="ssh_access",
+                remedy="perijove compute connect opens a shell on it all the same.",
+            )
         if definition.on == "local":
             check_size(definition)
+        elif definition.on == "ssh":
+            check_ssh(definition)
 
     def make(self, definition: Definition, workshop: Workshop, on: bool) -> ManagedTarget:
         assert isinstance(definition, InstanceDefinition)
         return _instance(definition, self._machine(definition, workshop), workshop, on)
 
     def _machine(self, definition: InstanceDefinition, workshop: Workshop) -> Machine:
+        if definition.on == "ssh":
+            return ssh_machine(definition, workshop)
         return LocalMachine(workshop.folder, definition, workshop.gate)
+
+
+class Attached:
+    """What is there already, used as it is."""
+
+    kind = "attached"
+
+    def check(self, definition: Definition) -> None:
+        assert isinstance(definition, AttachedDefinition)
+        if definition.host:
+            check_ssh(definition)
+
+    def make(self, definition: Definition, workshop: Workshop, on: bool) -> ManagedTarget:
+        assert isinstance(definition, AttachedDefinition)
+        return _instance(definition, ssh_machine(definition, workshop), workshop, on)
+
+
+def check_ssh(definition: SshOptions) -> SshAddress:
+    """The address that a definition gives.
+
+    Raises
+    ------
+    InvalidInput: it is none, or its host key is not confirmed.
+    """
+    address = validated(
+        SshAddress,
+        {
+            "host": definition.host,
+            "identity_file": definition.identity_file,
+            "host_key": definition.host_key,
+            "proxy_jump": definition.proxy_jump,
+        },
+    )
+    if address.host_key is None:
+        raise InvalidInput(
+            f"The host key of {address} is not confirmed.",
+            field="host_key",
+            remedy="Compare the fingerprint that it shows, and give the key with the definition.",
+        )
+    return address
+
+
+async def show_key(question: HostQuestion) -> ShownKey:
+    """The key that a machine shows now, and whether the user knows it.
+
+    Raises
+    ------
+    InvalidInput: the host is no address. Unreachable: it shows no key.
+    """
+    from perijove.compute.ssh.hostkeys import is_known, scan
+
+    address = validated(SshAddress, question.model_dump())
+    key = (await scan(address))[0]
+    return ShownKey(**key.model_dump(), host=str(address), known=await is_known(address, key))
+
+
+def ssh_machine(definition: SshOptions, workshop: Workshop) -> Machine:
+    """The machine of a definition that was checked."""
+    from perijove.compute.instance.remote import SshMachine  # asyncssh takes 0.2 s
+
+    return SshMachine(workshop.folder, workshop.name, check_ssh(definition), workshop.gate)
 
 
 def _instance(
@@ -103,4 +183,6 @@ def check_size(definition: InstanceDefinition) -> None:
             )
 
 
-MAKERS: dict[str, TargetMaker] = {maker.kind: maker for maker in (Clusters(), Instances())}
+MAKERS: dict[str, TargetMaker] = {
+    maker.kind: maker for maker in (Clusters(), Instances(), Attached())
+}

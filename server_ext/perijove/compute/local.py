@@ -38,6 +38,9 @@ class LocalTarget(FolderTarget):
             queued_jobs=0,
         )
 
+    def shell(self) -> list[str]:
+        return [os.environ.get("SHELL", "/bin/sh"), "-l"]
+
     async def begin(self, attempt: Attempt) -> int:
         folder = attempt.spec.folder
         if self._zygote is not None:

@@ -15,6 +15,7 @@ from perijove.services.compute import ComputeService
 from perijove.services.environments import Environments
 from perijove.services.jobs import JobService
 from perijove.services.notebooks import NotebookService
+from perijove.services.power import PowerService
 
 
 @dataclass
@@ -25,6 +26,7 @@ class Hub:
     url: str
     jobs: JobService
     compute: ComputeService
+    power: PowerService
     notebooks: NotebookService
     environments: Environments
     tracker: Tracker

@@ -29,7 +29,7 @@ from pydantic import ValidationError
 
 from perijove import __version__
 from perijove.abc import AgentTarget, ComputeTarget, Workshop
-from perijove.compute.kinds import MAKERS
+from perijove.compute.kinds import MAKERS, show_key
 from perijove.compute.local import LocalTarget
 from perijove.compute.tasks import ProcessTasks
 from perijove.compute.zygote import Zygote
@@ -50,6 +50,7 @@ from perijove.services.environments import Environments
 from perijove.services.events import EventLogs
 from perijove.services.jobs import JobService
 from perijove.services.notebooks import NotebookService
+from perijove.services.power import PowerService
 from perijove.services.recorder import Recorder, user_name
 from perijove.services.supervisor import Supervisor
 from perijove.store.database import open_database
@@ -182,6 +183,7 @@ async def serve(folder: WorkspaceFolder) -> None:
     def workshop(name: str) -> Workshop:
         return Workshop(
             folder=folder.compute / name,
+            name=f"{_short(folder)}-{name.lower()}",
             lease=config.lease_seconds,
             preload=config.preload if config.warm_start else (),
             gate=gate_path,
@@ -192,8 +194,11 @@ async def serve(folder: WorkspaceFolder) -> None:
         )
 
     makers = with_plugins(COMPUTE, MAKERS)
-    compute = ComputeService(SqlTargetStore(database), jobs, broker, makers, workshop, user_name())
+    compute = ComputeService(
+        SqlTargetStore(database), jobs, broker, makers, workshop, user_name(), show_key
+    )
     compute.load()
+    power = PowerService(compute)
     pokes.listen(supervisor.poked, supervisor.metrics)
     stopping = asyncio.Event()
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -219,6 +224,7 @@ async def serve(folder: WorkspaceFolder) -> None:
         url=url,
         jobs=jobs,
         compute=compute,
+        power=power,
         notebooks=NotebookService(tasks),
         environments=environments,
         tracker=tracking.tracker,
@@ -230,7 +236,7 @@ async def serve(folder: WorkspaceFolder) -> None:
     )
     await supervisor.start()
     await compute.resume()
-    loops = [asyncio.create_task(work) for work in (supervisor.run(), recorder.run())]
+    loops = [asyncio.create_task(work) for work in (supervisor.run(), recorder.run(), power.run())]
     loops.append(asyncio.create_task(_start_tracking(tracking, zygote)))
     loops.append(asyncio.create_task(tracking.watch(store, supervisor)))
     server = Server(

@@ -25,6 +25,8 @@ from perijove.models.compute import (
     check_number,
     parse_memory,
 )
+from perijove.models.schedules import PowerSchedule
+from perijove.models.ssh import HostKey
 
 MACHINES = ("local", "ssh", "container", "slurm")
 """What an instance can be on."""
@@ -42,26 +44,20 @@ ONLY = {
 """Fields that mean something on one kind of machine only."""
 
 
-class HostKey(BaseModel):
-    """The key a machine shows over SSH."""
+class ShownKey(HostKey):
+    """The key that a machine shows now."""
 
     host: str
-    type: str = Field(description="such as ssh-ed25519")
-    line: str = Field(description="type and base64: what is pinned")
-    fingerprint: str = Field(description="SHA256:…")
     known: bool = Field(description="it is in the user's known_hosts already")
 
 
-class PowerSchedule(BaseModel):
-    """A time at which an instance is started or stopped."""
+class HostQuestion(BaseModel):
+    """Which machine's key?"""
 
     model_config = ConfigDict(extra="forbid")
 
-    action: Literal["start", "stop"]
-    cron: str = Field(
-        max_length=100, description="minute hour day month weekday, for example 0 8 * * mon-fri"
-    )
-    timezone: str | None = Field(default=None, max_length=64, description="None: this machine's")
+    host: str = Field(max_length=300, description="[user@]host[:port]")
+    proxy_jump: str | None = Field(default=None, max_length=300)
 
 
 class SshOptions(BaseModel):

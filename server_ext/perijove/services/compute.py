@@ -24,7 +24,14 @@ from perijove.models.compute import (
     StoredTarget,
     TargetState,
 )
-from perijove.models.instances import Definition, read_definition, size_of
+from perijove.models.instances import (
+    Definition,
+    HostQuestion,
+    InstanceDefinition,
+    ShownKey,
+    read_definition,
+    size_of,
+)
 from perijove.models.jobs import Job, JobState
 from perijove.services.broker import Broker
 
@@ -39,6 +46,16 @@ CANCEL_PATIENCE = 60.0
 LOCAL = "local"
 
 
+@dataclass(frozen=True)
+class Notice:
+    """A stop that will come by itself."""
+
+    at: datetime
+    reason: str
+    idle: bool
+    """It comes because nothing uses the instance; else at a time that was set."""
+
+
 @dataclass
 class ComputeService:
     """The verbs on compute targets. What a verb has begun is found again after a crash."""
@@ -50,6 +67,8 @@ class ComputeService:
     workshop: Callable[[str], Workshop]
     """What the target of a name is made with."""
     user: str
+    show_key: Callable[[HostQuestion], Awaitable[ShownKey]]
+    notices: dict[str, Notice] = field(default_factory=dict)
     _stored: dict[str, StoredTarget] = field(default_factory=dict)
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
 
@@ -111,6 +130,32 @@ class ComputeService:
         """The end of what the target and its nodes have said."""
         return self._managed(name).log_text()[-LOG_CHARACTERS:]
 
+    async def host_key(self, question: HostQuestion) -> ShownKey:
+        """The key that a machine shows now, the preferred one.
+
+        Raises
+        ------
+        Unreachable: it shows none.
+        """
+        return await self.show_key(question)
+
+    def shell(self, name: str) -> list[str]:
+        """The command that opens a shell on it, as an argument list.
+
+        Raises
+        ------
+        Conflict: it has none.
+        """
+        target = self._find(name)
+        command = target.shell()
+        if not command:
+            raise Conflict(
+                f"{target.name} has no machine of its own to open a shell on.",
+                field="name",
+                remedy="Connect to an instance, or to an attached machine.",
+            )
+        return command
+
     # verbs
 
     async def create(self, definition: Definition) -> ComputeTargetInfo:
@@ -152,17 +197,19 @@ class ComputeService:
         self.jobs.supervisor.wake()
         return self.get(definition.name)
 
-    async def start(self, name: str) -> ComputeTargetInfo:
+    async def start(self, name: str, why: str | None = None) -> ComputeTargetInfo:
         """Bring it up; queued jobs begin."""
 
         async def work() -> None:
             await self._managed(name).power(True)
 
-        await self._operate(name, "start", TargetState.STARTING, TargetState.RUNNING, work)
+        await self._operate(name, "start", TargetState.STARTING, TargetState.RUNNING, work, why)
         self.jobs.supervisor.wake()
         return self.get(name)
 
-    async def stop(self, name: str, force: bool = False) -> ComputeTargetInfo:
+    async def stop(
+        self, name: str, force: bool = False, why: str | None = None
+    ) -> ComputeTargetInfo:
         """End its nodes. Queued jobs wait; with `force` running ones are canceled.
 
         Raises
@@ -175,7 +222,7 @@ class ComputeService:
             self._keep_hours(name)
             await self._managed(name).power(False)
 
-        await self._operate(name, "stop", TargetState.STOPPING, TargetState.STOPPED, work)
+        await self._operate(name, "stop", TargetState.STOPPING, TargetState.STOPPED, work, why)
         return self.get(name)
 
     async def restart(self, name: str, force: bool = False) -> ComputeTargetInfo:
@@ -272,6 +319,7 @@ class ComputeService:
         during: TargetState,
         after: TargetState,
         work: Callable[[], Awaitable[None]],
+        why: str | None = None,
     ) -> None:
         begun = datetime.now(UTC)
         async with self._lock(name):
@@ -283,7 +331,7 @@ class ComputeService:
                 failed = _done(verb, begun, str(error))
                 self._set(name, state=TargetState.FAILED, message=str(error), last_operation=failed)
                 raise
-            self._set(name, state=after, message=None, last_operation=_done(verb, begun))
+            self._set(name, state=after, message=None, last_operation=_done(verb, begun, said=why))
 
     @asynccontextmanager
     async def _lock(self, name: str) -> AsyncIterator[None]:
@@ -378,8 +426,27 @@ class ComputeService:
             created_by=stored.created_by,
             last_operation=stored.last_operation,
             attributes=self._attributes(stored, definition),
-            properties=target.properties(),
+            properties=target.properties() | self._notice(stored.name),
         )
+
+    def _notice(self, name: str) -> dict[str, JsonValue]:
+        notice = self.notices.get(name.lower())
+        if notice is None:
+            return {}
+        return {"shutdown_at": notice.at.isoformat(), "shutdown_reason": notice.reason}
+
+    def instances(self) -> list[tuple[str, InstanceDefinition]]:
+        """The instances, and what they were made as."""
+        found = [(x.name, read_definition(x.definition)) for x in self._stored.values()]
+        return [(name, made) for name, made in found if isinstance(made, InstanceDefinition)]
+
+    def in_use(self, name: str) -> list[str]:
+        """What keeps the target from being idle, in words."""
+        return self._managed(name).in_use
+
+    def has_jobs(self, name: str) -> bool:
+        """Do jobs run on it?"""
+        return bool(self._jobs(name, queued=False))
 
     def _attributes(self, stored: StoredTarget, definition: Definition) -> dict[str, JsonValue]:
         given = definition.model_dump(
@@ -395,11 +462,13 @@ class ComputeService:
         }
 
 
-def _done(verb: str, begun: datetime, message: str | None = None) -> Operation:
+def _done(
+    verb: str, begun: datetime, failure: str | None = None, said: str | None = None
+) -> Operation:
     return Operation(
         name=verb,
-        outcome="succeeded" if message is None else "failed",
-        message=message,
+        outcome="succeeded" if failure is None else "failed",
+        message=failure or said,
         begun_at=begun,
         ended_at=datetime.now(UTC),
     )

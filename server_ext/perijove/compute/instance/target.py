@@ -182,6 +182,9 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
     def log_text(self) -> str:
         return self.machine.log_text()
 
+    def shell(self) -> list[str]:
+        return self.machine.shell()
+
     async def power(self, on: bool) -> None:
         self._on = on
         if on:

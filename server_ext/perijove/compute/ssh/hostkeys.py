@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import asyncssh
 
 from perijove.compute.ssh.explain import explain
@@ -66,6 +68,17 @@ async def _ask(
         return None
     line = check_host_key(key.export_public_key().decode())
     return HostKey(type=line.split(" ")[0], line=line, fingerprint=key.get_fingerprint())
+
+
+async def is_known(address: SshAddress, key: HostKey) -> bool:
+    """Does the user's ``~/.ssh/known_hosts`` have this key for the host?"""
+    file = Path.home() / ".ssh" / "known_hosts"
+    try:
+        known = asyncssh.read_known_hosts(str(file))
+        trusted = known.match(address.host, "", address.port)[0]
+    except (OSError, ValueError):
+        return False
+    return any(check_host_key(one.export_public_key().decode()) == key.line for one in trusted)
 
 
 class _Watcher(asyncssh.SSHClient):

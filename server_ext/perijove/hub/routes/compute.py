@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from perijove.hub.context import TheHub
 from perijove.models.compute import ComputeTargetInfo, Node, Scale
-from perijove.models.instances import AnyDefinition
+from perijove.models.instances import AnyDefinition, HostQuestion, ShownKey
 
 router = APIRouter(tags=["compute"])
 TargetName = Annotated[str, Path(max_length=64, description="a compute target's name")]
@@ -26,6 +26,10 @@ class Force(BaseModel, extra="forbid"):
 class Deleted(BaseModel):
     name: str
     state: str = "deleted"
+
+
+class Shell(BaseModel):
+    command: list[str] = Field(description="argument list, for the hub's machine")
 
 
 @router.get("/compute")
@@ -87,3 +91,23 @@ async def delete(hub: TheHub, name: TargetName, wish: Force) -> Deleted:
     """End it and forget it."""
     await hub.compute.delete(name, wish.force)
     return Deleted(name=name)
+
+
+@router.post("/compute/{name}/keep-running")
+async def keep_running(hub: TheHub, name: TargetName) -> ComputeTargetInfo:
+    """Call off the stop that is announced."""
+    hub.power.keep(name)
+    return hub.compute.get(name)
+
+
+@router.post("/compute/{name}/connections")
+async def connected(hub: TheHub, name: TargetName) -> Shell:
+    """Say that somebody is connected, and get the command that opens a shell there."""
+    hub.power.touch(name)
+    return Shell(command=hub.compute.shell(name))
+
+
+@router.post("/host-keys")
+async def host_key(hub: TheHub, question: HostQuestion) -> ShownKey:
+    """The key that a machine shows over SSH, for a person to compare."""
+    return await hub.compute.host_key(question)

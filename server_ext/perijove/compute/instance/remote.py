@@ -1,0 +1,143 @@
+"""A machine that is reached over SSH: prepared by us, with a tunnel back to the hub's gate."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+
+from pydantic import JsonValue
+
+from perijove.compute.instance.agent import mark
+from perijove.compute.instance.machine import Machine
+from perijove.compute.logs import end_of
+from perijove.compute.ssh.connection import SshHost
+from perijove.compute.ssh.hostkeys import fingerprint
+from perijove.compute.ssh.prepare import NodeInstall, prepare
+from perijove.errors import Conflict, PerijoveError, Unreachable
+from perijove.models.agents import AGENT_LOG, CONFIG, AgentConfig, GateAddress
+from perijove.models.ssh import HostFacts, SshAddress
+
+log = logging.getLogger(__name__)
+
+PORT, SAID = "port", "prepare.log"
+END = 60.0
+"""Seconds a machine has to end everything."""
+MODULE = "perijove.compute.instance.agent"
+
+
+class SshMachine(Machine):
+    """See the module's docstring."""
+
+    on = "ssh"
+
+    def __init__(self, folder: Path, name: str, address: SshAddress, gate: Path) -> None:
+        """`name`: of the agent's folder on the machine; nobody else has it there."""
+        self._folder = folder
+        self._name = name
+        self._gate = gate
+        self._host = SshHost(address, folder / "ssh")
+        self._install: NodeInstall | None = None
+        self._host_facts: HostFacts | None = None
+        self._port: int | None = None
+        self._ports: dict[int, int] = {}
+        self._steps: list[str] = []
+
+    async def gate(self) -> tuple[GateAddress, str | None]:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        await self._host.open()
+        if not self._host.up.is_set():
+            why = self._host.error or Unreachable(f"{self._host} cannot be reached.", field="host")
+            self._host.retry()
+            raise why
+        if self._host_facts is None:
+            self._host_facts = await self._host.facts()
+        if self._install is None:
+            self._install = await prepare(self._host, self._say)
+        if self._port is None:
+            self._port = await self._way_back()
+        url = f"http://127.0.0.1:{self._port}"
+        return GateAddress(url=url), url
+
+    async def _way_back(self) -> int:
+        """The same port as before, if it is free: jobs that run there know it."""
+        noted = self._folder / PORT
+        with suppress(OSError, ValueError, Conflict):
+            return await self._host.forward_back(self._gate, int(noted.read_text()))
+        port = await self._host.forward_back(self._gate)
+        noted.write_text(str(port))
+        return port
+
+    async def start_agent(self, config: AgentConfig) -> None:
+        assert self._install is not None
+        folder = self._agent_folder()
+        await self._host.run(["mkdir", "-p", "-m", "700", str(folder)])
+        made = self._folder / CONFIG
+        made.touch(0o600)
+        made.write_text(config.model_dump_json())
+        await self._host.put_file(made, str(folder / CONFIG), 0o600)
+        name, _, value = mark(Path(folder)).partition("=")
+        # one that runs has the folder's lock; a second one ends at once
+        await self._host.start_detached(
+            [self._install.python, "-m", MODULE, str(folder)],
+            {name: value},
+            str(folder / AGENT_LOG),
+            self._host_facts.home if self._host_facts else "/",
+        )
+
+    async def alive(self) -> bool:
+        # nothing can be done while the machine is away; else starting it once more does no harm
+        return not self._host.up.is_set()
+
+    async def stop_agent(self) -> None:
+        if self._install is None:
+            await self.gate()
+        assert self._install is not None
+        done = await self._host.run(
+            [self._install.python, "-m", MODULE, "--end", str(self._agent_folder())], timeout=END
+        )
+        if done.code:
+            raise Unreachable(f"{self._host} did not end its agent: {done.err.strip()[-300:]}")
+
+    async def destroy(self) -> None:
+        if self._install is not None:
+            with suppress(PerijoveError):
+                await self._host.run(["rm", "-rf", "--", str(self._agent_folder())])
+        await self.close()
+
+    async def close(self) -> None:
+        await self._host.close()
+
+    async def reach(self, port: int) -> tuple[str, int]:
+        if port not in self._ports:
+            self._ports[port] = await self._host.forward_port(port)
+        return "127.0.0.1", self._ports[port]
+
+    def shell(self) -> list[str]:
+        return self._host.shell_argv()
+
+    def properties(self) -> dict[str, JsonValue]:
+        address = self._host.address
+        found: dict[str, JsonValue] = {"host": str(address)}
+        if address.host_key is not None:
+            found["host_key_fingerprint"] = fingerprint(address.host_key)
+            found["ssh"] = " ".join(self.shell())
+        if self._host_facts is not None:
+            found["user"] = self._host_facts.user
+            found["disk_free"] = self._host_facts.disk_free
+        found["way_back"] = f"127.0.0.1:{self._port}" if self._port else None
+        found["step"] = self._steps[-1] if self._steps else None
+        return found
+
+    def log_text(self) -> str:
+        return end_of(self._folder / SAID)
+
+    def _say(self, text: str) -> None:
+        self._steps.append(text)
+        with (self._folder / SAID).open("a") as file:
+            file.write(text.rstrip("\n") + "\n")
+        self.changed()
+
+    def _agent_folder(self) -> PurePosixPath:
+        assert self._install is not None
+        return PurePosixPath(self._install.home) / "agents" / self._name
