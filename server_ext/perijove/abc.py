@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 
 from pydantic import JsonValue
 
-from perijove.models.agents import AgentHello, AgentReport
+from perijove.models.agents import AgentHello, AgentReport, GateAddress
 from perijove.models.attempts import AttemptSpec
 from perijove.models.compute import ClusterState, Resources, StoredTarget
 from perijove.models.events import SpoolEvent
@@ -209,6 +209,8 @@ class Workshop:
     preload: Sequence[str]
     gate: Path
     """The Unix socket on which agents call the hub."""
+    network_gate: Callable[[], GateAddress | None]
+    """The gate's TLS listener, if the owner has turned it on."""
     agent_token: str
     attempt_token: Callable[[str, int], str]
     tracking_uri: str

@@ -10,7 +10,7 @@ import time
 import click
 
 from perijove.cli.app import common
-from perijove.cli.output import emit, state, table
+from perijove.cli.output import emit, say, state, table
 from perijove.client.discovery import ensure_hub, find_hub, workspace_folder
 from perijove.client.workspace import Workspace
 from perijove.errors import HubUnreachable, PerijoveError
@@ -22,10 +22,18 @@ STOP_LIMIT = 40.0
 
 
 @click.command()
+@click.option(
+    "--listen",
+    metavar="ADDRESS[:PORT]",
+    help="Let nodes of other machines reach the hub there, over TLS; off: no longer.",
+)
 @common
-def up(workspace: str | None, as_json: bool) -> None:
+def up(listen: str | None, workspace: str | None, as_json: bool) -> None:
     """Start the workspace's hub, if it does not run."""
     found = Workspace(workspace).up()
+    if listen is not None:
+        now = Workspace(workspace).listen(None if listen == "off" else listen)
+        say(f"Nodes reach it at {now}." if now else "Nodes do not reach it any more.")
     emit(
         found,
         as_json,

@@ -66,6 +66,12 @@ class Workspace:
         info, _ = ensure_hub(self.client.folder)
         return HubUp.model_validate(info.model_dump(include=set(HubUp.model_fields)))
 
+    def listen(self, address: str | None) -> str | None:
+        """Let nodes of other machines reach the hub over TLS at an address of this machine
+        (``address[:port]``); None: no longer. Where it listens now."""
+        found = self.client.request("POST", "/listen", json={"address": address})
+        return None if found["address"] is None else str(found["address"])
+
     def status(self) -> HubStatus:
         """What runs."""
         return HubStatus.model_validate(self.client.request("GET", "/status"))

@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from perijove.abc import TaskRunner, Tracker
+from perijove.hub.listener import Listener
 from perijove.models.workspaces import HubStatus, TargetSummary, WorkspaceFolder
 from perijove.services.broker import Broker
 from perijove.services.compute import ComputeService
@@ -27,6 +28,7 @@ class Hub:
     jobs: JobService
     compute: ComputeService
     power: PowerService
+    network: Listener
     notebooks: NotebookService
     environments: Environments
     tracker: Tracker

@@ -33,10 +33,11 @@ from perijove.compute.kinds import MAKERS, show_key
 from perijove.compute.local import LocalTarget
 from perijove.compute.tasks import ProcessTasks
 from perijove.compute.zygote import Zygote
-from perijove.errors import InvalidInput
+from perijove.errors import InvalidInput, PerijoveError
 from perijove.hub.app import create_app
 from perijove.hub.context import Hub
 from perijove.hub.gate import bind_gate, create_gate, gate_config
+from perijove.hub.listener import Listener
 from perijove.hub.pokes import Pokes
 from perijove.hub.tracking import Tracking
 from perijove.models.processes import current_process, runtime_dir
@@ -156,7 +157,8 @@ async def serve(folder: WorkspaceFolder) -> None:
     database = open_database(folder.database, folder.backups)
     store = SqlJobStore(database)
     pokes = Pokes(runtime_dir() / f"{_short(folder)}.poke")
-    gate_path = runtime_dir() / f"{_short(folder)}.gate"
+    gate_path = runtime_dir() / f"{_short(folder)}.d" / "gate"
+    gate_path.parent.mkdir(mode=0o700, exist_ok=True)
     tracking = Tracking(folder, config, keys["token"], str(pokes.path), broker)
     tasks = ProcessTasks(zygote)
     local = LocalTarget(config.slots, config.lease_seconds, zygote)
@@ -180,6 +182,10 @@ async def serve(folder: WorkspaceFolder) -> None:
         folder, config, store, logs, broker, environments, supervisor, recorder, tracking.tracker
     )
 
+    delivery = Delivery(folder, config, store, supervisor)
+    gate_app = create_gate(delivery, keys["signing_key"], tracking.tracker.tracking_uri)
+    network = Listener(folder, gate_app)
+
     def workshop(name: str) -> Workshop:
         return Workshop(
             folder=folder.compute / name,
@@ -187,6 +193,7 @@ async def serve(folder: WorkspaceFolder) -> None:
             lease=config.lease_seconds,
             preload=config.preload if config.warm_start else (),
             gate=gate_path,
+            network_gate=lambda: network.gate,
             agent_token=agent_token(name, keys["signing_key"]),
             attempt_token=supervisor.token,
             tracking_uri=tracking.tracker.tracking_uri,
@@ -217,6 +224,7 @@ async def serve(folder: WorkspaceFolder) -> None:
             targets=hub.targets(),
             versions=versions(),
             recording=store.outbox_size(),
+            listen=network.address,
         )
 
     hub = Hub(
@@ -225,6 +233,7 @@ async def serve(folder: WorkspaceFolder) -> None:
         jobs=jobs,
         compute=compute,
         power=power,
+        network=network,
         notebooks=NotebookService(tasks),
         environments=environments,
         tracker=tracking.tracker,
@@ -248,14 +257,16 @@ async def serve(folder: WorkspaceFolder) -> None:
             timeout_graceful_shutdown=2,
         )
     )
-    delivery = Delivery(folder, config, store, supervisor)
-    app = create_gate(delivery, keys["signing_key"], tracking.tracker.tracking_uri)
-    gate = Server(gate_config(app))
+    gate = Server(gate_config(gate_app))
     gate_listener = bind_gate(gate_path)
     serving = asyncio.create_task(server.serve([listener]))
     serving_gate = asyncio.create_task(gate.serve([gate_listener]))
     await server.serving.wait()
     await gate.serving.wait()
+    try:
+        await network.resume()
+    except PerijoveError as error:
+        log.error("%s", error)
     info = HubInfo(
         url=url,
         tracking_uri=tracking.tracker.tracking_uri,
@@ -279,6 +290,7 @@ async def serve(folder: WorkspaceFolder) -> None:
     for target in targets.values():
         if isinstance(target, AgentTarget):
             target.hang_up()
+    await network.close()
     await asyncio.gather(serving, serving_gate)
     for task in loops:
         task.cancel()

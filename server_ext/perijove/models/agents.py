@@ -25,7 +25,13 @@ REPORT = 4.0
 """Seconds between two reports, if nothing happens."""
 SILENCE = 15.0
 """Seconds without a report after which a machine counts as out of reach."""
-CONFIG, PROCESS, AGENT_LOCK, AGENT_LOG = "agent.json", "process.json", "lock", "agent.log"
+CONFIG, PROCESS, AGENT_LOCK, AGENT_LOG, RELAY = (
+    "agent.json",
+    "process.json",
+    "lock",
+    "agent.log",
+    "relay",
+)
 
 
 class GateAddress(BaseModel):
@@ -44,6 +50,9 @@ class AgentConfig(BaseModel):
     token: str
     tracking_uri: str | None = Field(
         default=None, description="MLflow as it is reached from here; None: as the hub says it"
+    )
+    relay: bool = Field(
+        default=False, description="jobs reach MLflow through a loopback port of the agent's"
     )
     cpus: int = 1
     gpus: int = 0

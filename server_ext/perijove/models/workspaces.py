@@ -88,6 +88,9 @@ class HubStatus(BaseModel):
     jobs: dict[JobState, int] = Field(default_factory=dict)
     targets: list[TargetSummary] = Field(default_factory=list)
     versions: dict[str, str] = Field(default_factory=dict)
+    listen: str | None = Field(
+        default=None, description="where nodes of other machines reach the hub, over TLS"
+    )
     recording: int = Field(default=0, description="ended jobs not yet completely in MLflow")
 
 

@@ -26,6 +26,7 @@ import psutil
 from perijove.compute.cluster.usage import Usage as UsageMeter
 from perijove.compute.instance.courier import ORDER, Courier
 from perijove.compute.instance.gate import Gate, GateError, Refused
+from perijove.compute.relay import Relay
 from perijove.compute.waiting import wait_for_exit
 from perijove.compute.zygote import Zygote
 from perijove.errors import InvalidInput, PerijoveError
@@ -34,6 +35,7 @@ from perijove.models.agents import (
     AGENT_LOG,
     CONFIG,
     PROCESS,
+    RELAY,
     REPORT,
     AgentConfig,
     AgentHello,
@@ -76,6 +78,8 @@ class Agent:
         self._stopping = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._poke_path = runtime_dir() / f"agent-{os.getpid()}.poke"
+        self._relay: Relay | None = None
+        self._tracking_uri: str | None = None
         self._gpus = list(range(self._config.gpus))
         self._gpu_free = asyncio.Condition()
 
@@ -89,6 +93,10 @@ class Agent:
             asyncio.get_running_loop().add_signal_handler(number, self._stopping.set)
         poke = self._listen()
         await self._zygote.start()
+        self._tracking_uri = self._config.tracking_uri
+        if self._config.relay:
+            self._relay = Relay(lambda: self._config.gate)
+            self._tracking_uri = await self._relay.open(self._folder / RELAY)
         for order in (self._folder / ATTEMPTS).glob(f"*/*/{ORDER}"):
             with suppress(OSError, ValueError):
                 self._carry(AttemptOrder.model_validate_json(order.read_text()))
@@ -102,6 +110,8 @@ class Agent:
         poke.close()
         self._poke_path.unlink(missing_ok=True)
         await self._zygote.close()
+        if self._relay is not None:
+            await self._relay.close()
         await self._gate.close()
         (self._folder / PROCESS).unlink(missing_ok=True)
 
@@ -197,7 +207,7 @@ class Agent:
             self._spawn(self._run_shared(order))
             return
         folder = self._folder / ATTEMPTS / order.job_id / str(order.attempt)
-        courier = Courier(order, folder, lambda: self._gate, self._config.tracking_uri)
+        courier = Courier(order, folder, lambda: self._gate, self._tracking_uri)
         self._couriers[order.key] = courier
         self._spawn(self._run_carried(order, courier))
 

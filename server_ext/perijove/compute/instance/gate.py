@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from perijove.compute.relay import trust
 from perijove.models.agents import (
     AgentHello,
     AgentReport,
@@ -39,11 +40,7 @@ class Gate:
     """HTTP to the hub's gate."""
 
     def __init__(self, address: GateAddress, token: str) -> None:
-        verify: ssl.SSLContext | bool = True
-        if address.certificate is not None:
-            # the hub's own certificate is the only one that is trusted, whatever name it carries
-            verify = ssl.create_default_context(cadata=address.certificate)
-            verify.check_hostname = False
+        verify: ssl.SSLContext | bool = trust(address) if address.certificate else True
         transport = httpx.AsyncHTTPTransport(verify=verify, uds=address.socket)
         self._client = httpx.AsyncClient(
             base_url=address.url, transport=transport, timeout=TIMEOUT, trust_env=False

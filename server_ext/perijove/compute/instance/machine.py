@@ -20,6 +20,8 @@ class Machine(ABC):
     on: str
     shared = False
     """Do its processes see the hub's files under the same paths, with the same process ids?"""
+    relayed = False
+    """Do jobs reach MLflow through a port of the agent's own?"""
     changed: Callable[[], None] = staticmethod(lambda: None)
     """Called when `properties` say something else."""
 

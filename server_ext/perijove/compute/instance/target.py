@@ -235,12 +235,14 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
             self._broken.clear()
             try:
                 address, tracking_uri = await self.machine.gate()
+                self._folder.mkdir(parents=True, exist_ok=True)
                 size = self._size()
                 config = AgentConfig(
                     target=self.name,
                     gate=address,
                     token=self._token,
                     tracking_uri=tracking_uri,
+                    relay=self.machine.relayed,
                     cpus=size.cpus,
                     gpus=size.gpus,
                     preload=list(self._preload),

@@ -17,6 +17,14 @@ class Shutdown(BaseModel, extra="forbid"):
     force: bool = Field(default=False, strict=True, description="cancel active jobs first")
 
 
+class Listen(BaseModel, extra="forbid"):
+    address: str | None = Field(max_length=300, description="an address of this machine[:port]")
+
+
+class Listening(BaseModel):
+    address: str | None
+
+
 class Stopping(BaseModel):
     state: str = "stopping"
     canceled: list[str]
@@ -38,6 +46,15 @@ class TrackingUi(BaseModel):
 async def status(hub: TheHub) -> HubStatus:
     """What runs, and how many jobs are in each state."""
     return hub.status_now()
+
+
+@router.post("/listen")
+async def listen(hub: TheHub, wish: Listen) -> Listening:
+    """Let nodes of other machines reach the hub, over TLS; without an address: no longer."""
+    if wish.address is None:
+        await hub.network.off()
+        return Listening(address=None)
+    return Listening(address=await hub.network.listen(wish.address))
 
 
 @router.post("/shutdown")
