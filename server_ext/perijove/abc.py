@@ -90,8 +90,8 @@ class ComputeTarget(ABC):
         """The attempt's runner says that there is something to read."""
         return None
 
-    def check(self, wanted: Resources) -> None:
-        """Could a job that needs this ever run here?
+    def check(self, wanted: Resources, timeout: float | None = None) -> None:
+        """Could a job that needs this, for so many seconds, ever run here?
 
         Raises
         ------

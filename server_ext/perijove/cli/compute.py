@@ -36,6 +36,17 @@ def compute() -> None:
 @click.option(
     "--idle-seconds-before-scale-down", type=float, metavar="SECONDS", help="[default: 120]"
 )
+@click.option("--partition", metavar="P", help="Slurm: the partition of the nodes.")
+@click.option("--account", metavar="A", help="Slurm: who pays.")
+@click.option("--walltime", metavar="TIME", help="Slurm: how long a node may live, 01:00:00.")
+@click.option(
+    "--directive",
+    "directives",
+    multiple=True,
+    metavar="OPTION",
+    help='Slurm: one more option of sbatch, "--constraint=x"; may be repeated.',
+)
+@click.option("--interface", metavar="I", help="Slurm: the network interface that nodes reach.")
 @common
 def create(name: str, kind: str, workspace: str | None, as_json: bool, **fields: Any) -> None:
     """Create the cluster NAME and wait until it is up."""
@@ -43,7 +54,7 @@ def create(name: str, kind: str, workspace: str | None, as_json: bool, **fields:
         raise InvalidInput(
             f"A target of kind {kind!r} cannot be created.", field="kind", remedy="Use: cluster."
         )
-    given = {key: value for key, value in fields.items() if value is not None}
+    given = {key: value for key, value in fields.items() if value not in (None, ())}
     made = Workspace(workspace).compute.create_cluster(name, **given)
     _tell(made, as_json)
 

@@ -29,7 +29,7 @@ from pydantic import ValidationError
 
 from perijove import __version__
 from perijove.abc import ComputeTarget, ManagedTarget
-from perijove.compute.cluster.target import ClusterTarget, check_local
+from perijove.compute.cluster.target import ClusterTarget, check_local, check_slurm
 from perijove.compute.local import LocalTarget
 from perijove.compute.tasks import ProcessTasks
 from perijove.compute.zygote import Zygote
@@ -185,8 +185,9 @@ async def serve(folder: WorkspaceFolder) -> None:
             changed=broker.changed,
         )
 
+    launchers = {"local": check_local, "slurm": check_slurm}
     compute = ComputeService(
-        SqlTargetStore(database), jobs, broker, make_cluster, {"local": check_local}, user_name()
+        SqlTargetStore(database), jobs, broker, make_cluster, launchers, user_name()
     )
     compute.load()
     pokes.listen(supervisor.poked, supervisor.metrics)

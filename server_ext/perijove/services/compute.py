@@ -24,6 +24,7 @@ from perijove.models.compute import (
     TargetState,
 )
 from perijove.models.jobs import Job, JobState
+from perijove.models.slurm import SlurmWish
 from perijove.services.broker import Broker
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class ComputeService:
     jobs: JobService
     broker: Broker
     make: Callable[[ClusterDefinition, bool], ManagedTarget]
-    launchers: Mapping[str, Callable[[ClusterDefinition], None]]
+    launchers: Mapping[str, Callable[[ClusterDefinition], Awaitable[None]]]
     """What a cluster can be launched over, and what refuses one that cannot be."""
     user: str
     _stored: dict[str, StoredTarget] = field(default_factory=dict)
@@ -62,19 +63,29 @@ class ComputeService:
     async def resume(self) -> None:
         """Bring to an end what the last hub had begun."""
         for stored in list(self._stored.values()):
-            if stored.state in (TargetState.CREATING, TargetState.DELETING):
-                await self._erase(stored.name)
-            elif stored.state is TargetState.STOPPING:
-                self._set(stored.name, state=TargetState.STOPPED)
-                await self._managed(stored.name).power(False)
-            elif stored.state in (TargetState.STARTING, TargetState.RESTARTING):
-                self._set(stored.name, state=TargetState.RUNNING)
+            try:
+                await self._resume(stored)
+            except PerijoveError as error:  # a batch system that is away must not stop the hub
+                log.warning("%s is not what it should be: %s", stored.name, error)
+                self._set(stored.name, message=str(error))
+
+    async def _resume(self, stored: StoredTarget) -> None:
+        if stored.state in (TargetState.CREATING, TargetState.DELETING):
+            await self._erase(stored.name)
+        elif stored.state is TargetState.STOPPING:
+            await self._managed(stored.name).power(False)
+            self._set(stored.name, state=TargetState.STOPPED)
+        elif stored.state in (TargetState.STARTING, TargetState.RESTARTING):
+            self._set(stored.name, state=TargetState.RUNNING)
 
     async def rest(self) -> None:
         """End the nodes of all targets; the next hub brings them up again as they are now."""
         for name in list(self._stored):
             self._keep_hours(name)
-            await self._managed(name).power(False)
+            try:
+                await self._managed(name).power(False)
+            except PerijoveError as error:
+                log.warning("%s may not have ended: %s", name, error)
 
     # looking
 
@@ -132,7 +143,7 @@ class ComputeService:
                 field="on",
                 remedy=f"Use one of: {', '.join(sorted(self.launchers))}.",
             )
-        self._check(definition)
+        await self._check(definition)
         now = datetime.now(UTC)
         stored = StoredTarget(
             name=definition.name,
@@ -212,7 +223,7 @@ class ComputeService:
         stored = self._stored[name.lower()]
         merged = stored.definition | wish.model_dump(exclude_none=True)
         definition = ClusterDefinition.model_validate(merged)
-        self._check(definition)
+        await self._check(definition)
 
         async def work() -> None:
             await target.define(definition)
@@ -233,18 +244,22 @@ class ComputeService:
         await self._free(name, force, queued=True)
         async with self._lock(name):
             self._set(name, state=TargetState.DELETING)
-            await self._erase(name)
+            try:
+                await self._erase(name)
+            except PerijoveError as error:
+                self._set(name, message=str(error))
+                raise
 
     # details
 
-    def _check(self, definition: ClusterDefinition) -> None:
+    async def _check(self, definition: ClusterDefinition) -> None:
         if definition.max_nodes < definition.min_nodes:
             raise Conflict(
                 f"max_nodes ({definition.max_nodes}) must not be less than "
                 f"min_nodes ({definition.min_nodes}).",
                 field="max_nodes",
             )
-        self.launchers[definition.on](definition)
+        await self.launchers[definition.on](definition)
 
     async def _free(self, name: str, force: bool, queued: bool) -> None:
         """Let no job of its be under way."""
@@ -383,6 +398,11 @@ class ComputeService:
                 "memory": definition.memory,
                 "gpus": definition.gpus,
                 "idle_seconds_before_scale_down": definition.idle_seconds_before_scale_down,
+                **(
+                    definition.model_dump(include=set(SlurmWish.model_fields), exclude_none=True)
+                    if definition.on == "slurm"
+                    else {}
+                ),
                 "scheduler": now.scheduler,
                 "dashboard": now.dashboard,
                 "certificates": now.certificates,
