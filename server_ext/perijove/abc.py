@@ -97,8 +97,8 @@ class ComputeTarget(ABC):
         """The command that opens a shell there, to be run on the hub's machine; empty: none."""
         return []
 
-    def check(self, wanted: Resources) -> None:
-        """Could a job that needs this ever run here?
+    def check(self, wanted: Resources, timeout: float | None = None) -> None:
+        """Could a job that needs this, for so many seconds, ever run here?
 
         Raises
         ------
@@ -185,7 +185,7 @@ class TargetMaker(Protocol):
 
     kind: str
 
-    def check(self, definition: Definition) -> None:
+    async def check(self, definition: Definition) -> None:
         """Could this be made here?
 
         Raises

@@ -54,6 +54,17 @@ def compute() -> None:
 @click.option(
     "--idle-seconds-before-scale-down", type=float, metavar="SECONDS", help="[default: 120]"
 )
+@click.option("--partition", metavar="P", help="Slurm: the partition of the nodes.")
+@click.option("--account", metavar="A", help="Slurm: who pays.")
+@click.option("--walltime", metavar="TIME", help="Slurm: how long a node may live, 01:00:00.")
+@click.option(
+    "--directive",
+    "directives",
+    multiple=True,
+    metavar="OPTION",
+    help='Slurm: one more option of sbatch, "--constraint=x"; may be repeated.',
+)
+@click.option("--interface", metavar="I", help="Slurm: the network interface that nodes reach.")
 @click.option(
     "--idle-minutes-before-shutdown", type=float, metavar="MINUTES", help="An instance's."
 )
@@ -75,7 +86,7 @@ def create(
 ) -> None:
     """Create the cluster or instance NAME and wait until it is up."""
     given = {"kind": "cluster"} | (_read(file) if file else {})
-    given |= {key: value for key, value in fields.items() if value is not None}
+    given |= {key: value for key, value in fields.items() if value not in (None, ())}
     if name is not None:
         given["name"] = name
     schedules = [{"action": "start", "cron": cron} for cron in start_at]

@@ -187,7 +187,9 @@ class Compute:
         ----------
         name: 3 to 24 letters, digits and hyphens, a letter first.
         fields: those of `ClusterDefinition`: ``on="local"``, ``min_nodes=0``, ``max_nodes=4``,
-            ``cpus=1``, ``memory="4GiB"``, ``gpus=0``, ``idle_seconds_before_scale_down=120``.
+            ``cpus=1``, ``memory="4GiB"``, ``gpus=0``, ``idle_seconds_before_scale_down=120``;
+            ``on="slurm"`` with ``partition``, ``account``, ``walltime="01:00:00"``,
+            ``directives=["--constraint=x"]``, ``interface``.
         """
         return self.create({"name": name, "kind": "cluster"} | fields)
 

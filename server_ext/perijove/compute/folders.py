@@ -3,6 +3,9 @@
 A runner is a detached process that owns its attempt by a lock on a file. This module follows
 runners' spools, watches that they live and keep their lease, and ends them; how one is started
 is the target's own affair.
+
+A runner on another host, behind a shared file system, is none of this machine's processes: it
+lives until its node says that it has ended, or its heart has stopped after a verdict.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from perijove.compute.spool import SpoolReader
 from perijove.compute.waiting import wait_for_exit
 from perijove.faults import step
 from perijove.models.attempts import (
+    HEARTBEAT,
     HEARTBEAT_FILE,
     RESERVE,
     RUNNER,
@@ -34,7 +38,7 @@ from perijove.models.attempts import (
     RunnerProcess,
 )
 from perijove.models.jobs import FailureReason, JobState
-from perijove.models.processes import end_attempt, is_alive, link_verdict
+from perijove.models.processes import boot_id, end_attempt, is_alive, link_verdict
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +46,10 @@ CANCEL_GRACE = 10.0
 """Seconds a runner has to save its notebook after SIGTERM."""
 CLAIM = 15.0
 """Seconds a started process has to take its attempt."""
+QUIET = 3 * HEARTBEAT
+"""Seconds without a heartbeat after which a far runner that has its verdict counts as gone."""
+SHOWS = 20.0
+"""Seconds until a shared file system shows here what was written on another host."""
 LOOK = 1.0
 """Seconds between two looks at spools nobody poked about, and at leases."""
 
@@ -57,10 +65,10 @@ class Attempt:
     canceling: bool = False
     why: str | None = None
     """Why it is lost, where the target knows."""
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when nothing of a far runner is left."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     taken: asyncio.Event = field(default_factory=asyncio.Event)
-    over: asyncio.Event = field(default_factory=asyncio.Event)
-    """Its machine says that nothing of it is left there."""
     gone: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -78,6 +86,8 @@ class Attempt:
 class FolderTarget(ComputeTarget):
     """See `ComputeTarget`."""
 
+    far_runners = False
+    """May runners be on other hosts?"""
     claims_late = False
     """May a launched attempt wait for long until a runner takes it?"""
 
@@ -113,22 +123,39 @@ class FolderTarget(ComputeTarget):
         # the process just seen may have found the attempt taken: wait for the one that has it
         while (runner := attempt.runner()) is not None and is_alive(runner):
             await wait_for_exit(runner.pid)
+        if self.is_far(runner):
+            await attempt.over.wait()
+            await _await_verdict(attempt)
 
     async def interrupt(self, attempt: Attempt) -> None:
         """Ask the runner to save its notebook and end."""
         runner = attempt.runner()
-        if runner is not None and is_alive(runner):
+        if self.is_far(runner):
+            await self.end_far(attempt, force=False)
+        elif runner is not None and is_alive(runner):
             with suppress(ProcessLookupError):
                 os.kill(runner.pid, signal.SIGTERM)
 
     async def end(self, attempt: Attempt) -> None:
         """End every process of the attempt."""
-        spec = attempt.spec
-        await asyncio.to_thread(end_attempt, spec.job_id, spec.attempt, attempt.runner())
+        spec, runner = attempt.spec, attempt.runner()
+        if self.is_far(runner):
+            await self.end_far(attempt, force=True)
+        await asyncio.to_thread(end_attempt, spec.job_id, spec.attempt, runner)
 
     def overdue(self, attempt: Attempt, silent: float) -> bool:
         """Has a runner lost its attempt that gave no sign of life for `silent` seconds?"""
         return silent > self._lease
+
+    def is_far(self, runner: RunnerProcess | None) -> bool:
+        """Is the runner another host's process?"""
+        return self.far_runners and runner is not None and runner.boot_id != boot_id()
+
+    async def end_far(self, attempt: Attempt, force: bool) -> None:
+        """Ask the attempt's runner on another host to end; with `force` end what is left of it.
+
+        What cannot be reached sees its verdict in the folder, and ends itself.
+        """
 
     async def launch(self, spec: AttemptSpec) -> None:
         key = (spec.job_id, spec.attempt)
@@ -234,6 +261,8 @@ class FolderTarget(ComputeTarget):
                     beat = (attempt.folder / HEARTBEAT_FILE).stat().st_mtime
                 except OSError:
                     beat = 0.0
+                if not attempt.over.is_set() and self._is_over(attempt, loop.time()):
+                    attempt.over.set()
                 # counted on our own clock: a machine that slept has not lost its leases
                 if beat != attempt.beat or attempt.beat_seen == 0.0:
                     attempt.beat, attempt.beat_seen = beat, loop.time()
@@ -251,6 +280,19 @@ class FolderTarget(ComputeTarget):
                         )
                     )
 
+    def _is_over(self, attempt: Attempt, now: float) -> bool:
+        """Has a far runner given its verdict itself, or been silent since it was given?"""
+        runner = attempt.runner()
+        if not self.is_far(runner):
+            return False
+        try:
+            status = AttemptStatus.model_validate_json((attempt.folder / STATUS).read_text())
+        except (OSError, ValueError):
+            return False
+        # a runner's own verdict is the last that it does
+        own = runner is not None and status.pid == runner.pid
+        return own or now - attempt.beat_seen > QUIET
+
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
@@ -260,6 +302,14 @@ class FolderTarget(ComputeTarget):
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("A task of target %s failed", self.name, exc_info=error)
+
+
+async def _await_verdict(attempt: Attempt) -> None:
+    """Let the file system show the verdict that the node says is there."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(0 if attempt.why else SHOWS):
+            while not (attempt.folder / STATUS).exists():
+                await asyncio.sleep(0.2)
 
 
 def _lost(attempt: Attempt) -> tuple[JobState, FailureReason | None, str | None]:

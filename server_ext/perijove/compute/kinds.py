@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Awaitable, Callable
+from typing import ClassVar
 
 import psutil
 
 from perijove.abc import ManagedTarget, TargetMaker, Workshop
-from perijove.compute.cluster.target import ClusterTarget, check_local
+from perijove.compute.cluster.target import ClusterTarget, check_local, check_slurm
 from perijove.compute.instance.local import LocalMachine
 from perijove.compute.instance.machine import Machine
 from perijove.compute.instance.target import InstanceTarget
@@ -29,10 +31,13 @@ class Clusters:
     """Training clusters."""
 
     kind = "cluster"
-    launchers = {"local": check_local}
+    launchers: ClassVar[dict[str, Callable[[ClusterDefinition], Awaitable[None]]]] = {
+        "local": check_local,
+        "slurm": check_slurm,
+    }
     """What a cluster can be launched over, and what refuses one that cannot be."""
 
-    def check(self, definition: Definition) -> None:
+    async def check(self, definition: Definition) -> None:
         assert isinstance(definition, ClusterDefinition)
         if definition.on not in self.launchers:
             raise NotFound(
@@ -46,7 +51,7 @@ class Clusters:
                 f"min_nodes ({definition.min_nodes}).",
                 field="max_nodes",
             )
-        self.launchers[definition.on](definition)
+        await self.launchers[definition.on](definition)
 
     def make(self, definition: Definition, workshop: Workshop, on: bool) -> ManagedTarget:
         assert isinstance(definition, ClusterDefinition)
@@ -65,7 +70,7 @@ class Instances:
 
     kind = "instance"
 
-    def check(self, definition: Definition) -> None:
+    async def check(self, definition: Definition) -> None:
         assert isinstance(definition, InstanceDefinition)
         if definition.ssh_access and definition.on != "ssh":
             raise InvalidInput(
@@ -93,7 +98,7 @@ class Attached:
 
     kind = "attached"
 
-    def check(self, definition: Definition) -> None:
+    async def check(self, definition: Definition) -> None:
         assert isinstance(definition, AttachedDefinition)
         if definition.host:
             check_ssh(definition)

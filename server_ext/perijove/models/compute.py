@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
 
+from perijove.models.slurm import SlurmWish
+
 TARGET_NAME = r"^[A-Za-z][A-Za-z0-9-]{2,23}$"
 """Azure ML's rule: 3 to 24 letters, digits and hyphens, a letter first."""
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
@@ -96,10 +98,8 @@ class Resources(BaseModel):
         )
 
 
-class ClusterDefinition(BaseModel):
+class ClusterDefinition(SlurmWish):
     """A training cluster that scales by itself."""
-
-    model_config = ConfigDict(extra="forbid")
 
     name: Annotated[str, Field(pattern=TARGET_NAME)]
     kind: Literal[Kind.CLUSTER] = Kind.CLUSTER

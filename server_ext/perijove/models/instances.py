@@ -26,6 +26,7 @@ from perijove.models.compute import (
     parse_memory,
 )
 from perijove.models.schedules import PowerSchedule
+from perijove.models.slurm import SlurmWish
 from perijove.models.ssh import HostKey
 
 MACHINES = ("local", "ssh", "container", "slurm")
@@ -36,10 +37,7 @@ ONLY = {
     "host_key": "ssh",
     "proxy_jump": "ssh",
     "image": "container",
-    "partition": "slurm",
-    "account": "slurm",
-    "walltime": "slurm",
-    "directives": "slurm",
+    **dict.fromkeys(SlurmWish.model_fields, "slurm"),
 }
 """Fields that mean something on one kind of machine only."""
 
@@ -73,7 +71,7 @@ class SshOptions(BaseModel):
     proxy_jump: str | None = Field(default=None, max_length=300)
 
 
-class InstanceDefinition(SshOptions):
+class InstanceDefinition(SshOptions, SlurmWish):
     """One named, long-lived machine for kernels, terminals and jobs."""
 
     name: Annotated[str, Field(pattern=TARGET_NAME)]
@@ -85,10 +83,6 @@ class InstanceDefinition(SshOptions):
     )
     gpus: int = Field(default=0, ge=0, le=64)
     image: str | None = Field(default=None, max_length=300, description="container image")
-    partition: str | None = Field(default=None, max_length=100)
-    account: str | None = Field(default=None, max_length=100)
-    walltime: str | None = Field(default=None, max_length=20, description="[D-]HH:MM:SS")
-    directives: list[str] = Field(default_factory=list, max_length=50)
     idle_minutes_before_shutdown: float | None = Field(
         default=None,
         gt=0,

@@ -84,19 +84,29 @@ class ComputeService:
     async def resume(self) -> None:
         """Bring to an end what the last hub had begun."""
         for stored in list(self._stored.values()):
-            if stored.state in (TargetState.CREATING, TargetState.DELETING):
-                await self._erase(stored.name)
-            elif stored.state is TargetState.STOPPING:
-                self._set(stored.name, state=TargetState.STOPPED)
-                await self._managed(stored.name).power(False)
-            elif stored.state in (TargetState.STARTING, TargetState.RESTARTING):
-                self._set(stored.name, state=TargetState.RUNNING)
+            try:
+                await self._resume(stored)
+            except PerijoveError as error:  # a batch system that is away must not stop the hub
+                log.warning("%s is not what it should be: %s", stored.name, error)
+                self._set(stored.name, message=str(error))
+
+    async def _resume(self, stored: StoredTarget) -> None:
+        if stored.state in (TargetState.CREATING, TargetState.DELETING):
+            await self._erase(stored.name)
+        elif stored.state is TargetState.STOPPING:
+            await self._managed(stored.name).power(False)
+            self._set(stored.name, state=TargetState.STOPPED)
+        elif stored.state in (TargetState.STARTING, TargetState.RESTARTING):
+            self._set(stored.name, state=TargetState.RUNNING)
 
     async def rest(self) -> None:
         """End the nodes of all targets; the next hub brings them up again as they are now."""
         for name in list(self._stored):
             self._keep_hours(name)
-            await self._managed(name).power(False)
+            try:
+                await self._managed(name).power(False)
+            except PerijoveError as error:
+                log.warning("%s may not have ended: %s", name, error)
 
     # looking
 
@@ -167,7 +177,7 @@ class ComputeService:
         Conflict: the name is taken, or there is no room for it.
         Unreachable: it did not come up.
         """
-        self._maker(definition).check(definition)
+        await self._maker(definition).check(definition)
         now = datetime.now(UTC)
         stored = StoredTarget(
             name=definition.name,
@@ -251,7 +261,7 @@ class ComputeService:
             raise Conflict(f"{name} is one machine: it cannot be scaled.", field="name")
         merged = stored.definition | wish.model_dump(exclude_none=True)
         definition = read_definition(merged)
-        self._maker(definition).check(definition)
+        await self._maker(definition).check(definition)
 
         async def work() -> None:
             await target.define(definition)
@@ -272,7 +282,11 @@ class ComputeService:
         await self._free(name, force, queued=True)
         async with self._lock(name):
             self._set(name, state=TargetState.DELETING)
-            await self._erase(name)
+            try:
+                await self._erase(name)
+            except PerijoveError as error:
+                self._set(name, message=str(error))
+                raise
 
     # details
 

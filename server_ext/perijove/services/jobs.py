@@ -110,7 +110,7 @@ class JobService:
                 remedy=f"Use one of: {known}.",
             )
         wanted = Resources(cpus=definition.cpus, memory=definition.memory, gpus=definition.gpus)
-        self.supervisor.targets[definition.compute].check(wanted)
+        self.supervisor.targets[definition.compute].check(wanted, definition.timeout)
         return read_source(definition.path, definition.root)
 
     async def _submit(self, job_id: str, definition: JobDefinition, rerun_of: Job | None) -> Job:

@@ -323,6 +323,16 @@ class Supervisor:
             status = status.model_copy(
                 update={"state": JobState.CANCELED, "reason": None, "message": None}
             )
+        elif status.state is JobState.CANCELED and not current.cancel_requested:
+            # who else tells a runner to stop is about to take its machine away
+            status = status.model_copy(
+                update={
+                    "state": JobState.FAILED,
+                    "reason": FailureReason.LOST,
+                    "message": "The attempt was told to stop, and nobody had canceled the job: "
+                    "its machine was shut down, or a batch system ended it.",
+                }
+            )
         again = (
             status.state is JobState.FAILED
             and current.attempt <= current.retries

@@ -138,6 +138,10 @@ class ComputeTargetContract(ABC):
         except (OSError, ValueError):
             return None
 
+    def kill_runner(self, runner: RunnerProcess) -> None:
+        """Kill it, wherever it is."""
+        os.kill(runner.pid, signal.SIGKILL)
+
     @asynccontextmanager
     async def started(self, folder: Path) -> AsyncIterator[tuple[ComputeTarget, RecordingSink]]:
         """A started target, and what it delivers."""
@@ -249,7 +253,7 @@ class ComputeTargetContract(ABC):
             await self.until(lambda: self.said(tmp_path, spec))
             runner = self.runner(spec)
             assert runner is not None
-            os.kill(runner.pid, signal.SIGKILL)
+            self.kill_runner(runner)
             await self.until(lambda: sink.ends)
             assert self.verdict(spec).reason is FailureReason.LOST
 

@@ -5,26 +5,48 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import select
+import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
+from socket import gethostname
 from typing import Any, BinaryIO
 
 from perijove.compute.cluster.usage import Usage
-from perijove.models.attempts import LOG, PLACE, STATUS, AttemptPlace
+from perijove.models.attempts import (
+    LOG,
+    PLACE,
+    RUNNER,
+    SPEC,
+    STATUS,
+    AttemptPlace,
+    AttemptSpec,
+    RunnerProcess,
+)
+from perijove.models.processes import end_attempt, is_alive
 
 PATIENCE = 15.0
 """Seconds the zygote has to answer."""
 ZYGOTE = "PERIJOVE_NODE_ZYGOTE"
+PRELOAD = "PERIJOVE_NODE_PRELOAD"
+"""What the node's zygote imports, with commas between."""
+SHOWS = 20.0
+"""Seconds until a shared file system shows a new folder on another host."""
 USAGE = "perijove"
 """The name of our figures among the worker's metrics."""
 GPUS = "PERIJOVE_NODE_GPUS"
+
+
+class FolderMissing(Exception):
+    """What an attempt is told whose folder its node does not see."""
 
 
 class NodeZygote:
@@ -63,20 +85,22 @@ class NodeZygote:
 
 
 class Gpus:
-    """The node's GPUs by number, each lent to one attempt at a time."""
+    """The node's GPUs, each lent to one attempt at a time."""
 
     def __init__(self, count: int) -> None:
-        self._free = list(range(count))
+        # a batch system has chosen which of the machine's are this node's
+        lent = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
+        self._free = lent if len(lent) == count else list(map(str, range(count)))
         self._changed = threading.Condition()
 
-    def take(self, count: int) -> list[int]:
+    def take(self, count: int) -> list[str]:
         """Wait for so many and take them."""
         with self._changed:
             self._changed.wait_for(lambda: len(self._free) >= count)
             taken, self._free = self._free[:count], self._free[count:]
             return taken
 
-    def give(self, taken: list[int]) -> None:
+    def give(self, taken: list[str]) -> None:
         """Give them back."""
         with self._changed:
             self._free = sorted(self._free + taken)
@@ -120,11 +144,13 @@ def run_attempt(folder: str, gpus: int) -> str:
     """Run the attempt in `folder` and return when its runner has ended. A Dask task."""
     from distributed import get_worker
 
+    worker = get_worker()
+    _await_folder(folder, str(worker.name))
     taken = _gpus.take(gpus)
     try:
         # CUDA sees no GPU that is not this attempt's
-        environ = {"CUDA_VISIBLE_DEVICES": ",".join(map(str, taken))} if GPUS in os.environ else {}
-        place = AttemptPlace(node=str(get_worker().name), environ=environ)
+        environ = {"CUDA_VISIBLE_DEVICES": ",".join(taken)} if GPUS in os.environ else {}
+        place = AttemptPlace(node=str(worker.name), environ=environ)
         (Path(folder) / PLACE).write_text(place.model_dump_json())
         runner = _start(folder)
         pid = runner if isinstance(runner, int) else runner.pid
@@ -136,6 +162,30 @@ def run_attempt(folder: str, gpus: int) -> str:
     finally:
         _gpus.give(taken)
     return "ended" if (Path(folder) / STATUS).exists() else "lost"
+
+
+def _await_folder(folder: str, node: str) -> None:
+    deadline = time.monotonic() + SHOWS
+    while not (Path(folder) / SPEC).exists():
+        if time.monotonic() > deadline:
+            raise FolderMissing(
+                f"the attempt's folder {folder} is not there on node {node} ({gethostname()}): "
+                "the workspace must be on a file system that the nodes share"
+            )
+        time.sleep(0.2)
+
+
+async def end_attempt_here(folder: str, force: bool) -> None:
+    """Ask the attempt's runner to end; with `force` end all of its processes. Run by Dask."""
+    spec = AttemptSpec.model_validate_json((Path(folder) / SPEC).read_text())
+    runner: RunnerProcess | None = None
+    with suppress(OSError, ValueError):
+        runner = RunnerProcess.model_validate_json((Path(folder) / RUNNER).read_text())
+    if force:
+        await asyncio.to_thread(end_attempt, spec.job_id, spec.attempt, runner)
+    elif runner is not None and is_alive(runner):
+        with suppress(ProcessLookupError):
+            os.kill(runner.pid, signal.SIGTERM)
 
 
 def _start(folder: str) -> int | subprocess.Popen[bytes]:

@@ -23,8 +23,8 @@ from distributed import Client, Future, Scheduler, SpecCluster
 from distributed.diagnostics.plugin import SchedulerPlugin
 from distributed.scheduler import KilledWorker
 
-from perijove.compute.cluster.launchers import LAUNCHERS
-from perijove.compute.cluster.node import run_attempt
+from perijove.compute.cluster.launchers import find_launcher
+from perijove.compute.cluster.node import FolderMissing, end_attempt_here, run_attempt
 from perijove.compute.cluster.protocol import (
     DEFINITION,
     PROCESS,
@@ -32,7 +32,7 @@ from perijove.compute.cluster.protocol import (
     TLS,
     ProcessFile,
 )
-from perijove.compute.cluster.scaling import PREFIX, Scaling
+from perijove.compute.cluster.scaling import PREFIX, Scaling, Waiting
 from perijove.compute.cluster.tls import make_certificate, security
 from perijove.models.attempts import RunnerProcess
 from perijove.models.compute import ClusterDefinition, ClusterState, Resources
@@ -43,6 +43,8 @@ log = logging.getLogger("perijove.cluster")
 LOOK = 0.5
 """Seconds between two looks at what there is to do."""
 SOON = 0.02
+REACH = 10.0
+"""Seconds a node has to do as it is told."""
 TELL = 2.0
 """Seconds between two tellings of figures that always change."""
 SETTINGS = {
@@ -57,12 +59,17 @@ SETTINGS = {
 
 
 class Arrivals(SchedulerPlugin):
-    """Wakes the loop when a node is there: something waits for it."""
+    """Wakes the loop when a node is there, something waits for it; and says which have gone."""
 
     def __init__(self, wake: asyncio.Event) -> None:
         self._wake = wake
+        self.gone: list[str] = []
 
     def add_worker(self, scheduler: Scheduler, worker: str) -> None:
+        self._wake.set()
+
+    def remove_worker(self, scheduler: Scheduler, worker: str, **kwargs: Any) -> None:
+        self.gone.append(worker)
         self._wake.set()
 
 
@@ -72,9 +79,12 @@ class ClusterProcess:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._definition = self._read()
+        self._launcher = find_launcher(self._definition.on)(folder, self._definition)
         self._attempts: dict[str, Future] = {}
-        self._queue: dict[str, tuple[str, Resources]] = {}
-        self._ended: dict[str, str | None] = {}
+        self._folders: dict[str, str] = {}
+        self._queue: dict[str, Waiting] = {}
+        self._lost: dict[str, str] = {}
+        self._ended: dict[str, tuple[str | None, bool]] = {}
         self._hub: asyncio.StreamWriter | None = None
         self._told = ""
         self._told_at = 0.0
@@ -91,21 +101,22 @@ class ClusterProcess:
         make_certificate(self._folder / TLS)
         secured = security(self._folder / TLS)
         options = {
-            "host": "127.0.0.1",
+            "host": await self._launcher.open(),
             "port": 0,
             "dashboard_address": "127.0.0.1:0",
             "security": secured,
         }
         async with SpecCluster(
             scheduler={"cls": Scheduler, "options": options},
-            worker={"cls": LAUNCHERS[self._definition.on], "options": self._options()},
+            worker={"cls": self._launcher.node, "options": {"launcher": self._launcher}},
             asynchronous=True,
             security=secured,
             name=self._definition.name,
         ) as self._cluster:
             self._scheduler: Scheduler = self._cluster.scheduler
-            self._scheduler.add_plugin(Arrivals(self._wake))
-            self._scaling = Scaling(self._cluster, self._definition, self._wanted)
+            self._arrivals = Arrivals(self._wake)
+            self._scheduler.add_plugin(self._arrivals)
+            self._scaling = Scaling(self._cluster, self._definition, self._queue.values)
             async with Client(
                 self._scheduler.address, asynchronous=True, security=secured, set_as_default=False
             ) as self._client:
@@ -129,6 +140,7 @@ class ClusterProcess:
         log.info("Cluster %s schedules at %s", self._definition.name, self._scheduler.address)
         async with server:
             while not self._stopping.is_set():
+                self._lose()
                 await self._scaling.adapt()
                 self._place()
                 self._tell_state()
@@ -137,6 +149,7 @@ class ClusterProcess:
                         await self._wake.wait()
                 self._wake.clear()
         await self._scaling.release_all()
+        await self._launcher.close()
 
     def _stop(self) -> None:
         self._stopping.set()
@@ -147,19 +160,12 @@ class ClusterProcess:
         port = getattr(server, "port", None)
         return f"http://127.0.0.1:{port}/status" if port else ""
 
-    def _options(self) -> dict[str, Any]:
-        return {
-            "folder": str(self._folder),
-            "definition": self._definition.model_dump(mode="json"),
-            "preload": os.environ.get("PERIJOVE_NODE_PRELOAD", ""),
-        }
-
     # the hub
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._hub, self._told = writer, ""
-        for key, why in self._ended.items():
-            self._say({"ended": key, "lost": why})
+        for key, (why, gone) in self._ended.items():
+            self._say({"ended": key, "lost": why, "gone": gone})
         self._tell_state()
         try:
             while line := await reader.readline():
@@ -173,16 +179,14 @@ class ClusterProcess:
 
     def _heard(self, message: dict[str, Any]) -> None:
         if "launch" in message:
-            self._launch(message["launch"], message["folder"], message["resources"])
+            self._launch(message)
         elif "withdraw" in message:
             self._withdraw(message["withdraw"])
+        elif "end" in message:
+            self._end_runner(message["end"], message["force"])
         elif "define" in message:
             self._definition = ClusterDefinition.model_validate(message["define"])
-            self._scaling.definition = self._definition
-            self._cluster.new_spec = {
-                "cls": LAUNCHERS[self._definition.on],
-                "options": self._options(),
-            }
+            self._scaling.definition = self._launcher.definition = self._definition
         elif "stop" in message:
             self._stop()
         self._wake.set()
@@ -201,25 +205,28 @@ class ClusterProcess:
 
     # attempts
 
-    def _launch(self, key: str, folder: str, resources: dict[str, Any]) -> None:
+    def _launch(self, asked: dict[str, Any]) -> None:
+        key = asked["launch"]
         if key not in self._queue and key not in self._attempts and key not in self._ended:
-            self._queue[key] = (folder, Resources.model_validate(resources))
+            wanted = Resources.model_validate(asked["resources"])
+            self._queue[key] = Waiting(wanted, asked.get("timeout"))
+            self._folders[key] = asked["folder"]
 
     def _place(self) -> None:
         """Give what waits to nodes that have room.
 
         Dask itself would also queue attempts behind others on one node while another is free.
         """
-        for key, (folder, wanted) in list(self._queue.items()):
-            node = self._scaling.room_for(wanted)
+        for key, waiting in list(self._queue.items()):
+            node = self._scaling.room_for(waiting)
             if node is None:
                 continue
             del self._queue[key]
-            self._scaling.take(node, key, wanted)
+            self._scaling.take(node, key, waiting.wanted)
             future = self._attempts[key] = self._client.submit(
                 run_attempt,
-                folder,
-                wanted.gpus,
+                self._folders[key],
+                waiting.wanted.gpus,
                 key=f"{PREFIX}{key}",
                 workers=[node.address],
                 retries=0,
@@ -227,37 +234,67 @@ class ClusterProcess:
             )
             self._spawn(self._follow(key, future))
 
+    def _lose(self) -> None:
+        """What was on nodes that have gone is lost.
+
+        Of a node that said goodbye Dask would keep the attempt for another, which never comes.
+        """
+        here = {worker.address for worker in self._scheduler.workers.values()}
+        gone, self._arrivals.gone = set(self._arrivals.gone) - here, []
+        for key, (name, address) in self._scaling.taken():
+            if address in gone and (future := self._attempts.get(key)) is not None:
+                self._lost[key] = f"node {name} died"
+                self._spawn(future.cancel())
+
+    def _end_runner(self, key: str, force: bool) -> None:
+        place = dict(self._scaling.taken()).get(key)
+        if key in self._attempts and place is not None:
+            self._spawn(self._end_on(key, *place, force))
+
+    async def _end_on(self, key: str, name: str, address: str, force: bool) -> None:
+        try:
+            async with asyncio.timeout(REACH):
+                await self._client.run(
+                    end_attempt_here, self._folders[key], force, workers=[address]
+                )
+        except Exception as error:
+            log.warning("Node %s does not do as it is told (%r)", name, error)
+            if force and key in self._attempts:
+                await self._scaling.give_up(name, "it does not answer")
+
     async def _follow(self, key: str, future: Future) -> None:
         why: str | None = None
+        gone = False
         try:
-            await future
+            gone, why = True, None if await future == "ended" else "its runner was killed"
         except KilledWorker as error:
             why = f"node {error.last_worker.name} died"
+        except FolderMissing as error:
+            why = str(error)
         except asyncio.CancelledError:
             if self._stopping.is_set():
                 raise
-            why = "it was withdrawn"
+            why = self._lost.pop(key, "it was withdrawn")
         except Exception as error:
             why = f"the node failed: {error!r}"
         self._attempts.pop(key, None)
+        self._folders.pop(key, None)
         self._scaling.give_back(key)
-        self._end(key, why)
+        self._end(key, why, gone)
 
-    def _end(self, key: str, why: str | None) -> None:
-        self._ended[key] = why
+    def _end(self, key: str, why: str | None, gone: bool) -> None:
+        self._ended[key] = (why, gone)
         while len(self._ended) > 10_000:
             self._ended.pop(next(iter(self._ended)))
-        self._say({"ended": key, "lost": why})
+        self._say({"ended": key, "lost": why, "gone": gone})
         self._wake.set()
 
     def _withdraw(self, key: str) -> None:
         # what runs already is ended by the hub, which knows the runner
         if key not in self._attempts:
             self._queue.pop(key, None)
-            self._end(key, "it was withdrawn")
-
-    def _wanted(self) -> list[Resources]:
-        return [wanted for _, wanted in self._queue.values()]
+            self._folders.pop(key, None)
+            self._end(key, "it was withdrawn", True)
 
     def state(self) -> ClusterState:
         """What everybody may know."""
@@ -269,7 +306,7 @@ class ClusterProcess:
             scheduler=self._scheduler.address,
             dashboard=self._dashboard(),
             certificates=str(self._folder / TLS),
-            message=self._scaling.message,
+            message=self._launcher.message or self._scaling.message,
         )
 
     def _spawn(self, work: Any) -> None:

@@ -4,12 +4,16 @@ They speak one JSON object a line over a Unix socket.
 
 ::
 
-    hub → cluster   {"launch": "JOB/1", "folder": "…", "resources": {…}}   known ones are ignored
+    hub → cluster   {"launch": "JOB/1", "folder": "…", "resources": {…}, "timeout": 60.0}
+                                               known ones are ignored
                     {"withdraw": "JOB/1"}      nothing is started for it any more
+                    {"end": "JOB/1", "force": false}   ask, or make, its runner on the node end
                     {"define": {…}}            new limits
                     {"stop": true}             end the nodes and the process
     cluster → hub   {"state": {…}}             ClusterState, when it changes
-                    {"ended": "JOB/1", "lost": null | "why"}   nothing will run for it any more
+                    {"ended": "JOB/1", "lost": null | "why", "gone": true}
+                                               nothing will be started for it any more; *gone*:
+                                               its node says that nothing of it is left
 """
 
 from __future__ import annotations
@@ -22,13 +26,14 @@ from pydantic import BaseModel
 from perijove.models.attempts import RunnerProcess
 from perijove.models.processes import end_session
 
-DEFINITION, PROCESS, SOCKET, LOG, NODES, TLS = (
+DEFINITION, PROCESS, SOCKET, LOG, NODES, TLS, SLURM = (
     "definition.json",
     "process.json",
     "control.sock",
     "cluster.log",
     "nodes",
     "tls",
+    "slurm.json",
 )
 
 

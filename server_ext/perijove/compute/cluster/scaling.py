@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from distributed import Scheduler, SpecCluster
 
-from perijove.compute.cluster.launchers import LocalNode
+from perijove.compute.cluster.launchers.base import ManagedNode
 from perijove.compute.cluster.node import USAGE
 from perijove.models.compute import ClusterDefinition, Node, NodeState, Resources
+from perijove.models.slurm import walltime_seconds
 
 log = logging.getLogger("perijove.cluster")
 
 PREPARE = 120.0
 """Seconds a node has to come up before it is called unusable and replaced."""
+DRAIN = 120.0
+"""Seconds before its end from which a node takes no new work; a tenth of its time if it is less."""
+NEW = 30.0
+"""Seconds for which a node counts as new."""
+BACK_OFF = 60.0
+"""Seconds, at most, between a node that failed and the next one."""
 LEAVING = ("closing_gracefully", "closing", "closed")
 PREFIX = "perijove-"
 """What the keys of attempts begin with, among the Dask tasks of users."""
@@ -31,6 +38,21 @@ class Room(NamedTuple):
     gpus: int
 
 
+class Waiting(NamedTuple):
+    """What an attempt needs that no node has taken yet. Its time limit in seconds."""
+
+    wanted: Resources
+    timeout: float | None
+
+
+class Taken(NamedTuple):
+    """The part of a node that an attempt has."""
+
+    name: str
+    address: str
+    wanted: Resources
+
+
 class Scaling:
     """Brings nodes up and lets them go. A node that has work is never let go."""
 
@@ -38,9 +60,8 @@ class Scaling:
         self,
         cluster: SpecCluster,
         definition: ClusterDefinition,
-        waiting: Callable[[], list[Resources]],
+        waiting: Callable[[], Iterable[Waiting]],
     ) -> None:
-        """`waiting`: what the attempts need that no node has taken yet."""
         self._cluster = cluster
         assert cluster.scheduler is not None
         self._scheduler: Scheduler = cluster.scheduler
@@ -50,18 +71,23 @@ class Scaling:
         self._asked: dict[str, float] = {}
         self._began: dict[str, float] = {}
         self._gone_seconds = 0.0
-        self._taken: dict[str, tuple[str, Resources]] = {}
+        self._taken: dict[str, Taken] = {}
+        self._failures = 0
+        self._not_before = 0.0
+        self._unusable: list[Node] = []
         self.message: str | None = None
 
-    def room_for(self, wanted: Resources) -> Any:
-        """The fullest node that has room, as Dask knows it; None: there is none."""
+    def room_for(self, waiting: Waiting) -> Any:
+        """The fullest node that has room and time, as Dask knows it; None: there is none."""
         best, least = None, 0
         ours = set(map(str, self._cluster.worker_spec))
         for name, worker in self._workers().items():
             if worker.status.name != "running" or name not in ours:
                 continue
             left = self._free(name)
-            if wanted.fits(left) and (best is None or left.cpus < least):
+            if not (waiting.wanted.fits(left) and self._has_time(name, waiting.timeout)):
+                continue
+            if best is None or left.cpus < least:
                 best, least = worker, left.cpus
         return best
 
@@ -72,15 +98,38 @@ class Scaling:
 
     def take(self, node: Any, key: str, wanted: Resources) -> None:
         """The attempt `key` is on its way to `node`."""
-        self._taken[key] = (str(node.name), wanted)
+        self._taken[key] = Taken(str(node.name), node.address, wanted)
 
     def give_back(self, key: str) -> None:
         """The attempt is over."""
         self._taken.pop(key, None)
 
+    def taken(self) -> list[tuple[str, tuple[str, str]]]:
+        """(attempt, (name and address of the node that has it))."""
+        return [(key, (taken.name, taken.address)) for key, taken in self._taken.items()]
+
+    def _has_time(self, name: str, timeout: float | None) -> bool:
+        """Will the node be there for so long? Without a time limit: is it far from its end?"""
+        left = self._remaining(name)
+        if left is None:
+            return True
+        # another one in place of a new one would be no better
+        new = time.monotonic() - self._began.get(name, time.monotonic()) < NEW
+        return left > (self._drain() if new else max(self._drain(), timeout or 0.0))
+
+    def _remaining(self, name: str) -> float | None:
+        for at, node in self._cluster.workers.items():
+            if str(at) == name and isinstance(node, ManagedNode):
+                return node.remaining()
+        return None
+
+    def _drain(self) -> float:
+        whole = self.definition.walltime
+        return DRAIN if whole is None else min(DRAIN, walltime_seconds(whole) / 10)
+
     def _free(self, name: str) -> Room:
         node = self.definition.node
-        taken = [wanted for at, wanted in self._taken.values() if at == name]
+        taken = [taken.wanted for taken in self._taken.values() if taken.name == name]
         return Room(
             node.cpus - sum(wanted.cpus for wanted in taken),
             None if node.memory is None else node.memory - sum(w.memory or 0 for w in taken),
@@ -92,7 +141,7 @@ class Scaling:
         await self._replace_dead()
         target = self._target()
         have = len(self._cluster.worker_spec)
-        if target > have:
+        if target > have and time.monotonic() >= self._not_before:
             log.info("Scaling from %s to %s nodes", have, target)
             self._cluster.scale(target)
             for name in self._cluster.worker_spec:
@@ -104,10 +153,11 @@ class Scaling:
     def _target(self) -> int:
         limits = self.definition
         # first fit, over what is free now and then over new nodes
-        rooms = [self._free(str(name)) for name in self._cluster.worker_spec]
-        for asked in self._waiting():
+        names = [str(name) for name in self._cluster.worker_spec]
+        rooms = [self._free(name) for name in names]
+        for asked, timeout in self._waiting():
             for at, room in enumerate(rooms):
-                if asked.fits(room):
+                if asked.fits(room) and (at >= len(names) or self._has_time(names[at], timeout)):
                     rooms[at] = _less(room, asked)
                     break
             else:
@@ -132,7 +182,7 @@ class Scaling:
         """Nodes that may leave: idle for long enough, holding nothing."""
         now = time.monotonic()
         workers = self._workers()
-        busy = {at for at, _ in self._taken.values()}
+        busy = {taken.name for taken in self._taken.values()}
         found = []
         for name in list(self._cluster.worker_spec):
             worker = workers.get(str(name))
@@ -162,26 +212,60 @@ class Scaling:
     async def _replace_dead(self) -> None:
         """Forget nodes that are gone, never came, or take no work any more; new ones follow."""
         workers = self._workers()
-        for name, node in list(self._cluster.workers.items()):
-            asked = self._asked.setdefault(str(name), time.monotonic())
-            worker = workers.get(str(name))
+        for at, node in list(self._cluster.workers.items()):
+            name = str(at)
+            worker = workers.get(name)
             if worker is not None:
-                if str(name) not in self._began:
-                    self._began[str(name)] = time.monotonic()
-                    self.message = None
-                retired = worker.status.name in LEAVING and not worker.processing
-                if not retired:
-                    continue
-            elif isinstance(node, LocalNode) and node.ended():
-                self.message = f"Node {name} ended; see the log."
-            elif time.monotonic() - asked > PREPARE:
-                self.message = f"Node {name} did not come up; see the log."
-            else:
+                self._came(name)
+                if worker.status.name in LEAVING and not worker.processing:
+                    await self.give_up(name, None)
+                elif self._is_worn(name, worker):
+                    log.info("Node %s is near its end and leaves", name)
+                    await self._scale_down([at])
                 continue
-            log.warning("Node %s is given up (%s)", name, self.message or "it was retired")
-            self._forget(str(name))
-            self._cluster.worker_spec.pop(name, None)
-            await self._cluster._correct_state()
+            why = node.ended()
+            if name in self._began:
+                # a worker does not come back; what its launcher knows of its end may come later
+                await self.give_up(name, why or "it died")
+            elif why is not None:
+                await self.give_up(name, why)
+            elif node.waits() is not None:
+                self._asked[name] = time.monotonic()
+            elif time.monotonic() - self._asked.setdefault(name, time.monotonic()) > PREPARE:
+                await self.give_up(name, "it did not come up; see the log")
+
+    def _came(self, name: str) -> None:
+        if name not in self._began:
+            self._began[name] = time.monotonic()
+            self.message, self._failures, self._not_before = None, 0, 0.0
+            self._unusable.clear()
+
+    def _is_worn(self, name: str, worker: Any) -> bool:
+        """Has it nothing to do, and too little time left for what is or may be wanted?"""
+        if worker.processing or worker.has_what or name in {t.name for t in self._taken.values()}:
+            return False
+        limits = [timeout for _, timeout in self._waiting()]
+        return not all(self._has_time(name, timeout) for timeout in [None, *limits])
+
+    async def give_up(self, name: str, why: str | None) -> None:
+        """Let a node go at once, whatever it does. `why`: it failed."""
+        if why is not None:
+            self.message = f"Node {name}: {why}."
+            log.warning("%s", self.message)
+            if name not in self._began:  # one that never came: the next might not either
+                self._failures += 1
+                delay = min(BACK_OFF, 2.0 ** min(self._failures, 10) - 1)
+                self._not_before = time.monotonic() + delay
+                self._unusable = [*self._unusable[-4:], self._failed(name, why)]
+        self._forget(name)
+        for at in [at for at in self._cluster.worker_spec if str(at) == name]:
+            self._cluster.worker_spec.pop(at)
+        await self._cluster._correct_state()
+
+    def _failed(self, name: str, why: str) -> Node:
+        node = self._node(name, None)
+        node.state, node.message = NodeState.UNUSABLE, why
+        return node
 
     def _forget(self, name: str) -> None:
         for times in (self._idle_since, self._asked):
@@ -208,7 +292,8 @@ class Scaling:
     def nodes(self) -> list[Node]:
         """The nodes as they are."""
         workers = self._workers()
-        return [self._node(str(name), workers.get(str(name))) for name in self._cluster.worker_spec]
+        up = [self._node(str(name), workers.get(str(name))) for name in self._cluster.worker_spec]
+        return up + self._unusable
 
     def _node(self, name: str, worker: Any) -> Node:
         asked = self.definition
@@ -220,9 +305,11 @@ class Scaling:
             gpus=asked.gpus,
         )
         if worker is None:
+            known = {str(at): made for at, made in self._cluster.workers.items()}.get(name)
+            node.message = None if known is None else known.waits()
             return node
-        jobs = [key.partition("/")[0] for key, (at, _) in self._taken.items() if at == name]
-        leaving = worker.status.name in LEAVING
+        jobs = [key.partition("/")[0] for key, taken in self._taken.items() if taken.name == name]
+        leaving = worker.status.name in LEAVING or not self._has_time(name, None)
         node.state = (
             NodeState.LEAVING
             if leaving

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +19,26 @@ import psutil
 from pydantic import JsonValue
 
 from perijove.abc import ManagedTarget
+from perijove.compute import slurm
 from perijove.compute.cluster.protocol import (
     DEFINITION,
     LOG,
     NODES,
     PROCESS,
+    SLURM,
     SOCKET,
     ProcessFile,
     end_node,
 )
 from perijove.compute.folders import Attempt, FolderTarget
 from perijove.compute.logs import end_of, last_line
-from perijove.errors import Conflict, InvalidInput, Unreachable
+from perijove.errors import Conflict, InvalidInput, MissingExtra, Unreachable
 from perijove.models.attempts import STATUS, RunnerProcess
 from perijove.models.compute import ClusterDefinition, ClusterState, Kind, Resources
 from perijove.models.instances import Definition
 from perijove.models.jobs import FailureReason, JobState
 from perijove.models.processes import end_session, is_alive
+from perijove.models.slurm import SlurmWish, walltime_seconds
 from perijove.models.workspaces import TargetSummary
 
 log = logging.getLogger(__name__)
@@ -54,6 +58,7 @@ class ClusterTarget(FolderTarget, ManagedTarget):
 
     kind = Kind.CLUSTER.value
     claims_late = True  # it waits for a node
+    far_runners = True
 
     def __init__(
         self,
@@ -101,7 +106,7 @@ class ClusterTarget(FolderTarget, ManagedTarget):
             queued_jobs=0,
         )
 
-    def check(self, wanted: Resources) -> None:
+    def check(self, wanted: Resources, timeout: float | None = None) -> None:
         node = self._definition.node
         for field in ("cpus", "gpus", "memory"):
             asked, has = getattr(wanted, field), getattr(node, field)
@@ -111,6 +116,13 @@ class ClusterTarget(FolderTarget, ManagedTarget):
                     field=field,
                     remedy="Ask for less, or create a cluster with larger nodes.",
                 )
+        walltime = self._definition.walltime
+        if timeout is not None and walltime is not None and timeout > walltime_seconds(walltime):
+            raise InvalidInput(
+                f"The job may take {timeout:g} s, and a node of {self.name} lives for {walltime}.",
+                field="timeout",
+                remedy="Give it less time, or create a cluster with a longer walltime.",
+            )
 
     def log_text(self) -> str:
         return end_of(self._folder / LOG)
@@ -122,6 +134,11 @@ class ClusterTarget(FolderTarget, ManagedTarget):
             "memory": asked.memory,
             "gpus": asked.gpus,
             "idle_seconds_before_scale_down": asked.idle_seconds_before_scale_down,
+            **(
+                asked.model_dump(include=set(SlurmWish.model_fields), exclude_none=True)
+                if asked.on == "slurm"
+                else {}
+            ),
             "scheduler": now.scheduler,
             "dashboard": now.dashboard,
             "certificates": now.certificates,
@@ -149,6 +166,7 @@ class ClusterTarget(FolderTarget, ManagedTarget):
                         await asyncio.sleep(0.05)
             await asyncio.to_thread(end_session, process)
         await asyncio.to_thread(self._end_nodes)
+        await self._end_jobs()
         self._now = ClusterState(node_seconds=0)
         self._changed()
 
@@ -161,6 +179,7 @@ class ClusterTarget(FolderTarget, ManagedTarget):
     async def destroy(self) -> None:
         if self._on:
             await self.power(False)
+        await self._end_jobs()  # should Slurm not have answered before
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
     # attempts
@@ -177,6 +196,9 @@ class ClusterTarget(FolderTarget, ManagedTarget):
             if attempt.taken.is_set() and attempt.runner() is None:
                 return
 
+    async def end_far(self, attempt: Attempt, force: bool) -> None:
+        self._say({"end": _key(attempt), "force": force})
+
     async def withdraw(self, attempt: Attempt) -> None:
         self._say({"withdraw": _key(attempt)})
         if self._writer is None:
@@ -188,6 +210,7 @@ class ClusterTarget(FolderTarget, ManagedTarget):
                 "launch": _key(attempt),
                 "folder": attempt.spec.folder,
                 "resources": attempt.spec.resources.model_dump(),
+                "timeout": attempt.spec.timeout,
             }
         )
 
@@ -239,15 +262,17 @@ class ClusterTarget(FolderTarget, ManagedTarget):
                 self._up.set()
                 self._changed()
             elif "ended" in message:
-                self._ended(message["ended"], message["lost"])
+                self._ended(message["ended"], message["lost"], message["gone"])
 
-    def _ended(self, key: str, lost: str | None) -> None:
+    def _ended(self, key: str, lost: str | None, gone: bool) -> None:
         job_id, _, number = key.partition("/")
         attempt = self._attempts.get((job_id, int(number)))
         if attempt is None:
             return
         attempt.why = None if lost is None else f"The job was lost: {lost}."
         attempt.taken.set()
+        if gone:
+            attempt.over.set()
         if lost is not None and not attempt.canceling and attempt.runner() is not None:
             self.spawn(self.revoke(attempt, JobState.FAILED, FailureReason.LOST, attempt.why))
 
@@ -287,14 +312,28 @@ class ClusterTarget(FolderTarget, ManagedTarget):
         for record in (self._folder / NODES).glob("*.json"):
             end_node(record)
 
+    async def _end_jobs(self) -> None:
+        """End what a batch system still has of the cluster."""
+        with suppress(OSError):
+            known = json.loads((self._folder / SLURM).read_text())
+            await slurm.end(known["prefix"], GO)
 
-def check_local(definition: ClusterDefinition) -> None:
+
+async def check_local(definition: ClusterDefinition) -> None:
     """Does this machine have room for the nodes?
 
     Raises
     ------
     Conflict: no, with the field at fault.
+    InvalidInput: something is asked that only Slurm could do.
     """
+    if definition.given is not None:
+        raise InvalidInput(
+            f"{definition.given} is for clusters over Slurm, and {definition.name} is to be "
+            "on local.",
+            field=definition.given,
+            remedy="Leave it out, or use --on slurm.",
+        )
     cores, memory = os.cpu_count() or 1, psutil.virtual_memory().total
     most = max(LOCAL_NODES, 2 * cores)
     rules: tuple[tuple[str, int, int, str], ...] = (
@@ -309,6 +348,23 @@ def check_local(definition: ClusterDefinition) -> None:
                 field=field,
                 remedy="Ask for less, or launch the cluster over other machines.",
             )
+
+
+async def check_slurm(definition: ClusterDefinition) -> None:
+    """Would Slurm take the nodes?
+
+    Raises
+    ------
+    Conflict, Unreachable: see `perijove.compute.slurm.check`.
+    MissingExtra: dask-jobqueue is not installed.
+    """
+    if find_spec("dask_jobqueue") is None:
+        raise MissingExtra(
+            "Clusters over Slurm need dask-jobqueue.",
+            field="on",
+            remedy="Install it: pip install dask-jobqueue.",
+        )
+    await slurm.check(definition, definition.node)
 
 
 def _key(attempt: Attempt) -> str:

@@ -168,7 +168,7 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
         found = [f"job {job_id[:8]}" for job_id, _ in self._attempts]
         return found + [str(kernel.get("kernel_id")) for kernel in self._report.kernels]
 
-    def check(self, wanted: Resources) -> None:
+    def check(self, wanted: Resources, timeout: float | None = None) -> None:
         size = self._size()
         for field in ("cpus", "gpus", "memory"):
             asked, has = getattr(wanted, field), getattr(size, field)

@@ -1,54 +1,41 @@
-"""How a node comes up and goes: one class for each thing a cluster can be launched over.
-
-A launcher is what Dask's `SpecCluster` makes its workers with.
-"""
+"""Nodes on this machine."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-from pathlib import Path
-from typing import Any
 
-from distributed.deploy.spec import ProcessInterface
-
-from perijove.compute.cluster.node import GPUS, ZYGOTE, start_zygote
+from perijove.compute.cluster.launchers.base import Launcher, ManagedNode
+from perijove.compute.cluster.node import GPUS, PRELOAD, ZYGOTE, start_zygote
 from perijove.compute.cluster.protocol import LOG, NODES, TLS, end_node
 from perijove.compute.cluster.tls import CERTIFICATE, KEY
 from perijove.models.attempts import RunnerProcess
-from perijove.models.compute import ClusterDefinition
 from perijove.models.processes import boot_id, start_time
 
 
-class LocalNode(ProcessInterface):
+class LocalNode(ManagedNode):
     """A node on this machine: a Dask worker in a session of its own, and a zygote.
 
     There is no nanny: a worker that died is a node that died, and the cluster makes a new one.
     """
 
-    def __init__(
-        self, scheduler: str, name: str, folder: str, definition: dict[str, Any], preload: str
-    ) -> None:
-        super().__init__(scheduler=scheduler, name=name)
-        self.scheduler = scheduler
-        self.id = str(name)
-        self._folder = Path(folder)
-        self._definition = ClusterDefinition.model_validate(definition)
-        self._preload = preload
+    def __init__(self, scheduler: str, name: str, launcher: Launcher) -> None:
+        super().__init__(scheduler, name, launcher)
+        self._folder = launcher.folder
         self._process: subprocess.Popen[bytes] | None = None
         self._record = self._folder / NODES / f"{self.id}.json"
 
     async def start(self) -> None:
         await super().start()
-        asked = self._definition
+        asked = self.launcher.definition
         certificate, key = self._folder / TLS / CERTIFICATE, self._folder / TLS / KEY
         environ = dict(os.environ)
         if asked.gpus:
             environ[GPUS] = str(asked.gpus)
         with (self._folder / LOG).open("ab") as output:
             # both start at once: the first job waits for the slower one only
-            control = start_zygote(self._preload, output)
+            control = start_zygote(os.environ.get(PRELOAD, ""), output)
             environ[ZYGOTE] = str(control.fileno())
             self._process = subprocess.Popen(
                 [
@@ -81,9 +68,12 @@ class LocalNode(ProcessInterface):
             self._process.wait()
         await super().close()
 
-    def ended(self) -> bool:
-        """Is its process gone?"""
-        return self._process is not None and self._process.poll() is not None
+    def ended(self) -> str | None:
+        gone = self._process is not None and self._process.poll() is not None
+        return "it ended; see the log" if gone else None
 
 
-LAUNCHERS: dict[str, type[ProcessInterface]] = {"local": LocalNode}
+class LocalLauncher(Launcher):
+    """See `Launcher`."""
+
+    node = LocalNode

@@ -1,0 +1,60 @@
+"""The first process of a node on another host: a worker and a zygote, and who waits for both.
+
+``python -m perijove.compute.cluster.host tls://SCHEDULER WORKER-OPTIONS…``, run by a batch system.
+It ends when nothing that the node has started is left: a worker may go, because its cluster's
+process was killed, and the attempts that it had started come to their end all the same.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import suppress
+from types import FrameType
+from urllib.parse import urlsplit
+
+from perijove.compute.cluster.node import PRELOAD, ZYGOTE, start_zygote
+from perijove.runner.kernel import PR_SET_CHILD_SUBREAPER, prctl
+
+
+def main(arguments: list[str]) -> None:
+    """Start both, and wait until all that came of them is gone."""
+    if sys.platform == "linux":
+        prctl(PR_SET_CHILD_SUBREAPER, 1)
+    # a batch system tells all processes: this one ends after the others
+    signal.signal(signal.SIGTERM, _go_on)
+    control = start_zygote(os.environ.get(PRELOAD, ""), sys.stderr.buffer)
+    subprocess.Popen(
+        [
+            *(sys.executable, "-m", "distributed.cli.dask_worker", *arguments),
+            *("--no-nanny", "--no-dashboard", "--host", address_towards(arguments[0])),
+            *("--preload", "perijove.compute.cluster.node"),
+        ],
+        env=os.environ | {ZYGOTE: str(control.fileno())},
+        pass_fds=[control.fileno()],
+        stdin=subprocess.DEVNULL,
+    )
+    control.close()
+    with suppress(ChildProcessError):
+        while True:
+            os.wait()
+
+
+def address_towards(scheduler: str) -> str:
+    """This host's address on the way to the scheduler."""
+    there = urlsplit(scheduler)
+    family = socket.AF_INET6 if ":" in (there.hostname or "") else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        probe.connect((there.hostname, there.port or 9))  # sends nothing
+        return str(probe.getsockname()[0])
+
+
+def _go_on(number: int, frame: FrameType | None) -> None:
+    return None
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,229 @@
+"""Clusters over a real Slurm: the contract, scaling, placing, and what is taken away."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from perijove.abc import ComputeTarget
+from perijove.compute.cluster.target import ClusterTarget, check_slurm
+from perijove.errors import Conflict, InvalidInput
+from perijove.models.attempts import AttemptSpec, RunnerProcess
+from perijove.models.compute import ClusterDefinition, NodeState, Resources
+from perijove.models.jobs import FailureReason, JobState
+from perijove.models.processes import boot_id
+from perijove.testing.targets import ComputeTargetContract, RecordingSink
+from slurm.bed import CONTROLLER, NODES, Slurm
+
+pytestmark = [pytest.mark.integration, pytest.mark.asyncio]
+
+
+@pytest.fixture(autouse=True)
+def _slurm(slurm: Slurm) -> None:
+    """All of this needs it."""
+
+
+class TestSlurmCluster(ComputeTargetContract):
+    limits: dict[str, object] = {
+        **{"on": "slurm", "partition": "debug", "cpus": 2, "memory": 2 << 30},
+        **{"max_nodes": 2, "idle_seconds_before_scale_down": 60},
+    }
+
+    def make_target(self, folder: Path, **limits: object) -> ClusterTarget:
+        definition = ClusterDefinition.model_validate({"name": "train"} | self.limits | limits)
+        return ClusterTarget(
+            folder / "train", definition, on=True, lease=30, preload=(), changed=lambda: None
+        )
+
+    @asynccontextmanager
+    async def started(self, folder: Path) -> AsyncIterator[tuple[ComputeTarget, RecordingSink]]:
+        async with super().started(folder) as (target, sink):
+            await target.power(True)  # type: ignore[attr-defined]
+            yield target, sink
+
+    def kill_runner(self, runner: RunnerProcess) -> None:
+        """It is another host's process, with another number here."""
+        for process in psutil.process_iter():
+            try:
+                inner = Path(f"/proc/{process.pid}/status").read_text()
+                command = " ".join(process.cmdline())
+            except (OSError, psutil.Error):
+                continue
+            numbers = next(x for x in inner.splitlines() if x.startswith("NSpid:")).split()[1:]
+            if len(numbers) > 1 and numbers[-1] == str(runner.pid) and "runner" in command:
+                process.kill()
+
+    @pytest.fixture(autouse=True)
+    def _nothing_left(self, tmp_path: Path):  # type: ignore[no-untyped-def]
+        yield
+        for process in _processes(tmp_path):
+            process.kill()
+
+    @asynccontextmanager
+    async def cluster(
+        self, folder: Path, **limits: object
+    ) -> AsyncIterator[tuple[ClusterTarget, RecordingSink]]:
+        target, sink = self.make_target(folder, **limits), RecordingSink()
+        await target.start(sink)
+        try:
+            await target.power(True)
+            yield target, sink
+        finally:
+            await target.destroy()
+            await target.close()
+
+    async def run(
+        self, target: ClusterTarget, folder: Path, script: str = "", **changes: object
+    ) -> AttemptSpec:
+        spec = self.attempt(folder, script).model_copy(update=changes)
+        await target.launch(spec)
+        await self.until(lambda: self.said(folder, spec))
+        return spec
+
+    async def test_from_nothing_to_two_hosts_and_back(self, tmp_path: Path, slurm: Slurm) -> None:
+        limits = {"idle_seconds_before_scale_down": 1, "cpus": 4, "interface": None}
+        async with self.cluster(tmp_path, **limits) as (target, sink):
+            assert target.nodes_now.nodes == []
+            assert target.nodes_now.scheduler.startswith(f"tls://{CONTROLLER}:")
+            script = "import socket; print('HOST', socket.gethostname(), flush=True); time.sleep(4)"
+            for _ in range(2):
+                spec = self.attempt(tmp_path, script)
+                wanted = Resources(cpus=4, memory=1 << 30)
+                await target.launch(spec.model_copy(update={"resources": wanted}))
+            await self.until(lambda: len(sink.ends) == 2)
+            texts = [
+                "".join(str(event.data.get("text", "")) for event in events)
+                for events in sink.delivered.values()
+            ]
+            assert {text.partition("HOST ")[2].split()[0] for text in texts} == set(NODES)
+            assert self.runner(spec).boot_id != boot_id()  # type: ignore[union-attr]
+            await self.until(lambda: target.nodes_now.nodes == [])
+            await self.until(lambda: slurm.queue() == [])
+
+    async def test_a_node_that_waits_says_why(self, tmp_path: Path, slurm: Slurm) -> None:
+        async with self.cluster(tmp_path, partition="closed") as (target, _):
+            spec = self.attempt(tmp_path)
+            await target.launch(spec)
+            await self.until(lambda: target.nodes_now.nodes)
+            await self.until(lambda: "PartitionDown" in str(target.nodes_now.nodes[0].message))
+            assert target.nodes_now.nodes[0].state is NodeState.PREPARING
+            await target.cancel(spec.job_id, 1)
+            assert self.verdict(spec).state is JobState.CANCELED
+        assert slurm.queue() == []
+
+    async def test_a_canceled_node_loses_its_attempt(self, tmp_path: Path, slurm: Slurm) -> None:
+        async with self.cluster(tmp_path, max_nodes=1) as (target, sink):
+            spec = await self.run(target, tmp_path, "time.sleep(600)")
+            slurm.cancel(*slurm.ids())
+            await self.until(lambda: sink.ends)
+            assert self.verdict(spec).state is not JobState.SUCCEEDED
+            assert self.said(tmp_path, spec) == ["start"]
+            await self.run(target, tmp_path)
+            await self.until(lambda: len(sink.ends) == 2)
+
+    async def test_a_crashed_host_loses_its_attempt(self, tmp_path: Path, slurm: Slurm) -> None:
+        async with self.cluster(tmp_path, max_nodes=1) as (target, sink):
+            target._lease = 6
+            spec = await self.run(target, tmp_path, "time.sleep(600)")
+            slurm.crash(slurm.where())
+            await self.until(lambda: sink.ends)
+            found = self.verdict(spec)
+            assert (found.state, found.reason) == (JobState.FAILED, FailureReason.LOST)
+            await self.run(target, tmp_path)
+            await self.until(lambda: len(sink.ends) == 2)
+
+    async def test_walltime(self, tmp_path: Path) -> None:
+        limits = {"walltime": "2:00", "max_nodes": 1}
+        async with self.cluster(tmp_path, **limits) as (target, sink):
+            await check_slurm(target._definition)
+            target.check(Resources(), 100)
+            with pytest.raises(InvalidInput, match="lives for 2:00") as raised:
+                target.check(Resources(), 200)
+            assert raised.value.field == "timeout"
+            first = await self.run(target, tmp_path, timeout=100.0)
+            await self.until(lambda: sink.ends)
+            [node] = target.nodes_now.nodes
+            await asyncio.sleep(31)
+            # what is left of the node is too short for this one, and another comes
+            second = await self.run(target, tmp_path, timeout=110.0)
+            await self.until(lambda: len(sink.ends) == 2)
+            assert self.said(tmp_path, first) == self.said(tmp_path, second) == ["start", "end"]
+            assert target.nodes_now.nodes[0].id != node.id
+
+    async def test_a_killed_cluster_process_loses_nothing_that_runs(
+        self, tmp_path: Path, slurm: Slurm
+    ) -> None:
+        async with self.cluster(tmp_path, max_nodes=1, cpus=1) as (target, sink):
+            runs = await self.run(target, tmp_path, "time.sleep(8)")
+            waits = self.attempt(tmp_path)
+            await target.launch(waits)
+            record = json.loads((tmp_path / "train/process.json").read_text())
+            os.kill(record["process"]["pid"], signal.SIGKILL)
+            await self.until(lambda: len(sink.ends) == 2)
+            assert self.said(tmp_path, runs) == self.said(tmp_path, waits) == ["start", "end"]
+            # the node that was left ended with its last attempt
+            await self.until(lambda: len(slurm.queue()) == 1)
+
+    async def test_what_a_killed_cluster_process_left_is_canceled(
+        self, tmp_path: Path, slurm: Slurm
+    ) -> None:
+        async with self.cluster(tmp_path, max_nodes=1) as (target, _):
+            spec = await self.run(target, tmp_path, "time.sleep(600)")
+            record = json.loads((tmp_path / "train/process.json").read_text())
+            os.kill(record["process"]["pid"], signal.SIGKILL)
+            await self.until(lambda: target.summary().state == "running")
+            await target.cancel(spec.job_id, 1)
+            assert self.verdict(spec).state is JobState.CANCELED
+            await self.until(lambda: slurm.queue() == [])
+
+    async def test_destroyed_nothing_is_left(self, tmp_path: Path, slurm: Slurm) -> None:
+        async with self.cluster(tmp_path, min_nodes=2) as (target, _):
+            await self.until(
+                lambda: [x.state for x in target.nodes_now.nodes] == [NodeState.IDLE] * 2
+            )
+            assert len(slurm.queue()) == 2
+            await self.run(target, tmp_path, "time.sleep(600)")
+        assert slurm.queue() == []
+        assert not (tmp_path / "train").exists()
+        await self.until(lambda: not _processes(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "words"),
+    [
+        ({"partition": "nope"}, "partition", "Invalid partition name"),
+        ({"partition": "short", "walltime": "1:00:00"}, "walltime", "time limit"),
+        ({"cpus": 900}, "cpus", "node configuration"),
+        ({"memory": "900GiB"}, "memory", "Memory"),
+        ({"directives": ["--constraint=moon"]}, "directives", "feature"),
+        ({"directives": ["--bogus=1"]}, "directives", "unrecognized option"),
+        ({"interface": "moon0"}, "interface", "no network interface"),
+    ],
+)
+async def test_what_slurm_refuses_is_said_in_its_words(
+    fields: dict[str, object], field: str, words: str
+) -> None:
+    definition = ClusterDefinition.model_validate({"name": "train", "on": "slurm"} | fields)
+    with pytest.raises(Conflict, match=words) as raised:
+        await check_slurm(definition)
+    assert raised.value.field == field
+
+
+def _processes(folder: Path) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        try:
+            command = " ".join(process.cmdline())
+        except psutil.Error:
+            continue
+        if str(folder) in command:
+            found.append(process)
+    return found
