@@ -203,6 +203,8 @@ class Workshop:
 
     folder: Path
     """A folder of the target's own."""
+    files: Path
+    """A folder for users' files, where its machine has no disk of its own. It is never removed."""
     name: str
     """What it may call what it makes on other machines: nobody else has this name there."""
     lease: float

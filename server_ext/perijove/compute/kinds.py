@@ -9,6 +9,7 @@ from typing import ClassVar
 import psutil
 
 from perijove.abc import ManagedTarget, TargetMaker, Workshop
+from perijove.compute import slurm
 from perijove.compute.cluster.target import ClusterTarget, check_local, check_slurm
 from perijove.compute.instance.local import LocalMachine
 from perijove.compute.instance.machine import Machine
@@ -82,14 +83,29 @@ class Instances:
             check_size(definition)
         elif definition.on == "ssh":
             check_ssh(definition)
+        elif definition.on == "slurm":
+            await slurm.check(definition, definition.node)
+        elif definition.on == "container":
+            from perijove.compute.instance.container import check
+
+            check(definition)
 
     def make(self, definition: Definition, workshop: Workshop, on: bool) -> ManagedTarget:
         assert isinstance(definition, InstanceDefinition)
         return _instance(definition, self._machine(definition, workshop), workshop, on)
 
     def _machine(self, definition: InstanceDefinition, workshop: Workshop) -> Machine:
+        # each is imported where it is used: asyncssh alone takes 0.2 s
         if definition.on == "ssh":
             return ssh_machine(definition, workshop)
+        if definition.on == "slurm":
+            from perijove.compute.instance.allocation import SlurmMachine
+
+            return SlurmMachine(definition, workshop)
+        if definition.on == "container":
+            from perijove.compute.instance.container import ContainerMachine
+
+            return ContainerMachine(definition, workshop)
         return LocalMachine(workshop.folder, definition, workshop.gate)
 
 
@@ -149,7 +165,7 @@ async def show_key(question: HostQuestion) -> ShownKey:
 
 def ssh_machine(definition: SshOptions, workshop: Workshop) -> Machine:
     """The machine of a definition that was checked."""
-    from perijove.compute.instance.remote import SshMachine  # asyncssh takes 0.2 s
+    from perijove.compute.instance.remote import SshMachine
 
     return SshMachine(workshop.folder, workshop.name, check_ssh(definition), workshop.gate)
 

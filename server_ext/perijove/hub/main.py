@@ -189,6 +189,7 @@ async def serve(folder: WorkspaceFolder) -> None:
     def workshop(name: str) -> Workshop:
         return Workshop(
             folder=folder.compute / name,
+            files=folder.root / "files" / name,
             name=f"{_short(folder)}-{name.lower()}",
             lease=config.lease_seconds,
             preload=config.preload if config.warm_start else (),

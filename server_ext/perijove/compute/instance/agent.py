@@ -103,6 +103,8 @@ class Agent:
         self._spawn(self._keep_link())
         self._spawn(self._keep_reporting())
         await self._stopping.wait()
+        if "SLURM_JOB_ID" in os.environ:  # its time is over, and so is that of all it has started
+            end_marked(mark(self._folder))
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -158,6 +160,7 @@ class Agent:
         elif "call" in command:
             self._spawn(self._answer(command["call"], command["do"], command.get("args") or {}))
         elif "stop" in command:
+            end_marked(mark(self._folder))
             self._stopping.set()
 
     async def _answer(self, number: int, verb: str, args: dict[str, Any]) -> None:

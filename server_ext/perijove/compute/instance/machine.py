@@ -48,6 +48,20 @@ class Machine(ABC):
     async def alive(self) -> bool:
         """Can the agent be there? False: it must be started (again)."""
 
+    async def renew(self) -> None:
+        """Somebody wants it up: what has ended by itself may be begun anew."""
+        return None
+
+    @property
+    def waiting(self) -> str | None:
+        """Why it may take long until the agent is there, in words."""
+        return None
+
+    @property
+    def trouble(self) -> str | None:
+        """What is wrong with it, beyond that its agent does not call."""
+        return None
+
     @abstractmethod
     async def stop_agent(self) -> None:
         """End the agent and everything it has started; returns when nothing is left that can be

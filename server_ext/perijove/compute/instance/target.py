@@ -120,7 +120,7 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
         up = self._linked.is_set()
         state = NodeState.RUNNING if jobs else NodeState.IDLE
         if not up:
-            state = NodeState.PREPARING if self.trouble is None else NodeState.UNUSABLE
+            state = NodeState.PREPARING if self.usable else NodeState.UNUSABLE
         node = Node(
             id=self.facts.hostname if self.facts else self.name,
             state=state,
@@ -161,7 +161,7 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
 
     @property
     def usable(self) -> bool:
-        return self._linked.is_set() or self.trouble is None
+        return self._linked.is_set() or self.trouble in (None, self.machine.waiting)
 
     @property
     def in_use(self) -> list[str]:
@@ -189,6 +189,7 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
         self._on = on
         if on:
             self._refusal = None
+            await self.machine.renew()
             self._power.set()
             self._broken.set()
             await self._await_link()
@@ -205,11 +206,16 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
 
     async def _await_link(self) -> None:
         try:
-            async with asyncio.timeout(COME_UP):
-                while not self._linked.is_set():
-                    if self._refusal is not None:
-                        raise self._refusal
-                    await asyncio.sleep(0.02)
+            while True:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(COME_UP):
+                        while not self._linked.is_set():
+                            if self._refusal is not None:
+                                raise self._refusal
+                            await asyncio.sleep(0.02)
+                        return
+                if self.machine.waiting is None:
+                    raise TimeoutError
         except TimeoutError:
             raise Unreachable(
                 f"{self.name} did not come up: {self.trouble or 'its agent does not call.'}"
@@ -276,11 +282,13 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
                 continue
             if self._linked.is_set():
                 self._unlink(f"{self.name} has said nothing for {SILENCE:.0f} s.")
+            elif (trouble := self.machine.trouble or self.machine.waiting) != self.trouble:
+                self._in_trouble(trouble)
             if not await self.machine.alive() or loop.time() - self._heard > SILENCE:
                 return
 
-    def _in_trouble(self, message: str) -> None:
-        if message != self.trouble:
+    def _in_trouble(self, message: str | None) -> None:
+        if message is not None and message != self.trouble:
             log.warning("Instance %s: %s", self.name, message)
         self.trouble = message
         self._count()

@@ -1,0 +1,172 @@
+"""An allocation of Slurm: the agent is a batch job, on a file system that the nodes share."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import shlex
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from perijove.abc import Workshop
+from perijove.compute import slurm
+from perijove.compute.instance.agent import mark, write
+from perijove.compute.instance.machine import Machine
+from perijove.compute.logs import end_of
+from perijove.errors import PerijoveError, Unreachable
+from perijove.models.agents import AGENT_LOG, CONFIG, AgentConfig, GateAddress
+from perijove.models.instances import InstanceDefinition
+
+JOB = "slurm-job"
+"""File with the name of the batch job, from before it is submitted until it is ended by us."""
+END = 60.0
+LOOPBACK = "127.0.0.1"
+
+
+class SlurmMachine(Machine):
+    """See the module's docstring."""
+
+    on = "slurm"
+    relayed = True
+
+    def __init__(self, definition: InstanceDefinition, workshop: Workshop) -> None:
+        self._definition = definition
+        self._folder = workshop.folder
+        self._gate = workshop.gate
+        self._network_gate = workshop.network_gate
+        self._prefix = f"perijove-{workshop.name}"
+        self._job: slurm.SlurmJob | None = None
+
+    async def gate(self) -> tuple[GateAddress, str | None]:
+        address = self._network_gate()
+        if address is not None:
+            return address, None
+        here = await slurm.listen_address(self._definition)
+        if here == LOOPBACK:  # the only node is this machine
+            return GateAddress(url="http://hub", socket=str(self._gate)), None
+        raise Unreachable(
+            "Slurm's nodes have no way to the hub.",
+            field="on",
+            remedy=f"Turn its TLS listener on: perijove up --listen {here}.",
+        )
+
+    async def start_agent(self, config: AgentConfig) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        write(self._folder / CONFIG, config.model_dump_json())
+        name = self._noted()
+        if name is None:
+            name = f"{self._prefix}-{secrets.token_hex(4)}"
+            write(self._folder / JOB, name)
+        elif await self._look() is not None:
+            return
+        try:
+            await slurm.submit(self._script(), name)
+        except PerijoveError:
+            # it may be there all the same: `stop_agent` cancels it by its name
+            await self._look()
+            if self._job is None:
+                raise
+        await self._look()
+
+    def _script(self) -> str:
+        log = self._folder / AGENT_LOG
+        lines = [*slurm.request(self._definition, self._definition.node)]
+        lines += [f"--output={log}", "--open-mode=append", f"--chdir={Path.home()}"]
+        command = [sys.executable, "-m", "perijove.compute.instance.agent", str(self._folder)]
+        return "\n".join(
+            [
+                "#!/bin/sh",
+                *(f"#SBATCH {line}" for line in lines),
+                f"export {shlex.quote(mark(self._folder))}",
+                *(
+                    f"export {key}={shlex.quote(os.environ[key])}"
+                    for key in KEPT
+                    if key in os.environ
+                ),
+                f"exec {shlex.join(command)}",
+            ]
+        )
+
+    async def alive(self) -> bool:
+        # an allocation that has ended is not asked for again unless somebody wants that
+        with suppress(PerijoveError):
+            await self._look()
+        return True
+
+    async def renew(self) -> None:
+        if await self._look() is not None and self._job is not None and self._job.over:
+            (self._folder / JOB).unlink(missing_ok=True)
+
+    @property
+    def waiting(self) -> str | None:
+        if self._job is None:
+            return None
+        if self._job.waits:
+            return f"It waits in Slurm's queue: {self._job.reason}."
+        return None
+
+    @property
+    def trouble(self) -> str | None:
+        if self._job is not None and self._job.over:
+            return f"Its Slurm job has ended: {self._job.state}. Start it again for a new one."
+        return None
+
+    async def _look(self) -> slurm.SlurmJob | None:
+        name = self._noted()
+        found = await slurm.jobs(name) if name is not None else []
+        before, self._job = self._job, found[-1] if found else None
+        if self._job != before:
+            self.changed()
+        return self._job
+
+    def _noted(self) -> str | None:
+        try:
+            return (self._folder / JOB).read_text().strip() or None
+        except OSError:
+            return None
+
+    async def stop_agent(self) -> None:
+        name = self._noted()
+        if name is None:
+            return
+        # the agent was told to end everything: give it a moment before Slurm does
+        with suppress(PerijoveError):
+            for _ in range(10):
+                job = await self._look()
+                if job is None or job.over or job.waits:
+                    break
+                await asyncio.sleep(0.5)
+        await slurm.end(name, END)
+        (self._folder / JOB).unlink(missing_ok=True)
+        self._job = None
+
+    async def destroy(self) -> None:
+        await self.stop_agent()
+
+    async def reach(self, port: int) -> tuple[str, int]:
+        return LOOPBACK, port
+
+    def shell(self) -> list[str]:
+        if self._job is None:
+            return []
+        return ["srun", f"--jobid={self._job.id}", "--overlap", "--pty", "bash", "-l"]
+
+    def properties(self) -> dict[str, JsonValue]:
+        if self._job is None:
+            return {}
+        return {
+            "slurm_job": self._job.id,
+            "slurm_state": self._job.state,
+            "node": self._job.node or None,
+            "seconds_left": self._job.left,
+        }
+
+    def log_text(self) -> str:
+        return end_of(self._folder / AGENT_LOG)
+
+
+KEPT = ("PATH", "PYTHONPATH", "HOME", "JUPYTER_PATH")
