@@ -197,7 +197,7 @@ class Files:
 
     async def _failure(self, path: str, why: str) -> PerijoveError:
         """SFTP calls most errors just *failure*: is the disk full?"""
-        if await self._is_full(path) or "No space left" in why:
+        if await self._is_full(path) or "No space left" in why or "Wrote only" in why:
             return Conflict(
                 f"The disk of {self._host} that holds {path} is full.",
                 field="path",
