@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import io
 import re
 import sys
 import zipfile
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import IO
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -97,8 +99,6 @@ def write_wheel(package: metadata.Distribution, folder: Path) -> Path:
 
 
 def _own_wheel(own: metadata.Distribution) -> bytes:
-    import io
-
     stem = f"{OURS}-{own.version}"
     root = Path(perijove.__file__).parent
 
@@ -111,7 +111,9 @@ def _own_wheel(own: metadata.Distribution) -> bytes:
                 yield f"{OURS}/{inner.as_posix()}", path.read_bytes()
         for name in ("METADATA", "entry_points.txt"):
             yield f"{stem}.dist-info/{name}", (own.read_text(name) or "").encode()
-        wheel = "Wheel-Version: 1.0\nGenerator: perijove\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        wheel = (
+            "Wheel-Version: 1.0\nGenerator: perijove\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
         yield f"{stem}.dist-info/WHEEL", wheel.encode()
 
     made = io.BytesIO()
@@ -148,9 +150,9 @@ def _contents(package: metadata.Distribution, stem: str) -> Iterator[tuple[str, 
         yield name, path.read_bytes()
 
 
-def _write(file: object, stem: str, contents: Iterator[tuple[str, bytes]]) -> None:
+def _write(file: IO[bytes], stem: str, contents: Iterator[tuple[str, bytes]]) -> None:
     record = []
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:  # type: ignore[call-overload]
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, data in contents:
             info = zipfile.ZipInfo(name, EPOCH)
             info.external_attr = (0o755 if ".data/scripts/" in name else 0o644) << 16
@@ -158,9 +160,7 @@ def _write(file: object, stem: str, contents: Iterator[tuple[str, bytes]]) -> No
             digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=")
             record.append(f"{_csv(name)},sha256={digest.decode()},{len(data)}")
         name = f"{stem}.dist-info/RECORD"
-        archive.writestr(
-            zipfile.ZipInfo(name, EPOCH), "\n".join([*record, f"{name},,", ""])
-        )
+        archive.writestr(zipfile.ZipInfo(name, EPOCH), "\n".join([*record, f"{name},,", ""]))
 
 
 def _needed(own: metadata.Distribution) -> list[metadata.Distribution]:

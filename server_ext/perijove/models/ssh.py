@@ -180,3 +180,10 @@ class RemoteFile(BaseModel):
     size: int = Field(description="bytes")
     modified: datetime
     writable: bool = Field(description="by its owner")
+
+
+class NodeInstall(BaseModel):
+    """Our package on a host, ready to run."""
+
+    python: str = Field(description="absolute path of the environment's Python")
+    home: str = Field(description="absolute path of our folder there, for its owner only")
