@@ -38,14 +38,18 @@ from perijove.models.ssh import SshAddress
 PREFIX = "pjv"
 NAME = re.compile(rf"\b({PREFIX}(\d+)[a-z]\d*)\b")
 ENVIRON = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+# where the tests' own Python is mounted, its library is found by this only
+INSIDE = {"PATH": f"/srv/python/bin:{ENVIRON['PATH']}", "LD_LIBRARY_PATH": "/srv/python/lib"}
 HIDDEN = (Path(perijove.__file__).parents[2], Path(sys.prefix))
 BOOT = r"""
 set -e
-folder="$1"; name="$2"; disk="$3"; hide="$4"; break="$5"
+folder="$1"; name="$2"; disk="$3"; hide="$4"; break="$5"; python="$6"
 mount --make-rprivate /
 mount -t proc proc /proc
 mount --bind "$folder/boot_id" /proc/sys/kernel/random/boot_id
 mount --bind "$folder/etc" /mnt
+mount -t tmpfs none /srv
+if [ -n "$python" ]; then mkdir /srv/python; mount --bind "$python" /srv/python; fi
 if [ -n "$disk" ]; then mount -t tmpfs -o "size=$disk,mode=700" none /root
 else mount --bind "$folder/home" /root; fi
 for path in $hide; do [ ! -d "$path" ] || mount -t tmpfs none "$path"; done
@@ -128,6 +132,7 @@ class Host:
             "PrintLastLog": "no",
             "LogLevel": "VERBOSE",
             "Subsystem": "sftp internal-sftp",
+            "SetEnv": " ".join(f"{name}={value}" for name, value in INSIDE.items()),
         } | self._options.get("sshd", {})
         lines = [f"{name} {value}" for name, value in settings.items() if value is not None]
         (self.folder / "etc/sshd_config").write_text("\n".join(lines) + "\n")
@@ -145,6 +150,7 @@ class Host:
                 self._options.get("disk", ""),
                 " ".join(str(path) for path in HIDDEN),
                 " ".join(str(path) for path in self._options.get("broken", ())),
+                sys.base_prefix if self._options.get("python", True) else "",
             ],
             env=ENVIRON,
             stdin=subprocess.DEVNULL,
@@ -217,7 +223,7 @@ class Host:
         """Run a program there, without ssh."""
         return subprocess.run(
             ["nsenter", "-t", str(self._init), "--all", "--wd=/root", *argv],
-            env=ENVIRON | {"HOME": "/root"},
+            env=INSIDE | {"HOME": "/root"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -286,6 +292,7 @@ class Hosts:
 
         `behind`: only this host reaches it. `sshd`: settings of its sshd (None: leave out).
         `disk`: size of its home folder, such as ``"64m"``. `broken`: programs it cannot run.
+        `python`: has it the Python that the tests run in, or only what the system has?
         """
         number = len(self.all) + 2
         # bridges and links are counted apart: several `Hosts` may be there at once

@@ -6,7 +6,8 @@ import base64
 import binascii
 import ipaddress
 import re
-from typing import Annotated, Any, NamedTuple
+from datetime import datetime
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -168,3 +169,21 @@ class HostFacts(BaseModel):
     python_version: str | None
     uv: str | None
     disk_free: int = Field(description="in the home folder")
+
+
+class RemoteFile(BaseModel):
+    """A file or folder on a host; what a link points at, where that exists."""
+
+    name: str
+    path: str = Field(description="absolute, or relative to the home folder, as it was asked for")
+    kind: Literal["file", "folder", "other"]
+    size: int = Field(description="bytes")
+    modified: datetime
+    writable: bool = Field(description="by its owner")
+
+
+class NodeInstall(BaseModel):
+    """Our package on a host, ready to run."""
+
+    python: str = Field(description="absolute path of the environment's Python")
+    home: str = Field(description="absolute path of our folder there, for its owner only")

@@ -1,0 +1,295 @@
+"""Preparing a host: our package, in an environment of its own, with the hub's versions.
+
+Everything is in one folder of the user's home::
+
+    ~/.perijove-node/
+      bin/uv-VERSION     the hub's uv, where it runs there
+      wheels/DIGEST/     while the environment is made: our wheel; the others too, if the host
+                         has no way to a package index
+      venvs/DIGEST/      the environment; the file `done` comes last
+      logs/DIGEST.log    what uv said
+      cache/ python/     uv's own
+
+The digest stands for our package, its dependencies' versions and the Python's. Nothing else on
+the host is changed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+
+from perijove.compute.ssh import on_host, scripts
+from perijove.compute.ssh.connection import SshHost
+from perijove.compute.ssh.files import Files
+from perijove.compute.wheels import Bundle, bundle, write_wheel
+from perijove.errors import Conflict, InvalidInput, PerijoveError, Unreachable
+from perijove.models.ssh import HostFacts, NodeInstall
+
+HOME = ".perijove-node"
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+TIMEOUT = 3600.0
+"""Seconds for the making of an environment."""
+ROOM = 1.5
+"""Bytes that an environment takes for each byte unpacked: byte code, and the wheels meanwhile."""
+
+_LOOK = r"""
+home="$HOME/.perijove-node"
+[ -x "$home/venvs/$1/bin/python" ] && [ -e "$home/venvs/$1/done" ] && echo "perijove:home=$home"
+exit 0
+"""
+_FOLDERS = r"""
+umask 077
+home="$HOME/.perijove-node"
+mkdir -p "$home/bin" "$home/wheels/$1" && chmod 700 "$home" && echo "perijove:home=$home"
+[ -x "$home/$2" ] && echo "perijove:uv=$home/$2"
+exit 0
+"""
+_TIDY = r"""
+home="$HOME/.perijove-node"
+rm -rf "$home/wheels/$1"
+rmdir "$home/wheels" 2>/dev/null
+# where no environment was ever made, nothing of ours is left
+[ -n "$2" ] || [ -n "$(ls -A "$home/venvs" 2>/dev/null | grep -v '\.lock$')" ] || rm -rf "$home"
+exit 0
+"""
+_BRING = r"""
+export UV_CACHE_DIR="$3/cache" UV_PYTHON_INSTALL_DIR="$3/python" UV_NO_PROGRESS=1
+"$1" python install --quiet --no-bin "$2" >&2 || exit 1
+echo "perijove:python=$("$1" python find --managed-python "$2")"
+"""
+
+Say = Callable[[str], None]
+
+
+async def prepare(host: SshHost, say: Say = lambda line: None) -> NodeInstall:
+    """Make sure that our package can run on the host; one round trip if it can already.
+
+    Parameters
+    ----------
+    say: called with a line for people, whenever something that takes time begins.
+
+    Raises
+    ------
+    InvalidInput: the system is not Linux, or there is no Python and none can be brought.
+    Conflict: the disk is full or not writable, or the packages cannot be had; nothing is left.
+    Unreachable: the host is away; what was begun there is taken up by the next call.
+    """
+    wanted = await asyncio.to_thread(bundle)
+    done = await host.run([*scripts.SHELL, wanted.digest], input=_LOOK)
+    if home := scripts.answers(done.out).get("home"):
+        return _install(home, wanted)
+    facts = await host.facts()
+    _check(host, facts, wanted)
+    try:
+        home, uv = await _copy(host, facts, wanted, say)
+        python = await _python(host, facts, uv, home, say)
+        await _make(host, facts, wanted, home, uv, python, say)
+    except Unreachable:  # what has been copied saves time when it is back
+        raise
+    except PerijoveError:
+        await host.run([*scripts.SHELL, wanted.digest], input=_TIDY)
+        raise
+    await host.run([*scripts.SHELL, wanted.digest, "ready"], input=_TIDY)
+    say(f"{host} is ready.")
+    return _install(home, wanted)
+
+
+def _install(home: str, wanted: Bundle) -> NodeInstall:
+    return NodeInstall(python=f"{home}/venvs/{wanted.digest}/bin/python", home=home)
+
+
+def _check(host: SshHost, facts: HostFacts, wanted: Bundle) -> None:
+    if facts.os != "Linux":
+        raise InvalidInput(f"{host} runs {facts.os}; nodes are Linux machines.", field="host")
+    need = int(wanted.size * ROOM)
+    if facts.disk_free < need:
+        raise Conflict(
+            f"The disk of {host} is full: {_size(facts.disk_free)} are free in {facts.home},"
+            f" and a node needs {_size(need)}.",
+            field="host",
+            remedy="Free some space there.",
+        )
+
+
+async def _copy(host: SshHost, facts: HostFacts, wanted: Bundle, say: Say) -> tuple[str, str]:
+    """Our folder, with uv and our wheel in it: the paths of the folder and of uv."""
+    ours = _own_uv(facts)
+    name = f"bin/uv-{metadata.version('uv')}" if ours is not None else "bin/uv-none"
+    done = await host.run([*scripts.SHELL, wanted.digest, name], input=_FOLDERS)
+    said = scripts.answers(done.out)
+    if "home" not in said:
+        raise _not_made(host, done.err)
+    home, uv, files = said["home"], said.get("uv"), Files(host)
+    if uv is None and ours is not None:
+        say(f"Copying uv to {host}.")
+        uv = f"{home}/{name}"
+        await files.put_file(ours, uv, mode=0o700)
+    uv = uv or facts.uv
+    if uv is None:
+        raise InvalidInput(
+            f"{host} has no uv, and the hub's does not run on its {facts.machine} machine.",
+            field="host",
+            remedy="Install uv there: pip install --user uv",
+        )
+    await files.write(f"{home}/wheels/{wanted.digest}/{wanted.wheel_name}", wanted.wheel)
+    return home, uv
+
+
+def _own_uv(facts: HostFacts) -> Path | None:
+    """The hub's uv, if it runs on such a host."""
+    if not _alike(facts):
+        return None
+    try:
+        import uv
+
+        return Path(uv.find_uv_bin())
+    except (ImportError, FileNotFoundError):
+        found = shutil.which("uv")
+        return Path(found) if found else None
+
+
+def _alike(facts: HostFacts) -> bool:
+    """Do the hub's own binaries run there?"""
+    kind, version = platform.libc_ver()
+    if (sys.platform, facts.machine) != ("linux", platform.machine()) or kind != "glibc":
+        return False
+    there = facts.libc.partition(" ")[2].split(".") if facts.libc.startswith("gnu ") else []
+    # wheels name the oldest that they run on, so a somewhat older one may do
+    return len(there) >= 2 and all(part.isdigit() for part in there) and bool(version)
+
+
+async def _python(host: SshHost, facts: HostFacts, uv: str, home: str, say: Say) -> str:
+    """A Python there: of the hub's minor version, if that can be had."""
+    if facts.python and (facts.python_version or "").startswith(f"{PYTHON}."):
+        return facts.python
+    say(f"Bringing Python {PYTHON} to {host}.")
+    done = await host.run([*scripts.SHELL, uv, PYTHON, home], input=_BRING, timeout=TIMEOUT)
+    if found := scripts.answers(done.out).get("python"):
+        return found
+    if facts.python:
+        return facts.python
+    raise InvalidInput(
+        f"{host} has no Python 3.11 or newer, and uv cannot bring one: {_last(done.err)}",
+        field="host",
+        remedy=f"Install Python {PYTHON} there.",
+    )
+
+
+async def _make(
+    host: SshHost, facts: HostFacts, wanted: Bundle, home: str, uv: str, python: str, say: Say
+) -> None:
+    plan = {
+        "home": home,
+        "digest": wanted.digest,
+        "uv": uv,
+        "python": python,
+        "wheels": f"{home}/wheels/{wanted.digest}",
+        "wheel": wanted.wheel_name,
+        "pins": wanted.pins,
+        "overrides": wanted.overrides,
+        "offline": False,
+    }
+    say(f"Installing {len(wanted.packages)} packages on {host}.")
+    result = await _run(host, python, plan)
+    if result["state"] == "no_index" and _alike(facts):
+        await _copy_all(host, wanted, str(plan["wheels"]), say)
+        say(f"Installing the hub's packages on {host}.")
+        result = await _run(host, python, plan | {"offline": True})
+    if result["state"] != "ready":
+        raise _failure(host, facts, result)
+    if different := result.get("differing"):
+        say(f"On {host} versions differ from the hub's: {', '.join(different)}")
+
+
+async def _run(host: SshHost, python: str, plan: dict[str, object]) -> dict[str, str]:
+    source = Path(on_host.__file__).read_text().partition('if __name__ == "__main__":')[0]
+    source += f"main({json.dumps(plan)!r})\n"
+    done = await host.run([python, "-I", "-"], input=source, timeout=TIMEOUT)
+    found = scripts.answers(done.out).get("result")
+    if found is None:
+        return {"state": "failed", "message": done.err or done.out}
+    result: dict[str, str] = json.loads(found)
+    return result
+
+
+async def _copy_all(host: SshHost, wanted: Bundle, folder: str, say: Say) -> None:
+    """Send the hub's own packages: the next is packed while one is on its way."""
+    say(f"{host} reaches no package index: copying {_size(wanted.size)} from here, packed.")
+    files = Files(host)
+    await files.mkdir(folder)
+    there = {file.name for file in await files.list(folder)}
+    with tempfile.TemporaryDirectory(prefix="perijove-wheels-") as name:
+        sending: asyncio.Task[None] | None = None
+        try:
+            for package in wanted.packages:
+                wheel = await asyncio.to_thread(write_wheel, package, Path(name))
+                if sending is not None:
+                    await sending
+                if wheel.name not in there:
+                    sending = asyncio.create_task(_send(files, wheel, folder))
+            if sending is not None:
+                await sending
+        finally:
+            if sending is not None:
+                sending.cancel()
+                await asyncio.gather(sending, return_exceptions=True)
+
+
+async def _send(files: Files, wheel: Path, folder: str) -> None:
+    await files.put_file(wheel, f"{folder}/{wheel.name}", mode=0o600)
+    wheel.unlink()
+
+
+def _failure(host: SshHost, facts: HostFacts, result: dict[str, str]) -> PerijoveError:
+    state, said = result["state"], _last(result.get("message", ""), 12)
+    if state == "full":
+        return _full(host)
+    if state == "denied":
+        return _not_made(host, said)
+    if state == "no_index":
+        return Conflict(
+            f"{host} reaches no package index, and the hub's own packages do not run on its"
+            f" {facts.machine} machine.",
+            field="host",
+            remedy="Give it a way to an index; an ~/.config/uv/uv.toml there is heeded.",
+        )
+    python = facts.python_version or "Python"
+    return Conflict(
+        f"The packages cannot be installed on {host} ({python}): {said}",
+        field="host",
+        remedy=f"The hub has Python {platform.python_version()}; the same there will do.",
+    )
+
+
+def _full(host: SshHost) -> PerijoveError:
+    return Conflict(
+        f"The disk of {host} became full while its environment was made.",
+        field="host",
+        remedy="Free some space there.",
+    )
+
+
+def _not_made(host: SshHost, said: str) -> PerijoveError:
+    if any(sign in said for sign in on_host.SIGNS["full"]):
+        return _full(host)
+    return Conflict(
+        f"~/{HOME} cannot be made on {host}: {_last(said)}",
+        field="host",
+        remedy="Give the user a home folder that is its own.",
+    )
+
+
+def _last(text: str, lines: int = 3) -> str:
+    return "\n".join(text.strip().splitlines()[-lines:])
+
+
+def _size(number: int) -> str:
+    return f"{number / 1e9:.1f} GB" if number >= 1e9 else f"{number / 1e6:.0f} MB"

@@ -1,0 +1,205 @@
+"""Wheels made from what is installed here, for machines that shall have the same.
+
+A machine without a way to a package index gets all it needs from us, as long as it is of our
+kind; our own package comes from us always. An editable installation gives the same wheel.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import io
+import re
+import sys
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import IO
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import perijove
+from perijove.errors import Conflict
+
+HUB_ONLY = frozenset(
+    {"alembic", "asyncssh", "bokeh", "jupyter-server", "jupyterlab", "uv", "dask-jobqueue", "voila"}
+)
+"""What Perijove needs where its hub and JupyterLab are, and not where jobs run."""
+LEFT_OUT = frozenset({"INSTALLER", "RECORD", "REQUESTED", "direct_url.json", "uv_cache.json"})
+EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The same contents make the same file."""
+OURS = "perijove"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What a node has to have."""
+
+    wheel: bytes
+    """Our own package."""
+    wheel_name: str
+    packages: tuple[metadata.Distribution, ...]
+    """All others, as they are installed here, by name."""
+    size: int
+    """Bytes that all of it takes, unpacked."""
+    digest: str
+    """Differs when anything of this does, or the Python's minor version."""
+
+    @property
+    def pins(self) -> str:
+        """A constraints file."""
+        return "".join(f"{package.name}=={package.version}\n" for package in self.packages)
+
+    @property
+    def overrides(self) -> str:
+        """Says that what only a hub needs is not needed."""
+        return "".join(f"{name} ; python_version < '0'\n" for name in sorted(HUB_ONLY))
+
+
+@functools.cache
+def bundle() -> Bundle:
+    """What runs here: computed once, because that is what this process goes on to run."""
+    own = metadata.distribution(OURS)
+    name, wheel = f"{OURS}-{own.version}-py3-none-any.whl", _own_wheel(own)
+    packages = tuple(_needed(own))
+    size = sum(_size(package) for package in packages)
+    text = "\n".join([f"{package.name}=={package.version}" for package in packages])
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    digest = hashlib.sha256(wheel + f"{python}\n{text}".encode()).hexdigest()[:16]
+    return Bundle(wheel, name, packages, size, digest)
+
+
+def write_wheel(package: metadata.Distribution, folder: Path) -> Path:
+    """A wheel of an installed package, in `folder`.
+
+    Raises
+    ------
+    Conflict: it was not installed from a wheel, so nobody knows what belongs to it.
+    """
+    tags = [
+        line.partition(":")[2].strip().split("-")
+        for line in (package.read_text("WHEEL") or "").splitlines()
+        if line.startswith("Tag:")
+    ]
+    if not tags or package.files is None:
+        raise Conflict(
+            f"The package {package.name} was not installed from a wheel, so it cannot be copied.",
+            remedy="Install it with pip or uv, or give the machine a way to a package index.",
+        )
+    tag = "-".join(".".join(dict.fromkeys(tag[part] for tag in tags)) for part in range(3))
+    stem = f"{_stem(package)}-{package.version}"
+    path = folder / f"{stem}-{tag}.whl"
+    with path.open("wb") as file:
+        _write(file, stem, _contents(package, stem))
+    return path
+
+
+def _own_wheel(own: metadata.Distribution) -> bytes:
+    stem = f"{OURS}-{own.version}"
+    root = Path(perijove.__file__).parent
+
+    def contents() -> Iterator[tuple[str, bytes]]:
+        for path in sorted(root.rglob("*")):
+            inner = path.relative_to(root)
+            if inner.parts[0] == "labextension" or "__pycache__" in inner.parts:
+                continue
+            if path.is_file():
+                yield f"{OURS}/{inner.as_posix()}", path.read_bytes()
+        for name in ("METADATA", "entry_points.txt"):
+            yield f"{stem}.dist-info/{name}", (own.read_text(name) or "").encode()
+        wheel = (
+            "Wheel-Version: 1.0\nGenerator: perijove\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        yield f"{stem}.dist-info/WHEEL", wheel.encode()
+
+    made = io.BytesIO()
+    _write(made, stem, contents())
+    return made.getvalue()
+
+
+def _contents(package: metadata.Distribution, stem: str) -> Iterator[tuple[str, bytes]]:
+    """Files under the names that they have in a wheel."""
+    scripts = {point.name for point in package.entry_points if "_scripts" in point.group}
+    for found in package.files or ():
+        path = Path(str(package.locate_file(found)))
+        if found.parts[0] == "..":
+            inner = Path(*(part for part in found.parts if part != ".."))
+            if inner.parts[0] in ("bin", "Scripts"):
+                if inner.stem in scripts or inner.name in scripts:
+                    continue
+                script = path.read_bytes()
+                # installers put their own Python there
+                yield (
+                    f"{stem}.data/scripts/{inner.name}",
+                    re.sub(rb"\A#!.*python[^\n]*", b"#!python", script),
+                )
+            else:
+                yield f"{stem}.data/data/{inner.as_posix()}", path.read_bytes()
+            continue
+        if found.suffix == ".pyc" or (
+            found.parts[0].endswith(".dist-info") and found.name in LEFT_OUT
+        ):
+            continue
+        name = found.as_posix()
+        if found.parts[0].endswith(".dist-info"):
+            name = "/".join([f"{stem}.dist-info", *found.parts[1:]])
+        yield name, path.read_bytes()
+
+
+def _write(file: IO[bytes], stem: str, contents: Iterator[tuple[str, bytes]]) -> None:
+    record = []
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, data in contents:
+            info = zipfile.ZipInfo(name, EPOCH)
+            info.external_attr = (0o755 if ".data/scripts/" in name else 0o644) << 16
+            archive.writestr(info, data, zipfile.ZIP_DEFLATED)
+            digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=")
+            record.append(f"{_csv(name)},sha256={digest.decode()},{len(data)}")
+        name = f"{stem}.dist-info/RECORD"
+        archive.writestr(zipfile.ZipInfo(name, EPOCH), "\n".join([*record, f"{name},,", ""]))
+
+
+def _needed(own: metadata.Distribution) -> list[metadata.Distribution]:
+    """What our package needs on a node, and what that needs, as far as it is installed here."""
+    found: dict[str, metadata.Distribution] = {}
+    seen: set[tuple[str, str]] = set()
+    waiting = [
+        need
+        for need in map(Requirement, own.requires or ())
+        if canonicalize_name(need.name) not in HUB_ONLY and _applies(need, "")
+    ]
+    while waiting:
+        need = waiting.pop()
+        name = canonicalize_name(need.name)
+        for extra in ("", *need.extras):
+            if (name, extra) in seen or name in HUB_ONLY:
+                continue
+            seen.add((name, extra))
+            try:
+                package = found.setdefault(name, metadata.distribution(need.name))
+            except metadata.PackageNotFoundError:  # uv says so, where it matters
+                continue
+            waiting += [
+                need for need in map(Requirement, package.requires or ()) if _applies(need, extra)
+            ]
+    return [found[name] for name in sorted(found)]
+
+
+def _applies(need: Requirement, extra: str) -> bool:
+    return need.marker is None or need.marker.evaluate({"extra": extra})
+
+
+def _size(package: metadata.Distribution) -> int:
+    return sum(file.size or 0 for file in package.files or ())
+
+
+def _stem(package: metadata.Distribution) -> str:
+    return re.sub(r"[-_.]+", "_", package.name)
+
+
+def _csv(name: str) -> str:
+    return f'"{name}"' if "," in name else name

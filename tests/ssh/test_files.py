@@ -1,0 +1,82 @@
+"""Files on a host."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from perijove.compute.ssh.connection import SshHost
+from perijove.compute.ssh.files import Files
+from perijove.errors import Conflict, InvalidInput, NotFound
+
+from .hosts import Host, Hosts
+
+pytestmark = [pytest.mark.integration, pytest.mark.asyncio]
+
+
+async def test_files(box: Host, tmp_path: Path) -> None:
+    async with SshHost(box.address(), tmp_path / "state") as host:
+        files = Files(host)
+        await files.write("a/b/é.txt", b"0123456789")
+        found = await files.stat("a/b/é.txt")
+        assert (found.name, found.kind, found.size) == ("é.txt", "file", 10)
+        assert (box.home / "a/b/é.txt").stat().st_mode & 0o777 == 0o600
+        assert await files.read("/root/a/b/é.txt", 2, 3) == b"234"
+        assert await files.read("a/b/é.txt", 8) == b"89"
+        await files.write("a/b/é.txt", b"", mode=0o640)
+        assert (box.home / "a/b/é.txt").stat().st_mode & 0o777 == 0o640
+        (box.home / "a/nowhere").symlink_to("/no/such")
+        (box.home / "a/link").symlink_to("b")
+        names = [(file.name, file.kind) for file in await files.list("a")]
+        assert names == [("b", "folder"), ("link", "folder"), ("nowhere", "other")]
+        await files.rename("a/b/é.txt", "a/c")
+        await files.get_file("a/c", tmp_path / "got")
+        assert (tmp_path / "got").read_bytes() == b""
+        for wrong in (files.stat("no"), files.read("no"), files.list("no"), files.delete("no")):
+            with pytest.raises(NotFound):
+                await wrong
+        with pytest.raises(Conflict, match="already"):
+            await files.rename("a/c", "a/b")
+        with pytest.raises(Conflict):
+            await files.write("a/b", b"a folder is in the way")
+        with pytest.raises(Conflict):
+            await files.write("/sys/no", b"")
+        with pytest.raises(InvalidInput):
+            await files.read("")
+        await files.delete("a/link")
+        assert (box.home / "a/b").exists()
+        await files.delete("a")
+        assert not os.path.lexists(box.home / "a")
+        assert await files.list(".") == []
+
+
+async def test_trees(box: Host, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    (tree / "inner").mkdir(parents=True)
+    (tree / "inner/script").write_text("x" * 3_000_000)
+    (tree / "inner/script").chmod(0o700)
+    async with SshHost(box.address(), tmp_path / "state") as host:
+        files = Files(host)
+        await files.put_tree(tree, "it's/a tree")
+        made = box.home / "it's/a tree/inner/script"
+        assert made.stat().st_size == 3_000_000
+        assert made.stat().st_mode & 0o777 == 0o700
+        assert [path.name for path in (box.home / "it's").iterdir()] == ["a tree"]
+        with pytest.raises(Conflict, match="already"):
+            await files.put_tree(tree, "it's/a tree")
+
+
+async def test_a_full_disk(hosts: Hosts, tmp_path: Path) -> None:
+    box = hosts.add(disk="1m")
+    big = tmp_path / "tree/big"
+    big.parent.mkdir()
+    big.write_bytes(b"x" * 3_000_000)
+    async with SshHost(box.address(), tmp_path / "state") as host:
+        files = Files(host)
+        with pytest.raises(Conflict, match="full"):
+            await files.put_file(big, "big")
+        with pytest.raises(Conflict, match="full"):
+            await files.put_tree(big.parent, "tree")
+        assert box.exec("ls", "-A", "/root").stdout == ""
