@@ -9,6 +9,7 @@ import asyncio
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -20,11 +21,11 @@ from perijove.compute.instance.machine import Machine
 from perijove.compute.logs import end_of
 from perijove.compute.ssh import scripts
 from perijove.compute.ssh.connection import Completed, facts_of
-from perijove.compute.ssh.prepare import NodeInstall, prepare
+from perijove.compute.ssh.prepare import prepare
 from perijove.errors import Conflict, InvalidInput, PerijoveError, Unreachable
 from perijove.models.agents import AGENT_LOG, CONFIG, AgentConfig, GateAddress
 from perijove.models.instances import InstanceDefinition
-from perijove.models.ssh import HostFacts
+from perijove.models.ssh import HostFacts, NodeInstall, RemoteFile
 
 ENGINES = ("podman", "docker")
 HOME, GATE = "/perijove", "/perijove-gate"
@@ -69,7 +70,7 @@ class Container:
 
     async def facts(self) -> HostFacts:
         """What it says of itself."""
-        return facts_of(self, await self.run(scripts.SHELL, input=scripts.FACTS))
+        return facts_of(str(self), await self.run(scripts.SHELL, input=scripts.FACTS))
 
     async def run(
         self,
@@ -115,9 +116,23 @@ class Container:
         """Make a folder in its home folder."""
         self._here(path).mkdir(parents=True, exist_ok=True)
 
-    async def names(self, path: str) -> set[str]:
+    async def list(self, path: str) -> list[RemoteFile]:
         """What is in a folder of its home folder."""
-        return {found.name for found in self._here(path).iterdir()}
+        return [
+            RemoteFile(
+                name=found.name,
+                path=f"{path}/{found.name}",
+                kind="folder" if found.is_dir() else "file",
+                size=found.stat().st_size,
+                modified=datetime.fromtimestamp(found.stat().st_mtime, UTC),
+                writable=True,
+            )
+            for found in self._here(path).iterdir()
+        ]
+
+    def files(self) -> Container:
+        """See `NodeHost`."""
+        return self
 
     def _here(self, path: str) -> Path:
         return self.home / PurePosixPath(path).relative_to(HOME)

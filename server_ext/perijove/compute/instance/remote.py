@@ -13,10 +13,10 @@ from perijove.compute.instance.machine import Machine
 from perijove.compute.logs import end_of
 from perijove.compute.ssh.connection import SshHost
 from perijove.compute.ssh.hostkeys import fingerprint
-from perijove.compute.ssh.prepare import NodeInstall, prepare
+from perijove.compute.ssh.prepare import prepare
 from perijove.errors import Conflict, PerijoveError, Unreachable
 from perijove.models.agents import AGENT_LOG, CONFIG, AgentConfig, GateAddress
-from perijove.models.ssh import HostFacts, SshAddress
+from perijove.models.ssh import HostFacts, NodeInstall, SshAddress
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ class SshMachine(Machine):
         made = self._folder / CONFIG
         made.touch(0o600)
         made.write_text(config.model_dump_json())
-        await self._host.put_file(made, str(folder / CONFIG), 0o600)
+        await self._host.files().put_file(made, str(folder / CONFIG), 0o600)
         name, _, value = mark(Path(folder)).partition("=")
         # one that runs has the folder's lock; a second one ends at once
         await self._host.start_detached(

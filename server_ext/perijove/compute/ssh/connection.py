@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import asyncssh
 
@@ -22,6 +22,9 @@ from perijove.compute.ssh.login import CONNECT, KEEPALIVE, KEEPALIVE_MISSES
 from perijove.compute.ssh.tunnels import LOOPBACK, Relay, Stream, WayBack
 from perijove.errors import InvalidInput, NotFound, PerijoveError, Unreachable
 from perijove.models.ssh import HostFacts, SshAddress
+
+if TYPE_CHECKING:
+    from perijove.compute.ssh.files import Files
 
 log = logging.getLogger(__name__)
 
@@ -127,26 +130,17 @@ class SshHost:
             self._connection.abort()
         self._down()
 
+    def files(self) -> Files:
+        """Its files."""
+        from perijove.compute.ssh.files import Files  # which imports this module
+
+        return Files(self)
+
     # -- programs
 
     async def facts(self) -> HostFacts:
         """What the machine says of itself, in one round trip."""
-        done = await self.run(scripts.SHELL, input=scripts.FACTS)
-        said = scripts.answers(done.out)
-        if "os" not in said:
-            raise InvalidInput(
-                f"{self} runs no POSIX shell for {self.address.user or 'this user'}:"
-                f" {(done.err or done.out).strip()[:200] or 'it says nothing'}",
-                field="host",
-            )
-        return HostFacts(
-            **{name: said.get(name, "") for name in ("os", "machine", "libc", "hostname")},
-            **{name: said.get(name) or None for name in ("python", "python_version", "uv")},
-            **{name: _number(said.get(name)) for name in ("memory", "gpus", "disk_free")},
-            cpus=max(1, _number(said.get("cpus"))),
-            user=said.get("user", ""),
-            home=said.get("home", ""),
-        )
+        return facts_of(str(self), await self.run(scripts.SHELL, input=scripts.FACTS))
 
     async def run(
         self,
@@ -390,6 +384,30 @@ class SshHost:
         done = await self.run([*scripts.SHELL, *before], input=scripts.SUCCEED)
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         _write(note, scripts.answers(done.out).get("sshd", ""))
+
+
+def facts_of(host: str, done: Completed) -> HostFacts:
+    """What `scripts.FACTS` has found out on a host.
+
+    Raises
+    ------
+    InvalidInput: the host runs no shell for us.
+    """
+    said = scripts.answers(done.out)
+    if "os" not in said:
+        raise InvalidInput(
+            f"{host} runs no POSIX shell for this user:"
+            f" {(done.err or done.out).strip()[:200] or 'it says nothing'}",
+            field="host",
+        )
+    return HostFacts(
+        **{name: said.get(name, "") for name in ("os", "machine", "libc", "hostname")},
+        **{name: said.get(name) or None for name in ("python", "python_version", "uv")},
+        **{name: _number(said.get(name)) for name in ("memory", "gpus", "disk_free")},
+        cpus=max(1, _number(said.get("cpus"))),
+        user=said.get("user", ""),
+        home=said.get("home", ""),
+    )
 
 
 async def _start(

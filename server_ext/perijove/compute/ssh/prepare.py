@@ -22,16 +22,16 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import IO, Protocol
 
 from perijove.compute.ssh import on_host, scripts
-from perijove.compute.ssh.connection import SshHost
-from perijove.compute.ssh.files import Files
+from perijove.compute.ssh.connection import Completed
 from perijove.compute.wheels import Bundle, bundle, write_wheel
 from perijove.errors import Conflict, InvalidInput, PerijoveError, Unreachable
-from perijove.models.ssh import HostFacts, NodeInstall
+from perijove.models.ssh import HostFacts, NodeInstall, RemoteFile
 
 HOME = ".perijove-node"
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -69,7 +69,30 @@ echo "perijove:python=$("$1" python find --managed-python "$2")"
 Say = Callable[[str], None]
 
 
-async def prepare(host: SshHost, say: Say = lambda line: None) -> NodeInstall:
+class NodeFiles(Protocol):
+    """The files of a host, as far as they are needed here; see `Files`."""
+
+    async def put_file(self, local: Path, path: str, mode: int | None = None) -> None: ...
+    async def write(self, path: str, data: bytes, mode: int = 0o600) -> None: ...
+    async def mkdir(self, path: str) -> None: ...
+    async def list(self, path: str) -> Sequence[RemoteFile]: ...
+
+
+class NodeHost(Protocol):
+    """A host, as far as it is needed here; see `SshHost`."""
+
+    async def facts(self) -> HostFacts: ...
+    async def run(
+        self,
+        argv: Sequence[str],
+        *,
+        input: str | bytes | IO[bytes] | None = None,
+        timeout: float = 60.0,
+    ) -> Completed: ...
+    def files(self) -> NodeFiles: ...
+
+
+async def prepare(host: NodeHost, say: Say = lambda line: None) -> NodeInstall:
     """Make sure that our package can run on the host; one round trip if it can already.
 
     Parameters
@@ -106,7 +129,7 @@ def _install(home: str, wanted: Bundle) -> NodeInstall:
     return NodeInstall(python=f"{home}/venvs/{wanted.digest}/bin/python", home=home)
 
 
-def _check(host: SshHost, facts: HostFacts, wanted: Bundle) -> None:
+def _check(host: NodeHost, facts: HostFacts, wanted: Bundle) -> None:
     if facts.os != "Linux":
         raise InvalidInput(f"{host} runs {facts.os}; nodes are Linux machines.", field="host")
     need = int(wanted.size * ROOM)
@@ -119,7 +142,7 @@ def _check(host: SshHost, facts: HostFacts, wanted: Bundle) -> None:
         )
 
 
-async def _copy(host: SshHost, facts: HostFacts, wanted: Bundle, say: Say) -> tuple[str, str]:
+async def _copy(host: NodeHost, facts: HostFacts, wanted: Bundle, say: Say) -> tuple[str, str]:
     """Our folder, with uv and our wheel in it: the paths of the folder and of uv."""
     ours = _own_uv(facts)
     name = f"bin/uv-{metadata.version('uv')}" if ours is not None else "bin/uv-none"
@@ -127,7 +150,7 @@ async def _copy(host: SshHost, facts: HostFacts, wanted: Bundle, say: Say) -> tu
     said = scripts.answers(done.out)
     if "home" not in said:
         raise _not_made(host, done.err)
-    home, uv, files = said["home"], said.get("uv"), Files(host)
+    home, uv, files = said["home"], said.get("uv"), host.files()
     if uv is None and ours is not None:
         say(f"Copying uv to {host}.")
         uv = f"{home}/{name}"
@@ -166,7 +189,7 @@ def _alike(facts: HostFacts) -> bool:
     return len(there) >= 2 and all(part.isdigit() for part in there) and bool(version)
 
 
-async def _python(host: SshHost, facts: HostFacts, uv: str, home: str, say: Say) -> str:
+async def _python(host: NodeHost, facts: HostFacts, uv: str, home: str, say: Say) -> str:
     """A Python there: of the hub's minor version, if that can be had."""
     if facts.python and (facts.python_version or "").startswith(f"{PYTHON}."):
         return facts.python
@@ -184,7 +207,7 @@ async def _python(host: SshHost, facts: HostFacts, uv: str, home: str, say: Say)
 
 
 async def _make(
-    host: SshHost, facts: HostFacts, wanted: Bundle, home: str, uv: str, python: str, say: Say
+    host: NodeHost, facts: HostFacts, wanted: Bundle, home: str, uv: str, python: str, say: Say
 ) -> None:
     plan = {
         "home": home,
@@ -209,7 +232,7 @@ async def _make(
         say(f"On {host} versions differ from the hub's: {', '.join(different)}")
 
 
-async def _run(host: SshHost, python: str, plan: dict[str, object]) -> dict[str, str]:
+async def _run(host: NodeHost, python: str, plan: dict[str, object]) -> dict[str, str]:
     source = Path(on_host.__file__).read_text().partition('if __name__ == "__main__":')[0]
     source += f"main({json.dumps(plan)!r})\n"
     done = await host.run([python, "-I", "-"], input=source, timeout=TIMEOUT)
@@ -220,10 +243,10 @@ async def _run(host: SshHost, python: str, plan: dict[str, object]) -> dict[str,
     return result
 
 
-async def _copy_all(host: SshHost, wanted: Bundle, folder: str, say: Say) -> None:
+async def _copy_all(host: NodeHost, wanted: Bundle, folder: str, say: Say) -> None:
     """Send the hub's own packages: the next is packed while one is on its way."""
     say(f"{host} reaches no package index: copying {_size(wanted.size)} from here, packed.")
-    files = Files(host)
+    files = host.files()
     await files.mkdir(folder)
     there = {file.name for file in await files.list(folder)}
     with tempfile.TemporaryDirectory(prefix="perijove-wheels-") as name:
@@ -243,12 +266,12 @@ async def _copy_all(host: SshHost, wanted: Bundle, folder: str, say: Say) -> Non
                 await asyncio.gather(sending, return_exceptions=True)
 
 
-async def _send(files: Files, wheel: Path, folder: str) -> None:
+async def _send(files: NodeFiles, wheel: Path, folder: str) -> None:
     await files.put_file(wheel, f"{folder}/{wheel.name}", mode=0o600)
     wheel.unlink()
 
 
-def _failure(host: SshHost, facts: HostFacts, result: dict[str, str]) -> PerijoveError:
+def _failure(host: NodeHost, facts: HostFacts, result: dict[str, str]) -> PerijoveError:
     state, said = result["state"], _last(result.get("message", ""), 12)
     if state == "full":
         return _full(host)
@@ -269,7 +292,7 @@ def _failure(host: SshHost, facts: HostFacts, result: dict[str, str]) -> Perijov
     )
 
 
-def _full(host: SshHost) -> PerijoveError:
+def _full(host: NodeHost) -> PerijoveError:
     return Conflict(
         f"The disk of {host} became full while its environment was made.",
         field="host",
@@ -277,7 +300,7 @@ def _full(host: SshHost) -> PerijoveError:
     )
 
 
-def _not_made(host: SshHost, said: str) -> PerijoveError:
+def _not_made(host: NodeHost, said: str) -> PerijoveError:
     if any(sign in said for sign in on_host.SIGNS["full"]):
         return _full(host)
     return Conflict(

@@ -1,0 +1,103 @@
+"""A machine attached over SSH: jobs run there, whatever happens to the way and to the machine."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from conftest import perijove, write_notebook
+
+from .hosts import Host, Hosts
+
+pytestmark = pytest.mark.integration
+
+
+def said(*words: str, home: Path, code: int = 0) -> dict[str, object]:
+    done = perijove(*words, "--json", home=home, timeout=600)
+    assert done.returncode == code, done.stdout + done.stderr
+    found: dict[str, object] = json.loads(done.stdout)
+    return found
+
+
+def until(condition: Callable[[], object], seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+@pytest.fixture
+def attached(box: Host, home: Path) -> Iterator[Path]:
+    """The home of a workspace with the machine attached as *box*."""
+    address = box.address()
+    found = said(
+        *("compute", "attach", "box", "--host", f"root@{box.ip}"),
+        *("--identity-file", str(address.identity_file), "--host-key", str(address.host_key)),
+        *("--cpus", "2"),
+        home=home,
+    )
+    assert found["state"] == "running", found
+    yield home
+
+
+def test_a_machine_is_attached_used_and_let_go(attached: Path, box: Host, tmp_path: Path) -> None:
+    home = attached
+    folder = tmp_path / "work"  # what lies beside a notebook goes with it
+    folder.mkdir()
+    (folder / "data.csv").write_text("a\n1\n")
+    path = write_notebook(
+        folder / "first.ipynb",
+        "import mlflow, os, socket\nmlflow.log_metric('seen', 1)",
+        "open(os.environ['PERIJOVE_OUTPUTS'] + '/host', 'w').write(socket.gethostname())",
+        "print(open('data.csv').read())",
+    )
+    job = said("job", "submit", str(path), "--compute", "box", "--wait", home=home)
+    assert job["state"] == "succeeded", job
+    output = Path(str(job["output_notebook"])).parent / "work" / "outputs" / "host"
+    assert output.read_text() == box.name
+    shown = said("compute", "show", "box", home=home)
+    assert box.name in str(shown["properties"])
+
+    # the way is cut while a job runs: it goes on, and is read when the way is back
+    slow = write_notebook(
+        folder / "slow.ipynb",
+        "import time, mlflow\nfor i in range(20):\n    time.sleep(1)\nmlflow.log_metric('end', 1)",
+    )
+    job = said("job", "submit", str(slow), "--compute", "box", home=home)
+    until(lambda: said("job", "show", str(job["id"]), home=home)["state"] == "running")
+    box.cut()
+    time.sleep(25)
+    box.restore()
+    job = said("job", "wait", str(job["id"]), home=home)
+    assert (job["state"], job["attempt"]) == ("succeeded", 1), job
+
+    # power is lost: what ran there is lost, and tried again where that is wished
+    path = write_notebook(folder / "again.ipynb", "import time\ntime.sleep(8)")
+    job = said("job", "submit", str(path), "--compute", "box", "--retries", "1", home=home)
+    until(lambda: said("job", "show", str(job["id"]), home=home)["state"] == "running")
+    box.reboot()
+    job = said("job", "wait", str(job["id"]), home=home)
+    assert (job["state"], job["attempt"]) == ("succeeded", 2), job
+
+    assert perijove("compute", "delete", "box", home=home).returncode == 0
+    left = [process.cmdline() for process in box.processes()]
+    assert not [line for line in left if "perijove" in " ".join(line)]
+    assert not list((box.home / ".perijove-node" / "agents").iterdir())
+
+
+def test_what_cannot_be_attached_leaves_nothing(hosts: Hosts, home: Path) -> None:
+    broken = hosts.add(python=False)
+    address = broken.address()
+    key = ("--identity-file", str(address.identity_file), "--host-key", str(address.host_key))
+    wrong = str(hosts.add().address().host_key)
+    attach = ("compute", "attach", "box", "--host", f"root@{broken.ip}")
+    refused = said(*attach, *key[:2], "--host-key", wrong, home=home, code=2)
+    assert "fingerprint" in json.dumps(refused) or "SHA256" in json.dumps(refused)
+    # nobody confirms the key
+    refused = said(*attach, *key[:2], home=home, code=2)
+    assert refused["error"]["field"] == "host_key"  # type: ignore[index]
+    assert perijove("compute", "show", "box", home=home).returncode == 2
