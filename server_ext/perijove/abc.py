@@ -129,8 +129,13 @@ class ManagedTarget(ComputeTarget):
         """Give it other limits."""
 
     @abstractmethod
-    async def destroy(self) -> None:
-        """End everything, and remove what it has kept on disk."""
+    async def destroy(self, abandon: bool = False) -> None:
+        """End everything, and remove what it has kept on disk.
+
+        Raises
+        ------
+        Unreachable: its machine is away. With `abandon` what is there is left alone.
+        """
 
     @abstractmethod
     def log_text(self) -> str:

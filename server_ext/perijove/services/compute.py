@@ -201,7 +201,7 @@ class ComputeService:
                 self.broker.changed()
                 await target.power(True)
         except BaseException:
-            await self._erase(definition.name)
+            await self._erase(definition.name, abandon=True)
             raise
         self._set(definition.name, state=TargetState.RUNNING, last_operation=_done("create", now))
         self.jobs.supervisor.wake()
@@ -283,7 +283,7 @@ class ComputeService:
         async with self._lock(name):
             self._set(name, state=TargetState.DELETING)
             try:
-                await self._erase(name)
+                await self._erase(name, abandon=force)
             except PerijoveError as error:
                 self._set(name, message=str(error))
                 raise
@@ -359,10 +359,10 @@ class ComputeService:
         async with lock:
             yield
 
-    async def _erase(self, name: str) -> None:
+    async def _erase(self, name: str, abandon: bool = False) -> None:
         target = self.jobs.supervisor.targets.get(name)
         if isinstance(target, ManagedTarget):
-            await target.destroy()
+            await target.destroy(abandon)
         await self.jobs.supervisor.remove(name)
         self.store.remove(name)
         self._stored.pop(name.lower(), None)

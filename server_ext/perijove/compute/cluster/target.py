@@ -176,7 +176,7 @@ class ClusterTarget(FolderTarget, ManagedTarget):
         self._write_definition()
         self._say({"define": definition.model_dump(mode="json")})
 
-    async def destroy(self) -> None:
+    async def destroy(self, abandon: bool = False) -> None:
         if self._on:
             await self.power(False)
         await self._end_jobs()  # should Slurm not have answered before

@@ -159,9 +159,12 @@ class ContainerMachine(Machine):
 
     async def start_agent(self, config: AgentConfig) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        await self._bring_up()
-        if self._install is None:
-            self._install = await prepare(self._container, self._say)
+        try:
+            await self._bring_up()
+            if self._install is None:
+                self._install = await prepare(self._container, self._say)
+        finally:
+            self._step = None
         folder = self._agent_folder()
         here = self._container.home / folder.relative_to(HOME)
         here.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -173,6 +176,10 @@ class ContainerMachine(Machine):
             str(folder / AGENT_LOG),
             HOME,
         )
+
+    @property
+    def waiting(self) -> str | None:
+        return self._step
 
     async def _bring_up(self) -> None:
         state = await self._state()

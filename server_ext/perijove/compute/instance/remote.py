@@ -53,11 +53,19 @@ class SshMachine(Machine):
         if self._host_facts is None:
             self._host_facts = await self._host.facts()
         if self._install is None:
-            self._install = await prepare(self._host, self._say)
+            self._say(f"Looking at {self._host}.")
+            try:
+                self._install = await prepare(self._host, self._say)
+            finally:
+                self._steps.clear()
         if self._port is None:
             self._port = await self._way_back()
         url = f"http://127.0.0.1:{self._port}"
         return GateAddress(url=url), url
+
+    @property
+    def waiting(self) -> str | None:
+        return self._steps[-1] if self._steps and self._install is None else None
 
     async def _way_back(self) -> int:
         """The same port as before, if it is free: jobs that run there know it."""

@@ -119,6 +119,7 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
         jobs = sorted({job_id for job_id, _ in self._attempts})
         up = self._linked.is_set()
         state = NodeState.RUNNING if jobs else NodeState.IDLE
+        message = self.trouble or self.machine.waiting
         if not up:
             state = NodeState.PREPARING if self.usable else NodeState.UNUSABLE
         node = Node(
@@ -132,14 +133,14 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
             memory_used=usage.memory if up else None,
             jobs=jobs,
             started_at=self._since,
-            message=self.trouble,
+            message=message,
         )
         seconds = self._seconds + (time.monotonic() - self._up_at if self._up_at else 0)
         return ClusterState(
             nodes=[node] if self._on else [],
             target_nodes=int(self._on),
             node_seconds=seconds,
-            message=self.trouble,
+            message=message,
         )
 
     def properties(self) -> dict[str, JsonValue]:
@@ -225,10 +226,16 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
         assert isinstance(definition, InstanceDefinition | AttachedDefinition)
         self._definition = definition
 
-    async def destroy(self) -> None:
-        if self._on:
-            await self.power(False)
-        await self.machine.destroy()
+    async def destroy(self, abandon: bool = False) -> None:
+        try:
+            if self._on:
+                await self.power(False)
+            await self.machine.destroy()
+        except PerijoveError as error:
+            if not abandon:
+                raise
+            log.warning("What %s has on its machine stays there: %s", self.name, error)
+            await self.machine.close()
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
     # the machine
