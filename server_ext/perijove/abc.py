@@ -17,6 +17,8 @@ from perijove.models.attempts import AttemptSpec
 from perijove.models.compute import ClusterDefinition, ClusterState, Resources, StoredTarget
 from perijove.models.events import SpoolEvent
 from perijove.models.jobs import Job, JobState, MetricPoint
+from perijove.models.kernels import Connection, KernelInfo, KernelRequest
+from perijove.models.notebooks import EnvironmentSummary
 from perijove.models.workspaces import TargetSummary
 
 
@@ -322,3 +324,42 @@ class TaskRunner(Protocol):
 
     async def run(self, task: str, args: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
         """The task's result; raises the PerijoveError it ended with."""
+
+
+class KernelHost(Protocol):
+    """A machine that has kernels.
+
+    Guarantees every host gives:
+
+    1. A kernel outlives the host's process, the hub and the Jupyter server; only `end` or its own
+       end ends it.
+    2. ``start`` is idempotent per kernel id while the kernel lives. A dead one is started again,
+       with the ports and the key it had if they are still free.
+    3. ``end`` returns when no process of the kernel's session is left; for an unknown or dead one
+       it does nothing more than forget it.
+    4. A kernel listens on loopback addresses only, or encrypts its channels.
+
+    All methods raise `Unreachable` when the machine does not answer.
+    """
+
+    async def start(self, request: KernelRequest) -> KernelInfo:
+        """The kernel of this id; raises NotFound for an environment that is not there."""
+
+    async def signal(self, kernel_id: str, signum: int) -> None:
+        """Send a signal to its process group; raises NotFound."""
+
+    async def end(self, kernel_id: str) -> None:
+        """End it with everything it started, and forget it."""
+
+    async def list(self) -> list[KernelInfo]:
+        """All kernels, with CPU and memory; dead ones until they are ended."""
+
+    async def look(self, kernel_id: str) -> KernelInfo:
+        """One kernel, without CPU and memory; raises NotFound."""
+
+    async def reach(self, info: KernelInfo, before: Connection | None = None) -> Connection:
+        """The connection as the hub's machine sees it: with forwarded ports, where they are. As
+        `before`, if that is given and possible, so that clients find it again."""
+
+    async def environments(self) -> list[EnvironmentSummary]:
+        """What kernels can run in there."""

@@ -1,0 +1,1 @@
+"""Compute instances: long-lived machines for kernels, terminals and jobs."""
