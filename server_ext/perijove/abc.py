@@ -88,6 +88,11 @@ class ComputeTarget(ABC):
     def summary(self) -> TargetSummary:
         """Its state in a few figures."""
 
+    @property
+    def kernels(self) -> KernelHost | None:
+        """What holds its kernels; None: it runs jobs only."""
+        return None
+
     async def poke(self, job_id: str, attempt: int) -> None:
         """The attempt's runner says that there is something to read."""
         return None
@@ -351,6 +356,9 @@ class KernelHost(Protocol):
     async def end(self, kernel_id: str) -> None:
         """End it with everything it started, and forget it."""
 
+    async def environments(self) -> list[EnvironmentSummary]:
+        """What kernels can run in there."""
+
     async def list(self) -> list[KernelInfo]:
         """All kernels, with CPU and memory; dead ones until they are ended."""
 
@@ -360,6 +368,3 @@ class KernelHost(Protocol):
     async def reach(self, info: KernelInfo, before: Connection | None = None) -> Connection:
         """The connection as the hub's machine sees it: with forwarded ports, where they are. As
         `before`, if that is given and possible, so that clients find it again."""
-
-    async def environments(self) -> list[EnvironmentSummary]:
-        """What kernels can run in there."""

@@ -14,6 +14,7 @@ from perijove.services.broker import Broker
 from perijove.services.compute import ComputeService
 from perijove.services.environments import Environments
 from perijove.services.jobs import JobService
+from perijove.services.kernels import KernelService
 from perijove.services.notebooks import NotebookService
 
 
@@ -25,6 +26,7 @@ class Hub:
     url: str
     jobs: JobService
     compute: ComputeService
+    kernels: KernelService
     notebooks: NotebookService
     environments: Environments
     tracker: Tracker

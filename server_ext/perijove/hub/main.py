@@ -30,6 +30,7 @@ from pydantic import ValidationError
 from perijove import __version__
 from perijove.abc import ComputeTarget, ManagedTarget
 from perijove.compute.cluster.target import ClusterTarget, check_local
+from perijove.compute.instance.kernels import Kernels
 from perijove.compute.local import LocalTarget
 from perijove.compute.tasks import ProcessTasks
 from perijove.compute.zygote import Zygote
@@ -46,6 +47,8 @@ from perijove.services.compute import ComputeService
 from perijove.services.environments import Environments
 from perijove.services.events import EventLogs
 from perijove.services.jobs import JobService
+from perijove.services.kernels import KernelService
+from perijove.services.kernelspecs import Kernelspecs
 from perijove.services.notebooks import NotebookService
 from perijove.services.recorder import Recorder, user_name
 from perijove.services.supervisor import Supervisor
@@ -154,7 +157,9 @@ async def serve(folder: WorkspaceFolder) -> None:
     pokes = Pokes(runtime_dir() / f"{_short(folder)}.poke")
     tracking = Tracking(folder, config, keys["token"], str(pokes.path), broker)
     tasks = ProcessTasks(zygote)
-    local = LocalTarget(config.slots, config.lease_seconds, zygote)
+    here = Kernels(folder.compute / "local" / "kernels", lambda: zygote)
+    here.adopt()
+    local = LocalTarget(config.slots, config.lease_seconds, zygote, here)
     targets: dict[str, ComputeTarget] = {local.name: local}
     recorder = Recorder(folder, store, logs, broker, tracking.tracker, tasks)
     recorder.fresh = tracking.fresh
@@ -189,6 +194,20 @@ async def serve(folder: WorkspaceFolder) -> None:
         SqlTargetStore(database), jobs, broker, make_cluster, {"local": check_local}, user_name()
     )
     compute.load()
+
+    def kernel_environ(target: str) -> dict[str, str]:
+        if target != local.name:
+            return {}
+        return {
+            "PERIJOVE_HOME": str(folder.home),
+            "PERIJOVE_WORKSPACE": folder.name,
+            "MLFLOW_TRACKING_URI": tracking.tracker.tracking_uri,
+            "MLFLOW_TRACKING_TOKEN": keys["token"],
+        }
+
+    kernels = KernelService(folder.kernels, compute, kernel_environ)
+    kernels.load()
+    kernelspecs = Kernelspecs(folder, kernels, config.local_kernels)
     pokes.listen(supervisor.poked, supervisor.metrics)
     stopping = asyncio.Event()
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -214,6 +233,7 @@ async def serve(folder: WorkspaceFolder) -> None:
         url=url,
         jobs=jobs,
         compute=compute,
+        kernels=kernels,
         notebooks=NotebookService(tasks),
         environments=environments,
         tracker=tracking.tracker,
@@ -228,6 +248,7 @@ async def serve(folder: WorkspaceFolder) -> None:
     loops = [asyncio.create_task(work) for work in (supervisor.run(), recorder.run())]
     loops.append(asyncio.create_task(_start_tracking(tracking, zygote)))
     loops.append(asyncio.create_task(tracking.watch(store, supervisor)))
+    loops += [asyncio.create_task(work) for work in (kernels.run(), kernelspecs.run())]
     server = Server(
         uvicorn.Config(
             create_app(hub, keys["token"]),

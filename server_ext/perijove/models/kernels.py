@@ -57,10 +57,14 @@ class KernelRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     kernel_id: KernelId
-    environment: Name | None = Field(default=None, description="None or base: the node's own Python")
+    environment: Name | None = Field(
+        default=None, description="None or base: the node's own Python"
+    )
     name: Text | None = Field(default=None, max_length=400, description="what people call it")
     cwd: Text | None = Field(
-        default=None, max_length=4096, description="where it works; the home folder if missing there"
+        default=None,
+        max_length=4096,
+        description="where it works; the home folder if missing there",
     )
     environ: Annotated[dict[str, Text], AfterValidator(_environ)] = Field(
         default_factory=dict, description="added to the environment the node has"

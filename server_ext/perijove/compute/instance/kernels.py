@@ -171,6 +171,10 @@ class Kernels:
             await asyncio.to_thread(_end, kernel.process)
             self._forget(kernel)
 
+    async def environments(self) -> list[EnvironmentSummary]:
+        """What kernels can run in here."""
+        return await asyncio.to_thread(environments)
+
     async def list(self) -> list[KernelInfo]:
         """All kernels, oldest first; with those that died, until they are ended."""
         kernels = sorted(self._kernels.values(), key=lambda kernel: kernel.record.started_at)
@@ -188,10 +192,6 @@ class Kernels:
     async def reach(self, info: KernelInfo, before: Connection | None = None) -> Connection:
         """The kernel's own connection: it is on this machine."""
         return info.connection
-
-    async def environments(self) -> list[EnvironmentSummary]:
-        """What kernels can run in here."""
-        return await asyncio.to_thread(environments)
 
     # details
 
