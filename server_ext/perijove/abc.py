@@ -16,6 +16,7 @@ from pydantic import JsonValue
 from perijove.models.attempts import AttemptSpec
 from perijove.models.compute import ClusterDefinition, ClusterState, Resources, StoredTarget
 from perijove.models.events import SpoolEvent
+from perijove.models.files import FileInfo
 from perijove.models.jobs import Job, JobState, MetricPoint
 from perijove.models.kernels import Connection, KernelInfo, KernelRequest
 from perijove.models.notebooks import EnvironmentSummary
@@ -91,6 +92,11 @@ class ComputeTarget(ABC):
     @property
     def kernels(self) -> KernelHost | None:
         """What holds its kernels; None: it runs jobs only."""
+        return None
+
+    @property
+    def files(self) -> InstanceFiles | None:
+        """Its files; None: it has none to show."""
         return None
 
     async def poke(self, job_id: str, attempt: int) -> None:
@@ -368,3 +374,33 @@ class KernelHost(Protocol):
     async def reach(self, info: KernelInfo, before: Connection | None = None) -> Connection:
         """The connection as the hub's machine sees it: with forwarded ports, where they are. As
         `before`, if that is given and possible, so that clients find it again."""
+
+
+class InstanceFiles(Protocol):
+    """The files below the home folder of a machine.
+
+    Paths are relative to it, with forward slashes; the empty one is the folder itself. What leads
+    out of it, also through a link, is refused. All methods raise `NotFound` for what is not there,
+    `Conflict` where the file system refuses, and `Unreachable` when the machine does not answer.
+    """
+
+    async def stat(self, path: str) -> FileInfo:
+        """What is there."""
+
+    async def entries(self, path: str) -> list[FileInfo]:
+        """What is in a folder, by name."""
+
+    async def read(self, path: str) -> bytes:
+        """A file's content, of at most `FILE_BYTES`."""
+
+    async def write(self, path: str, data: bytes) -> FileInfo:
+        """Make or replace a file, all of it or nothing."""
+
+    async def mkdir(self, path: str) -> FileInfo:
+        """Make a folder."""
+
+    async def rename(self, path: str, to: str) -> FileInfo:
+        """Give it another name or place; what is there already is not replaced."""
+
+    async def delete(self, path: str) -> None:
+        """Remove a file or an empty folder."""

@@ -61,6 +61,8 @@ class TestForked(KernelHostContract):
     async def test_it_listens_on_loopback_only(self, tmp_path: Path) -> None:
         async with self.host(tmp_path / "kernels") as host:
             info = await host.start(self.request())
+            # every user of the machine can connect there
+            assert info.connection.curve_publickey
             async with client_of(info.connection):
                 opened = psutil.Process(info.pid).net_connections()
             listening = [entry for entry in opened if entry.status == psutil.CONN_LISTEN]

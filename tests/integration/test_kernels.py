@@ -39,11 +39,12 @@ PATIENCE = 60.0
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A workspace with kernelspecs for this machine, in a Jupyter data folder of its own."""
     folder = tmp_path_factory.mktemp("kernels")
-    home, data = folder / "home", folder / "data"
+    home, data, user = folder / "home", folder / "data", folder / "user"
+    user.mkdir()
     workspace = home / "workspaces" / "default"
     workspace.mkdir(parents=True)
     (workspace / "config.yaml").write_text("local_kernels: true\npreload: [numpy]\n")
-    ours = {"PERIJOVE_HOME": str(home), "JUPYTER_DATA_DIR": str(data)}
+    ours = {"PERIJOVE_HOME": str(home), "JUPYTER_DATA_DIR": str(data), "HOME": str(user)}
     before = {name: os.environ.get(name) for name in ours}
     os.environ.update(ours)
     Workspace().up()
@@ -337,3 +338,48 @@ def test_nothing_listens_but_on_loopback(ws: Workspace, tmp_path: Path) -> None:
         ]
         assert set(listening) <= {"127.0.0.1", "::1"}
         assert "127.0.0.1" in listening
+
+
+def test_its_files_are_a_drive(ws: Workspace, place: Path, tmp_path: Path) -> None:
+    user = place / "user"
+    (user / "data").mkdir()
+    (user / "data" / "a.txt").write_text("één")
+    (user / "b.bin").write_bytes(b"\xff\x00")
+    (user / "out").symlink_to(tmp_path)
+    with lab(tmp_path) as server:
+        url = "/perijove/drives/local/contents"
+
+        def ask(method: str, where: str, **body: Any) -> httpx.Response:
+            return server.client.request(method, f"{url}/{where}", json=body or None)
+
+        listed = ask("GET", "").json()
+        assert {"data", "b.bin"} <= {entry["name"] for entry in listed["content"]}
+        # a link that leads out is neither shown nor followed
+        assert "out" not in {entry["name"] for entry in listed["content"]}
+        assert ask("GET", "out/server.log").status_code == 422
+        assert ask("GET", "..%2Fhome").status_code in (404, 422)
+        assert ask("GET", "data/a.txt").json()["content"] == "één"
+        assert ask("GET", "b.bin").json()["format"] == "base64"
+        assert ask("GET", "none").status_code == 404
+
+        made = ask("POST", "data", type="notebook", ext=".ipynb").json()
+        assert made["path"] == "data/Untitled.ipynb"
+        cell = {"cell_type": "code", "source": "1", "metadata": {}, "outputs": []}
+        cell |= {"execution_count": None, "id": "a"}
+        notebook = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+        saved = ask("PUT", made["path"], type="notebook", format="json", content=notebook)
+        assert saved.status_code == 200, saved.text
+        assert nbformat.read(user / "data" / "Untitled.ipynb", 4).cells[0].source == "1"
+        assert ask("POST", made["path"] + "/checkpoints").status_code == 201
+        assert ask("GET", made["path"] + "/checkpoints").json() == []
+        hashed = server.client.get(f"{url}/{made['path']}?content=0&hash=1").json()
+        assert hashed["hash"]
+        moved = ask("PATCH", made["path"], path="data/c.ipynb")
+        assert moved.json()["path"] == "data/c.ipynb"
+        assert ask("PATCH", "data/c.ipynb", path="data/a.txt").status_code == 409
+        assert ask("DELETE", "data").status_code == 409
+        assert ask("DELETE", "data/c.ipynb").status_code == 204
+        assert sorted(path.name for path in (user / "data").iterdir()) == ["a.txt"]
+        assert httpx.get(str(server.client.base_url) + url).status_code == 403
+        gone = server.client.get("/perijove/drives/gone/contents/")
+        assert gone.status_code == 404

@@ -13,6 +13,7 @@ from perijove.models.workspaces import HubStatus, TargetSummary, WorkspaceFolder
 from perijove.services.broker import Broker
 from perijove.services.compute import ComputeService
 from perijove.services.environments import Environments
+from perijove.services.instancefiles import FileService
 from perijove.services.jobs import JobService
 from perijove.services.kernels import KernelService
 from perijove.services.notebooks import NotebookService
@@ -27,6 +28,7 @@ class Hub:
     jobs: JobService
     compute: ComputeService
     kernels: KernelService
+    files: FileService
     notebooks: NotebookService
     environments: Environments
     tracker: Tracker

@@ -30,6 +30,7 @@ from pydantic import ValidationError
 from perijove import __version__
 from perijove.abc import ComputeTarget, ManagedTarget
 from perijove.compute.cluster.target import ClusterTarget, check_local
+from perijove.compute.instance.files import LocalFiles
 from perijove.compute.instance.kernels import Kernels
 from perijove.compute.local import LocalTarget
 from perijove.compute.tasks import ProcessTasks
@@ -46,6 +47,7 @@ from perijove.services.broker import Broker
 from perijove.services.compute import ComputeService
 from perijove.services.environments import Environments
 from perijove.services.events import EventLogs
+from perijove.services.instancefiles import FileService
 from perijove.services.jobs import JobService
 from perijove.services.kernels import KernelService
 from perijove.services.kernelspecs import Kernelspecs
@@ -159,7 +161,8 @@ async def serve(folder: WorkspaceFolder) -> None:
     tasks = ProcessTasks(zygote)
     here = Kernels(folder.compute / "local" / "kernels", lambda: zygote)
     here.adopt()
-    local = LocalTarget(config.slots, config.lease_seconds, zygote, here)
+    files = LocalFiles(Path.home()) if config.local_kernels else None
+    local = LocalTarget(config.slots, config.lease_seconds, zygote, here, files)
     targets: dict[str, ComputeTarget] = {local.name: local}
     recorder = Recorder(folder, store, logs, broker, tracking.tracker, tasks)
     recorder.fresh = tracking.fresh
@@ -234,6 +237,7 @@ async def serve(folder: WorkspaceFolder) -> None:
         jobs=jobs,
         compute=compute,
         kernels=kernels,
+        files=FileService(compute),
         notebooks=NotebookService(tasks),
         environments=environments,
         tracker=tracking.tracker,

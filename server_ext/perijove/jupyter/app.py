@@ -6,6 +6,7 @@ from typing import Any
 
 from jupyter_server.utils import url_path_join
 
+from perijove.jupyter.drive import DRIVES
 from perijove.jupyter.events import EventsHandler
 from perijove.jupyter.gateway import Gateway
 from perijove.jupyter.handlers import ROUTES
@@ -24,4 +25,7 @@ def _load_jupyter_server_extension(server_app: Any) -> None:
         (url_path_join(base, "perijove", "api", pattern), handler) for pattern, handler in ROUTES
     ]
     handlers.append((url_path_join(base, "perijove", "events"), EventsHandler))
+    handlers += [
+        (url_path_join(base, "perijove", "drives", pattern), handler) for pattern, handler in DRIVES
+    ]
     server_app.web_app.add_handlers(".*$", handlers)

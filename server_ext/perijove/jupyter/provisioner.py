@@ -79,6 +79,7 @@ class PerijoveProvisioner(KernelProvisionerBase):
                 "name": environ.get("JPY_SESSION_NAME"),
                 "cwd": cwd,
                 "environ": environ,
+                "encrypt": hasattr(self.parent, "curve_publickey"),  # from 8.10 on
                 "owner": current_process() if slot is None else None,
             }
             try:

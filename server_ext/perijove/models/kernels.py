@@ -69,6 +69,9 @@ class KernelRequest(BaseModel):
     environ: Annotated[dict[str, Text], AfterValidator(_environ)] = Field(
         default_factory=dict, description="added to the environment the node has"
     )
+    encrypt: bool = Field(
+        default=True, description="with CurveZMQ, if the environment can; off loopback it must"
+    )
     owner: RunnerProcess | None = Field(
         default=None,
         description="a process of the hub's machine with which the kernel ends; None: it outlives",

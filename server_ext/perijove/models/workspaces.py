@@ -35,7 +35,7 @@ class WorkspaceConfig(BaseModel, extra="forbid"):
     )
     warm_start: bool = True
     local_kernels: bool = Field(
-        default=False, description="kernelspecs for this machine too: <environment>@local"
+        default=False, description="kernelspecs <environment>@local, and a drive of its files"
     )
     snapshot_bytes: int = Field(default=100 * 1024 * 1024, ge=1)
     snapshot_files: int = Field(default=10_000, ge=1)

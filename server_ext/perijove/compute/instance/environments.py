@@ -6,7 +6,12 @@ import os
 import re
 import sys
 from dataclasses import dataclass, field
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
+
+from zmq import has
 
 from perijove.errors import NotFound
 from perijove.models.notebooks import EnvironmentSummary
@@ -46,7 +51,7 @@ def argv_of(environment: str | None) -> Command:
     NotFound: there is no such environment here.
     """
     if environment in (None, BASE):
-        return Command([sys.executable, *IPYKERNEL], curve=True)
+        return Command([sys.executable, *IPYKERNEL], curve=_encrypts())
     specs = _specs()
     if (found := specs.get(str(environment).lower())) is None:
         raise NotFound(
@@ -63,7 +68,7 @@ def argv_of(environment: str | None) -> Command:
     return Command(
         argv,
         {name: os.path.expandvars(value) for name, value in (spec.get("env") or {}).items()},
-        curve="curve" in encryption,
+        curve="curve" in encryption and has("curve"),
     )
 
 
@@ -98,6 +103,15 @@ def _specs() -> dict[str, dict[str, Any]]:
         if item["spec"].get("argv")
         and "kernel_provisioner" not in (item["spec"].get("metadata") or {})
     }
+
+
+@cache
+def _encrypts() -> bool:
+    """Does the installed ipykernel know CurveZMQ? Importing it would take long."""
+    found = find_spec("ipykernel")
+    folders = (found.submodule_search_locations or []) if found is not None else []
+    texts = [Path(folder, "kernelapp.py").read_text() for folder in folders]
+    return has("curve") and any("curve_secretkey" in text for text in texts)
 
 
 def _filled(text: str, places: dict[str, str]) -> str:

@@ -88,7 +88,7 @@ class Kernels:
     ----------
     folder: where it keeps them, one folder a kernel.
     zygote: forks kernels of the machine's own Python; None: they start the ordinary way.
-    ip: where kernels listen. On any address but a loopback one their channels are encrypted.
+    ip: where kernels listen. On any address but a loopback one only those that can encrypt run.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Kernels:
         self._folder = folder
         self._zygote = zygote
         self._ip = ip
-        self._encrypted = not ip_address(ip).is_loopback
+        self._outside = not ip_address(ip).is_loopback
         self._kernels: dict[str, _Kernel] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -197,24 +197,25 @@ class Kernels:
 
     def _command(self, request: KernelRequest) -> Command:
         command = argv_of(request.environment)
-        if self._encrypted and not command.curve:
+        if self._outside and not (command.curve and request.encrypt):
             raise Conflict(
-                f"Kernels of {request.environment} cannot encrypt what they send.",
+                f"Kernels of {request.environment or 'base'} would not encrypt what they send.",
                 field="environment",
-                remedy="Use an environment with ipykernel 7, or an instance reached over SSH.",
+                remedy="Use jupyter_client 8.10 and ipykernel 7.4, or an instance over SSH.",
             )
         return command
 
     def _new(self, request: KernelRequest, command: Command) -> _Kernel:
         folder = self._folder / request.kernel_id
         record = KernelRecord(request=request, started_at=datetime.now(UTC))
-        return _Kernel(folder, record, self._connection(command))
+        return _Kernel(folder, record, self._connection(request, command))
 
-    def _connection(self, command: Command) -> Connection:
+    def _connection(self, request: KernelRequest, command: Command) -> Connection:
         from jupyter_client.session import new_id
 
         keys: dict[str, str] = {}
-        if self._encrypted and command.curve:
+        if request.encrypt and command.curve:
+            # on loopback too: every user of the machine can connect there, and listen
             from zmq import curve_keypair
 
             public, secret = curve_keypair()
@@ -229,7 +230,7 @@ class Kernels:
     async def _launch(self, kernel: _Kernel, request: KernelRequest, command: Command) -> None:
         await asyncio.to_thread(_end, kernel.process)  # what a dead one has left
         if not _are_free(kernel.connection):
-            kernel.connection = self._connection(command)
+            kernel.connection = self._connection(request, command)
         kernel.bound = False
         kernel.record = KernelRecord(request=request, started_at=datetime.now(UTC))
         launch = _launch_of(kernel.folder, request, command)
