@@ -38,11 +38,14 @@ def config(user: Path, lab: Lab) -> None:
     workspace.mkdir(parents=True, exist_ok=True)
     (workspace / "config.yaml").write_text("local_kernels: true\npreload: [numpy]\n")
     (user / "hello.txt").write_text("hello")
-    write_notebook(user / "there.ipynb", "1 + 1")
-    notebook = write_notebook(lab.notebooks / "here.ipynb", "print(6 * 7)")
-    found = nbformat.read(notebook, 4)
-    found.metadata["kernelspec"]["name"] = "base@local"
-    nbformat.write(found, notebook)
+    (user / "work").mkdir()
+    for notebook in (
+        write_notebook(user / "work" / "there.ipynb", "import os; print(os.getcwd())"),
+        write_notebook(lab.notebooks / "here.ipynb", "print(6 * 7)"),
+    ):
+        found = nbformat.read(notebook, 4)
+        found.metadata["kernelspec"]["name"] = "base@local"
+        nbformat.write(found, notebook)
 
 
 def test_a_notebook_runs_on_an_instance(open_page: OpenPage, lab: Lab) -> None:
@@ -57,7 +60,6 @@ def test_a_notebook_runs_on_an_instance(open_page: OpenPage, lab: Lab) -> None:
     page.click(".jp-NotebookPanel .jp-Cell")
     page.keyboard.press("Shift+Enter")
     expect(page.locator(".jp-OutputArea-output").first).to_have_text("42")
-    page.screenshot(path="/tmp/h-kern-notebook.png") if os.environ.get("SHOTS") else None
     place.click()
     expect(page.locator('.lm-DockPanel-tabBar .lm-mod-current:has-text("local")')).to_be_visible()
 
@@ -74,6 +76,13 @@ def test_its_files_are_in_a_file_browser(open_page: OpenPage, lab: Lab, user: Pa
     page.locator(".jp-FileEditor .cm-content").click()
     page.keyboard.type("well, ")
     page.keyboard.press("Control+s")
-    page.screenshot(path="/tmp/h-kern-drive.png") if os.environ.get("SHOTS") else None
-    page.wait_for_timeout(1500)
+    expect(page.locator(".jp-mod-current.jp-mod-dirty")).to_have_count(0)
+    page.wait_for_timeout(1000)
     assert "well, " in (user / "hello.txt").read_text()
+    # a notebook of the drive works in its own folder there
+    browser.locator('.jp-DirListing-item:has-text("work")').dblclick()
+    browser.locator('.jp-DirListing-item:has-text("there.ipynb")').dblclick()
+    expect(page.locator(PLACE)).to_contain_text("MiB")
+    page.click(".jp-NotebookPanel .jp-Cell")
+    page.keyboard.press("Shift+Enter")
+    expect(page.locator(".jp-OutputArea-output").first).to_have_text(str(user / "work"))

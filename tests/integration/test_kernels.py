@@ -377,6 +377,11 @@ def test_its_files_are_a_drive(ws: Workspace, place: Path, tmp_path: Path) -> No
         moved = ask("PATCH", made["path"], path="data/c.ipynb")
         assert moved.json()["path"] == "data/c.ipynb"
         assert ask("PATCH", "data/c.ipynb", path="data/a.txt").status_code == 409
+        for number, piece in ((1, "AAEC"), (2, "AwQF"), (-1, "BgcI")):
+            fields = {"type": "file", "format": "base64", "content": piece, "chunk": number}
+            assert ask("PUT", "data/big.bin", **fields).status_code in (200, 201)
+        assert (user / "data" / "big.bin").read_bytes() == bytes(range(9))
+        assert ask("DELETE", "data/big.bin").status_code == 204
         assert ask("DELETE", "data").status_code == 409
         assert ask("DELETE", "data/c.ipynb").status_code == 204
         assert sorted(path.name for path in (user / "data").iterdir()) == ["a.txt"]

@@ -2,10 +2,11 @@
 import { ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ICommandPalette, InputDialog } from '@jupyterlab/apputils';
 import { URLExt } from '@jupyterlab/coreutils';
-import { FileBrowser, IFileBrowserFactory } from '@jupyterlab/filebrowser';
+import { FileBrowser, IFileBrowserFactory, Uploader } from '@jupyterlab/filebrowser';
 import { Drive } from '@jupyterlab/services';
 import { ITranslator } from '@jupyterlab/translation';
-import { folderIcon } from '@jupyterlab/ui-components';
+import { folderIcon, newFolderIcon, refreshIcon, ToolbarButton } from '@jupyterlab/ui-components';
+import { Widget } from '@lumino/widgets';
 
 import { instances } from '../kernels/place';
 import { IWorkspace } from '../workspace';
@@ -22,6 +23,33 @@ export const drivePlugin: JupyterFrontEndPlugin<void> = {
   optional: [ILayoutRestorer, ICommandPalette],
   activate
 };
+
+/** The default browser's tools come from its settings; these are the ones that matter here. */
+function addTools(browser: FileBrowser, name: string, translator: ITranslator): void {
+  const trans = translator.load('perijove');
+  const title = new Widget();
+  title.addClass('jp-perijove-drive-name');
+  title.node.textContent = name;
+  const { toolbar, model } = browser;
+  toolbar.addItem('name', title);
+  toolbar.addItem(
+    'folder',
+    new ToolbarButton({
+      icon: newFolderIcon,
+      tooltip: trans.__('New folder'),
+      onClick: () => void browser.createNewDirectory()
+    })
+  );
+  toolbar.addItem('upload', new Uploader({ model, translator }));
+  toolbar.addItem(
+    'refresh',
+    new ToolbarButton({
+      icon: refreshIcon,
+      tooltip: trans.__('Look again'),
+      onClick: () => void model.refresh()
+    })
+  );
+}
 
 function activate(
   app: JupyterFrontEnd,
@@ -62,6 +90,7 @@ function activate(
       browser.title.caption = trans.__('Files of %1', name);
       browser.title.closable = true;
       browsers.set(name, browser);
+      addTools(browser, name, translator);
       shell.add(browser, 'left', { rank: 101, type: 'File Browser' });
       restorer?.add(browser, browser.id);
     }

@@ -10,7 +10,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import mimetypes
-from typing import Any
+from datetime import UTC, datetime
+from tempfile import TemporaryFile
+from typing import IO, Any
 from urllib.parse import quote
 
 import nbformat
@@ -25,9 +27,12 @@ from tornado.web import HTTPError
 
 from perijove.errors import PerijoveError, from_json
 from perijove.jupyter.gateway import Gateway
+from perijove.models.files import FILE_BYTES
 
 FOLDER = "folder"
 HASH = "sha256"
+UPLOADS = 8
+"""Files that arrive at once."""
 
 
 class NoCheckpoints(AsyncCheckpoints):
@@ -49,11 +54,48 @@ class NoCheckpoints(AsyncCheckpoints):
         return []
 
 
+class Uploads:
+    """Large files, which JupyterLab sends in pieces: gathered on disk until the last has come."""
+
+    def __init__(self) -> None:
+        self._open: dict[tuple[str, str], IO[bytes]] = {}
+
+    def add(self, key: tuple[str, str], number: int, data: bytes) -> bytes | None:
+        """Take a piece: 1 is the first, -1 the last; the whole file after that.
+
+        Raises
+        ------
+        HTTPError: the first piece is missing, or the file is too large.
+        """
+        if number == 1:
+            self._drop(key)
+            while len(self._open) >= UPLOADS:  # the oldest was given up
+                self._drop(next(iter(self._open)))
+            self._open[key] = TemporaryFile()
+        if (file := self._open.get(key)) is None:
+            raise HTTPError(400, f"The beginning of {key[1]} has not been uploaded.")
+        file.write(data)
+        if file.tell() > FILE_BYTES:
+            self._drop(key)
+            raise HTTPError(413, f"{key[1]} is larger than {FILE_BYTES >> 20} MiB.")
+        if number != -1:
+            return None
+        file.seek(0)
+        whole = file.read()
+        self._drop(key)
+        return whole
+
+    def _drop(self, key: tuple[str, str]) -> None:
+        if (file := self._open.pop(key, None)) is not None:
+            file.close()
+
+
 class InstanceContents(AsyncContentsManager):
     """A contents manager on the files of one instance."""
 
     gateway: Gateway
     instance: str
+    uploads: Uploads
 
     def _checkpoints_class_default(self) -> type:
         return NoCheckpoints
@@ -92,12 +134,16 @@ class InstanceContents(AsyncContentsManager):
         if model.get("type") == "directory":
             found = await self._hub("POST", "/folder", json={"path": path})
             return _folder(found, False, self._shown)
+        data = _data(model)
         if model.get("chunk"):
-            raise HTTPError(400, "Files of this size are not uploaded here: use scp or rsync.")
+            whole = self.uploads.add((self.instance, path), int(model["chunk"]), data)
+            if whole is None:
+                return _file(_arriving(path), "file")
+            data = whole
         if model.get("type") == "notebook":
             notebook = nbformat.from_dict(model["content"])
             self.check_and_sign(notebook, path)
-        found = await self._hub("PUT", "/content", params={"path": path}, content=_data(model))
+        found = await self._hub("PUT", "/content", params={"path": path}, content=data)
         return _file(found, model.get("type"))
 
     async def delete_file(self, path: str) -> None:
@@ -160,6 +206,7 @@ class _OnInstance:
     async def prepare(self) -> None:
         contents = InstanceContents(parent=self.settings["contents_manager"])
         contents.gateway = self.settings["perijove_gateway"]
+        contents.uploads = self.settings.setdefault("perijove_uploads", Uploads())
         contents.instance = self.path_kwargs.pop("instance")
         self._contents = contents
         await super().prepare()  # type: ignore[misc]
@@ -183,6 +230,10 @@ class DriveCheckpointHandler(_OnInstance, ModifyCheckpointsHandler):
 
 def _name(path: str) -> str:
     return path.rpartition("/")[2]
+
+
+def _arriving(path: str) -> dict[str, Any]:
+    return {"path": path, "writable": True, "modified_at": datetime.now(UTC).isoformat()}
 
 
 def _model(found: dict[str, Any], type: str, mimetype: str | None) -> dict[str, Any]:

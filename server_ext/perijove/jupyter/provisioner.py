@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import posixpath
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +23,7 @@ from perijove.client.discovery import workspace_folder
 from perijove.client.http import HubClient
 from perijove.client.kernels import Kernels
 from perijove.errors import NotFound, PerijoveError
-from perijove.jupyter.reattach import KernelRecord, Slot
+from perijove.jupyter.reattach import NOTEBOOK, KernelRecord, Slot
 from perijove.models.kernels import Connection, HostedKernel, KernelRequest, KernelState
 from perijove.models.problems import validated
 from perijove.models.processes import current_process
@@ -69,14 +70,16 @@ class PerijoveProvisioner(KernelProvisionerBase):
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict[str, Any]:
         """Start the kernel, or find the one that is adopted."""
-        cwd, environ = str(kwargs.get("cwd") or os.getcwd()), _added(kwargs["env"])
+        environ = _added(kwargs["env"])
+        notebook = environ.get(NOTEBOOK, "").removeprefix("RTC:")
+        cwd = self._folder_of(notebook) or str(kwargs.get("cwd") or os.getcwd())
         slot = self.slot
         connection = slot.found.pop(self.kernel_id, None) if slot is not None else None
         if connection is None:
             fields: dict[str, Any] = {
                 "kernel_id": self.kernel_id,
                 "environment": self.environment,
-                "name": environ.get("JPY_SESSION_NAME"),
+                "name": notebook or environ.get("JPY_SESSION_NAME"),
                 "cwd": cwd,
                 "environ": environ,
                 "encrypt": hasattr(self.parent, "curve_publickey"),  # from 8.10 on
@@ -167,6 +170,13 @@ class PerijoveProvisioner(KernelProvisionerBase):
             return self._waking
         self._looking = self._looking or Kernels(HubClient(self._folder(), False))
         return self._looking
+
+    def _folder_of(self, notebook: str) -> str | None:
+        """Of a notebook in the instance's own drive: its folder there."""
+        drive, _, path = notebook.partition(":")
+        if not path or drive.lower() != self.instance.lower():
+            return None
+        return posixpath.join("~", posixpath.dirname(path))
 
     def _folder(self) -> WorkspaceFolder:
         folder = workspace_folder(self.workspace or None)

@@ -30,6 +30,8 @@ from perijove.models.workspaces import WorkspaceFolder
 log = logging.getLogger(__name__)
 
 SLOTS = 64
+NOTEBOOK = "PERIJOVE_NOTEBOOK"
+"""In a kernel's environment: its notebook's path as JupyterLab has it, ``box:folder/a.ipynb``."""
 IN_MEMORY = ":memory:"
 
 
@@ -104,6 +106,7 @@ def attach(server_app: Any, workspace: WorkspaceFolder) -> None:
         return
     manager, sessions = server_app.kernel_manager, server_app.session_manager
     manager.perijove_slot = slot
+    _tell_which_notebook(sessions)
     _let_go_at_the_end(manager, slot)
     if getattr(sessions, "database_filepath", None) == IN_MEMORY:
         sessions.database_filepath = str(slot.sessions)
@@ -128,6 +131,17 @@ def attach(server_app: Any, workspace: WorkspaceFolder) -> None:
             adopted.set()
 
     IOLoop.current().add_callback(adopt)
+
+
+def _tell_which_notebook(sessions: Any) -> None:
+    """Jupyter tells a kernel the name of its notebook, but not the drive that it is on."""
+    get_kernel_env = sessions.get_kernel_env
+
+    def with_path(path: str | None, name: str | None = None) -> dict[str, str]:
+        environ: dict[str, str] = get_kernel_env(path, name)
+        return environ if path is None else environ | {NOTEBOOK: path}
+
+    sessions.get_kernel_env = with_path
 
 
 def _alive(slot: Slot, workspace: WorkspaceFolder) -> list[KernelRecord]:
