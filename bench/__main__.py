@@ -8,7 +8,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import cluster, first_job, memory, noop_job, scheduler, sklearn_job, throughput
+from bench import cluster, first_job, kernels, memory, noop_job, scheduler, sklearn_job, throughput
 
 BENCHES = {
     "noop_job": noop_job.main,
@@ -17,6 +17,7 @@ BENCHES = {
     "throughput": throughput.main,
     "scheduler": scheduler.main,
     "cluster": cluster.main,
+    "kernels": kernels.main,
     "memory": memory.main,
 }
 RESULTS = Path(__file__).with_name("RESULTS.md")

@@ -1,6 +1,8 @@
 /** The extension's plugins. */
 import { computePlugin } from './compute/plugin';
+import { drivePlugin } from './drive/plugin';
 import { jobsPlugin } from './jobs/plugin';
+import { kernelsPlugin } from './kernels/plugin';
 import { workspacePlugin } from './workspace';
 
-export default [workspacePlugin, jobsPlugin, computePlugin];
+export default [workspacePlugin, jobsPlugin, computePlugin, kernelsPlugin, drivePlugin];

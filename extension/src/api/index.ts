@@ -15,6 +15,7 @@ export type TargetState = Schemas['TargetState'];
 export type TargetNode = Schemas['Node'];
 export type TargetLimits = Partial<Schemas['Scale']>;
 export type ClusterDefinition = Partial<Schemas['ClusterDefinition']> & { name: string };
+export type HostedKernel = Schemas['HostedKernel'];
 export type Environment = Schemas['EnvironmentSummary'];
 export type Experiment = Schemas['Experiment'];
 export type NotebookInspection = Schemas['NotebookInspection'];

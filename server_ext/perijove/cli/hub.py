@@ -68,11 +68,15 @@ def down(force: bool, workspace: str | None, as_json: bool) -> None:
 
 
 def _left_running(folder: WorkspaceFolder) -> bool:
-    """Is an MLflow server or a cluster alive?"""
-    for path in (folder.mlflow / "server.json", *folder.compute.glob("*/process.json")):
+    """Is an MLflow server, a cluster or a kernel alive?"""
+    for path in (
+        folder.mlflow / "server.json",
+        *folder.compute.glob("*/process.json"),
+        *folder.compute.glob("local/kernels/*/process.json"),
+    ):
         try:
-            known = json.loads(path.read_text())["process"]
-            if is_alive(RunnerProcess.model_validate(known)):
+            known = json.loads(path.read_text())
+            if is_alive(RunnerProcess.model_validate(known.get("process", known))):
                 return True
         except (OSError, ValueError, KeyError):
             continue

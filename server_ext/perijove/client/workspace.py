@@ -6,6 +6,7 @@ from perijove.client.compute import Compute
 from perijove.client.discovery import ensure_hub, workspace_folder
 from perijove.client.http import HubClient
 from perijove.client.jobs import Jobs
+from perijove.client.kernels import Kernels
 from perijove.errors import NotFound
 from perijove.models.notebooks import EnvironmentSummary
 from perijove.models.workspaces import HubStatus, HubUp
@@ -53,6 +54,7 @@ class Workspace:
         self.name = self.client.folder.name
         self.jobs = Jobs(self.client)
         self.compute = Compute(self.client)
+        self.kernels = Kernels(self.client)
         self.environments = Environments(self.client)
         self.experiments = Experiments(self.client)
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from perijove.abc import InstanceFiles, KernelHost
 from perijove.compute.folders import Attempt, FolderTarget
 from perijove.compute.waiting import wait_for_exit
 from perijove.compute.zygote import Zygote
@@ -19,14 +20,31 @@ class LocalTarget(FolderTarget):
 
     kind = "local"
 
-    def __init__(self, slots: int | None, lease: float, zygote: Zygote | None) -> None:
+    def __init__(
+        self,
+        slots: int | None,
+        lease: float,
+        zygote: Zygote | None,
+        kernels: KernelHost | None = None,
+        files: InstanceFiles | None = None,
+    ) -> None:
         super().__init__("local", lease)
+        self._kernels = kernels
+        self._files = files
         self._slots = slots or os.cpu_count() or 1
         self._zygote = zygote
 
     @property
     def slots(self) -> int:
         return self._slots
+
+    @property
+    def kernels(self) -> KernelHost | None:
+        return self._kernels
+
+    @property
+    def files(self) -> InstanceFiles | None:
+        return self._files
 
     def summary(self) -> TargetSummary:
         return TargetSummary(

@@ -92,6 +92,10 @@ class Zygote:
         """The pid of a runner for the attempt; None: start it the ordinary way."""
         return await self._ask({"fork": "attempt", "folder": folder})
 
+    async def fork_kernel(self, folder: str) -> int | None:
+        """The pid of the kernel launched in `folder`; None as above."""
+        return await self._ask({"fork": "kernel", "folder": folder})
+
     async def fork_task(self, task: str, args: dict[str, Any], result: Path) -> int | None:
         """The pid of a process that does the task and writes `result`; None as above."""
         return await self._ask({"fork": "task", "task": task, "args": args, "result": str(result)})

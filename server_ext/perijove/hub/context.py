@@ -14,7 +14,9 @@ from perijove.models.workspaces import HubStatus, TargetSummary, WorkspaceFolder
 from perijove.services.broker import Broker
 from perijove.services.compute import ComputeService
 from perijove.services.environments import Environments
+from perijove.services.instancefiles import FileService
 from perijove.services.jobs import JobService
+from perijove.services.kernels import KernelService
 from perijove.services.notebooks import NotebookService
 from perijove.services.power import PowerService
 
@@ -29,6 +31,8 @@ class Hub:
     compute: ComputeService
     power: PowerService
     network: Listener
+    kernels: KernelService
+    files: FileService
     notebooks: NotebookService
     environments: Environments
     tracker: Tracker

@@ -29,6 +29,8 @@ from pydantic import ValidationError
 
 from perijove import __version__
 from perijove.abc import AgentTarget, ComputeTarget, Workshop
+from perijove.compute.instance.files import LocalFiles
+from perijove.compute.instance.kernels import Kernels
 from perijove.compute.kinds import MAKERS, show_key
 from perijove.compute.local import LocalTarget
 from perijove.compute.tasks import ProcessTasks
@@ -49,7 +51,10 @@ from perijove.services.compute import ComputeService
 from perijove.services.delivery import Delivery
 from perijove.services.environments import Environments
 from perijove.services.events import EventLogs
+from perijove.services.instancefiles import FileService
 from perijove.services.jobs import JobService
+from perijove.services.kernels import KernelService
+from perijove.services.kernelspecs import Kernelspecs
 from perijove.services.notebooks import NotebookService
 from perijove.services.power import PowerService
 from perijove.services.recorder import Recorder, user_name
@@ -161,7 +166,10 @@ async def serve(folder: WorkspaceFolder) -> None:
     gate_path.parent.mkdir(mode=0o700, exist_ok=True)
     tracking = Tracking(folder, config, keys["token"], str(pokes.path), broker)
     tasks = ProcessTasks(zygote)
-    local = LocalTarget(config.slots, config.lease_seconds, zygote)
+    here = Kernels(folder.compute / "local" / "kernels", lambda: zygote)
+    here.adopt()
+    files = LocalFiles(Path.home()) if config.local_kernels else None
+    local = LocalTarget(config.slots, config.lease_seconds, zygote, here, files)
     targets: dict[str, ComputeTarget] = {local.name: local}
     recorder = Recorder(folder, store, logs, broker, tracking.tracker, tasks)
     recorder.fresh = tracking.fresh
@@ -207,6 +215,22 @@ async def serve(folder: WorkspaceFolder) -> None:
     )
     compute.load()
     power = PowerService(compute)
+
+    def kernel_environ(target: str) -> dict[str, str]:
+        found = targets.get(target)
+        if isinstance(found, AgentTarget) and not found.shared:
+            # its agent says where MLflow is from there; the owner's token stays here
+            return {"MLFLOW_TRACKING_TOKEN": supervisor.token(f"kernels-{target}", 0)}
+        return {
+            "PERIJOVE_HOME": str(folder.home),
+            "PERIJOVE_WORKSPACE": folder.name,
+            "MLFLOW_TRACKING_URI": tracking.tracker.tracking_uri,
+            "MLFLOW_TRACKING_TOKEN": keys["token"],
+        }
+
+    kernels = KernelService(folder.kernels, compute, kernel_environ)
+    kernels.load()
+    kernelspecs = Kernelspecs(folder, kernels, config.local_kernels)
     pokes.listen(supervisor.poked, supervisor.metrics)
     stopping = asyncio.Event()
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -235,6 +259,8 @@ async def serve(folder: WorkspaceFolder) -> None:
         compute=compute,
         power=power,
         network=network,
+        kernels=kernels,
+        files=FileService(compute),
         notebooks=NotebookService(tasks),
         environments=environments,
         tracker=tracking.tracker,
@@ -249,6 +275,7 @@ async def serve(folder: WorkspaceFolder) -> None:
     loops = [asyncio.create_task(work) for work in (supervisor.run(), recorder.run(), power.run())]
     loops.append(asyncio.create_task(_start_tracking(tracking, zygote)))
     loops.append(asyncio.create_task(tracking.watch(store, supervisor)))
+    loops += [asyncio.create_task(work) for work in (kernels.run(), kernelspecs.run())]
     server = Server(
         uvicorn.Config(
             create_app(hub, keys["token"]),

@@ -6,17 +6,26 @@ from typing import Any
 
 from jupyter_server.utils import url_path_join
 
+from perijove.jupyter.drive import DRIVES
 from perijove.jupyter.events import EventsHandler
 from perijove.jupyter.gateway import Gateway
 from perijove.jupyter.handlers import ROUTES
+from perijove.jupyter.reattach import attach
 
 
 def _load_jupyter_server_extension(server_app: Any) -> None:
-    """Called by Jupyter when the extension is enabled. The hub is started by its first request."""
+    """Called by Jupyter when the extension is enabled.
+
+    The hub is started by its first request, or by kernels to adopt.
+    """
     base = server_app.web_app.settings["base_url"]
-    server_app.web_app.settings["perijove_gateway"] = Gateway()
+    gateway = server_app.web_app.settings["perijove_gateway"] = Gateway()
+    attach(server_app, gateway.folder)
     handlers = [
         (url_path_join(base, "perijove", "api", pattern), handler) for pattern, handler in ROUTES
     ]
     handlers.append((url_path_join(base, "perijove", "events"), EventsHandler))
+    handlers += [
+        (url_path_join(base, "perijove", "drives", pattern), handler) for pattern, handler in DRIVES
+    ]
     server_app.web_app.add_handlers(".*$", handlers)

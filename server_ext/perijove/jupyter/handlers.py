@@ -157,6 +157,28 @@ class TargetPartHandler(HubHandler):
         await self.forward("GET", f"/compute/{_quoted(name)}/{part}")
 
 
+class KernelsHandler(HubHandler):
+    """Kernels of a target, without the keys to them: the browser needs none."""
+
+    @authenticated
+    @authorized(action="read", resource=COMPUTE)
+    async def get(self, name: str) -> None:
+        answer = await self.gateway.send("GET", f"/compute/{_quoted(name)}/kernels")
+        if answer.status_code != 200:
+            self.answer(answer)
+            return
+        self.finish(json.dumps([_without_keys(kernel) for kernel in answer.json()]))
+
+
+class KernelHandler(HubHandler):
+    """Ends a kernel that no Jupyter server has any more."""
+
+    @authenticated
+    @authorized(action="execute", resource=COMPUTE)
+    async def delete(self, kernel_id: str) -> None:
+        await self.forward("DELETE", f"/kernels/{_quoted(kernel_id)}")
+
+
 class TargetVerbHandler(HubHandler):
     """What turns a target on or off, or gives it other limits."""
 
@@ -300,6 +322,12 @@ class DefinitionsHandler(HubHandler):
         await self.forward("POST", "/definitions", self.rooted())
 
 
+def _without_keys(kernel: dict[str, Any]) -> dict[str, Any]:
+    secret = ("key", "curve_secretkey", "curve_publickey")
+    shown = {k: v for k, v in kernel["connection"].items() if k not in secret}
+    return kernel | {"connection": shown}
+
+
 def _quoted(text: str, safe: str = "") -> str:
     return quote(text, safe=safe)
 
@@ -309,7 +337,9 @@ ROUTES: list[tuple[str, type[HubHandler]]] = [
     (r"environments", EnvironmentsHandler),
     (r"compute", TargetsHandler),
     (rf"compute/{TARGET}", TargetHandler),
-    (rf"compute/{TARGET}/(?P<part>nodes|logs)", TargetPartHandler),
+    (rf"compute/{TARGET}/(?P<part>nodes|logs|environments)", TargetPartHandler),
+    (rf"compute/{TARGET}/kernels", KernelsHandler),
+    (r"kernels/(?P<kernel_id>[^/]+)", KernelHandler),
     (rf"compute/{TARGET}/(?P<verb>start|stop|restart|scale)", TargetVerbHandler),
     (rf"compute/{TARGET}/delete", DeleteTargetHandler),
     (r"experiments", ExperimentsHandler),

@@ -54,6 +54,9 @@ class AgentConfig(BaseModel):
     relay: bool = Field(
         default=False, description="jobs reach MLflow through a loopback port of the agent's"
     )
+    open_kernels: bool = Field(
+        default=False, description="kernels listen where the hub's machine reaches them, encrypted"
+    )
     cpus: int = 1
     gpus: int = 0
     preload: list[str] = Field(default_factory=list)

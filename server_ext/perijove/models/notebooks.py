@@ -44,3 +44,4 @@ class EnvironmentSummary(BaseModel):
     display_name: str
     language: str
     warm: bool = Field(description="its kernels are forked from a warm process")
+    interrupt_mode: str = Field(default="signal", description="signal | message")

@@ -34,6 +34,9 @@ class WorkspaceConfig(BaseModel, extra="forbid"):
         description="modules imported once, before jobs are forked",
     )
     warm_start: bool = True
+    local_kernels: bool = Field(
+        default=False, description="kernelspecs <environment>@local, and a drive of its files"
+    )
     snapshot_bytes: int = Field(default=100 * 1024 * 1024, ge=1)
     snapshot_files: int = Field(default=10_000, ge=1)
     lease_seconds: float = Field(default=30.0, gt=0)
@@ -110,6 +113,7 @@ class WorkspaceFolder:
         self.backups = self.root / "backups"
         self.jobs = self.root / "jobs"
         self.compute = self.root / "compute"
+        self.kernels = self.root / "kernels"
         self.mlflow = self.root / "mlflow"
         self.artifacts = self.mlflow / "artifacts"
 

@@ -197,16 +197,16 @@ def _become_kernel(
     except BaseException:
         import traceback
 
-        os.write(_raw(2, sys.stderr), traceback.format_exc().encode())
+        os.write(raw(2, sys.stderr), traceback.format_exc().encode())
     finally:
-        _leave(code)
+        leave(code)
 
 
 def _take_place(shell: Any, before: dict[str, str], place: dict[str, Any]) -> None:
     """Be as if started in the attempt's folder, with its environment and log."""
     log = os.open(place["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for number, stream in ((1, sys.stdout), (2, sys.stderr)):
-        os.dup2(log, _raw(number, stream))
+        os.dup2(log, raw(number, stream))
     os.close(log)
     os.chdir(place["workdir"])
     environ: dict[str, str] = place["environ"]
@@ -217,7 +217,7 @@ def _take_place(shell: Any, before: dict[str, str], place: dict[str, Any]) -> No
     shell.history_manager.dir_hist[:] = [Path.cwd()]
 
 
-def _raw(number: int, stream: Any) -> int:
+def raw(number: int, stream: Any) -> int:
     """The descriptor of stdout or stderr behind ipykernel's capture, if that is on."""
     copy = getattr(stream, "_original_stdstream_copy", None)
     return number if copy is None else int(copy)
@@ -246,7 +246,7 @@ def _few_modules() -> Iterator[None]:
         ipkernel.sys = sys
 
 
-def _leave(code: int) -> NoReturn:
+def leave(code: int) -> NoReturn:
     """End as an interpreter does: threads joined, atexit handlers run, streams flushed."""
     with suppress(BaseException):
         threading._shutdown()  # type: ignore[attr-defined]

@@ -4,7 +4,8 @@
 SOCK_SEQPACKET socket N, one message a packet::
 
     hub → zygote   {"id": 1, "fork": "attempt", "folder": "…"}
-                   {"id": 2, "fork": "task", "task": "render", "args": {…}, "result": "…"}
+                   {"id": 2, "fork": "kernel", "folder": "…"}
+                   {"id": 3, "fork": "task", "task": "render", "args": {…}, "result": "…"}
     zygote → hub   {"id": 1, "pid": 4711}            or {"id": 1, "error": "…"}
                    {"ready": "runner"}               it can fork from now on
                    {"ready": "pandas"}  {"skipped": "torch", "error": "…"}  {"ready": "all"}
@@ -43,6 +44,7 @@ from perijove.runner.spare import Spare, fork_spare
 
 RUNNER_MODULES = (
     "perijove.runner.attempt",
+    "perijove.runner.interactive",
     "perijove.runner.notebook",
     "perijove.runner.engine",
     "perijove.runner.script",
@@ -201,6 +203,10 @@ class Zygote:
                 from perijove.runner.attempt import run_attempt
 
                 run_attempt(Path(request["folder"]), warm=True)
+            elif request["fork"] == "kernel":
+                from perijove.runner.interactive import run_kernel
+
+                run_kernel(Path(request["folder"]))
             else:
                 from perijove.runner.tasks import run_task
 

@@ -20,16 +20,20 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
 
 from perijove.compute.cluster.usage import Usage as UsageMeter
 from perijove.compute.instance.courier import ORDER, Courier
+from perijove.compute.instance.files import LocalFiles
 from perijove.compute.instance.gate import Gate, GateError, Refused
+from perijove.compute.instance.kernels import Kernels
+from perijove.compute.instance.verbs import Verbs
 from perijove.compute.relay import Relay
 from perijove.compute.waiting import wait_for_exit
 from perijove.compute.zygote import Zygote
-from perijove.errors import InvalidInput, PerijoveError
+from perijove.errors import PerijoveError
 from perijove.models.agents import (
     AGENT_LOCK,
     AGENT_LOG,
@@ -80,8 +84,17 @@ class Agent:
         self._poke_path = runtime_dir() / f"agent-{os.getpid()}.poke"
         self._relay: Relay | None = None
         self._tracking_uri: str | None = None
+        environ = self._kernel_environ
+        self._kernels = Kernels(
+            folder / "kernels", lambda: self._zygote, _address(self._config), environ
+        )
+        self._verbs = Verbs(self._kernels, LocalFiles(Path.home()))
         self._gpus = list(range(self._config.gpus))
         self._gpu_free = asyncio.Condition()
+
+    def _kernel_environ(self) -> dict[str, str]:
+        """MLflow as it is reached from here."""
+        return {} if self._tracking_uri is None else {"MLFLOW_TRACKING_URI": self._tracking_uri}
 
     def _read(self) -> AgentConfig:
         return AgentConfig.model_validate_json((self._folder / CONFIG).read_text())
@@ -92,6 +105,7 @@ class Agent:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._stopping.set)
         poke = self._listen()
+        self._kernels.adopt()
         await self._zygote.start()
         self._tracking_uri = self._config.tracking_uri
         if self._config.relay:
@@ -165,16 +179,13 @@ class Agent:
 
     async def _answer(self, number: int, verb: str, args: dict[str, Any]) -> None:
         try:
-            answer = Answer(id=number, result=await self._call(verb, args))
+            answer = Answer(id=number, result=await self._verbs.call(verb, args))
         except PerijoveError as error:
             answer = Answer(id=number, error=error.to_json())
         except (OSError, ValueError, KeyError, TypeError) as error:
             answer = Answer(id=number, error=PerijoveError(f"{verb}: {error}").to_json())
         self._report.answers.append(answer)
         self._wake.set()
-
-    async def _call(self, verb: str, args: dict[str, Any]) -> Any:
-        raise InvalidInput(f"The agent cannot {verb}.")
 
     async def _keep_reporting(self) -> None:
         delay = BACK_OFF[0]
@@ -185,6 +196,10 @@ class Agent:
             self._wake.clear()
             report, self._report = self._report, AgentReport()
             report.usage = await asyncio.to_thread(self._measure)
+            report.kernels = [
+                kernel.model_dump(mode="json", exclude={"connection"})
+                for kernel in await self._kernels.list()
+            ]
             report.busy = [*self._couriers, *self._shared]
             try:
                 await self._gate.report(self._config.target, report)
@@ -332,6 +347,16 @@ def _start_cold(folder: str) -> subprocess.Popen[bytes]:
             env=environ,
             start_new_session=True,
         )
+
+
+def _address(config: AgentConfig) -> str:
+    """Where kernels listen: where the hub reaches them, if it is on another machine."""
+    host = urlsplit(config.gate.url).hostname
+    if not config.open_kernels or host is None or config.gate.socket is not None:
+        return "127.0.0.1"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect((host, 9))  # sends nothing: it only chooses the route
+        return str(probe.getsockname()[0])
 
 
 def facts() -> MachineFacts:

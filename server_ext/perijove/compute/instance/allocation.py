@@ -32,6 +32,7 @@ class SlurmMachine(Machine):
 
     on = "slurm"
     relayed = True
+    open_kernels = True
 
     def __init__(self, definition: InstanceDefinition, workshop: Workshop) -> None:
         self._definition = definition
@@ -146,9 +147,6 @@ class SlurmMachine(Machine):
 
     async def destroy(self) -> None:
         await self.stop_agent()
-
-    async def reach(self, port: int) -> tuple[str, int]:
-        return LOOPBACK, port
 
     def shell(self) -> list[str]:
         if self._job is None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from pydantic import JsonValue
 
+from perijove.abc import InstanceFiles
 from perijove.models.agents import AgentConfig, GateAddress
 
 
@@ -22,6 +23,8 @@ class Machine(ABC):
     """Do its processes see the hub's files under the same paths, with the same process ids?"""
     relayed = False
     """Do jobs reach MLflow through a port of the agent's own?"""
+    open_kernels = False
+    """Do kernels listen on the network, where this machine reaches them?"""
     changed: Callable[[], None] = staticmethod(lambda: None)
     """Called when `properties` say something else."""
 
@@ -75,9 +78,14 @@ class Machine(ABC):
         """Let go without touching anything."""
         return None
 
-    async def reach(self, port: int) -> tuple[str, int]:
-        """A loopback port of the machine, as address and port for this machine."""
-        return "127.0.0.1", port
+    async def reach(self, ip: str, port: int, wanted: int | None) -> tuple[str, int]:
+        """A port of the machine, as address and port for this one; the port `wanted`, if that
+        is possible."""
+        return ip, port
+
+    def files(self) -> InstanceFiles | None:
+        """A way to its files; None: its agent brings them."""
+        return None
 
     def shell(self) -> list[str]:
         """The command that opens a shell there."""

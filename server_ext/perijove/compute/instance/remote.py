@@ -8,8 +8,10 @@ from pathlib import Path, PurePosixPath
 
 from pydantic import JsonValue
 
+from perijove.abc import InstanceFiles
 from perijove.compute.instance.agent import mark
 from perijove.compute.instance.machine import Machine
+from perijove.compute.instance.sftp import SshFiles
 from perijove.compute.logs import end_of
 from perijove.compute.ssh.connection import SshHost
 from perijove.compute.ssh.hostkeys import fingerprint
@@ -116,10 +118,16 @@ class SshMachine(Machine):
     async def close(self) -> None:
         await self._host.close()
 
-    async def reach(self, port: int) -> tuple[str, int]:
+    async def reach(self, ip: str, port: int, wanted: int | None) -> tuple[str, int]:
         if port not in self._ports:
-            self._ports[port] = await self._host.forward_port(port)
-        return "127.0.0.1", self._ports[port]
+            try:
+                self._ports[port] = await self._host.forward_port(port, wanted)
+            except Conflict:
+                self._ports[port] = await self._host.forward_port(port)
+        return ip, self._ports[port]
+
+    def files(self) -> InstanceFiles:
+        return SshFiles(self._host)
 
     def shell(self) -> list[str]:
         return self._host.shell_argv()

@@ -16,8 +16,9 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from perijove.abc import AgentTarget, AttemptSink, ManagedTarget
+from perijove.abc import AgentTarget, AttemptSink, InstanceFiles, KernelHost, ManagedTarget
 from perijove.compute.folders import Attempt, FolderTarget
+from perijove.compute.instance.hosted import AgentFiles, AgentKernels
 from perijove.compute.instance.machine import Machine
 from perijove.errors import InvalidInput, PerijoveError, Unreachable, from_json
 from perijove.models.agents import (
@@ -183,6 +184,18 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
     def log_text(self) -> str:
         return self.machine.log_text()
 
+    @property
+    def kernels(self) -> KernelHost:
+        return AgentKernels(self.call, self.machine)
+
+    @property
+    def files(self) -> InstanceFiles:
+        return self.machine.files() or AgentFiles(self.call)
+
+    @property
+    def shared(self) -> bool:
+        return self.machine.shared
+
     def shell(self) -> list[str]:
         return self.machine.shell()
 
@@ -256,6 +269,7 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
                     token=self._token,
                     tracking_uri=tracking_uri,
                     relay=self.machine.relayed,
+                    open_kernels=self.machine.open_kernels,
                     cpus=size.cpus,
                     gpus=size.gpus,
                     preload=list(self._preload),

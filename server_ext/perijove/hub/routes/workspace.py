@@ -59,13 +59,15 @@ async def listen(hub: TheHub, wish: Listen) -> Listening:
 
 @router.post("/shutdown")
 async def shutdown(hub: TheHub, wish: Shutdown) -> Stopping:
-    """End the hub, its zygote, its MLflow server and the nodes of its clusters."""
+    """End the hub, its zygote, its MLflow server the nodes of its clusters, and the kernels of
+    this machine."""
     active = hub.jobs.store.active()
     if active and not wish.force:
         raise Conflict(
             f"{len(active)} jobs are active.",
             remedy="Wait for them, cancel them, or use --force, which cancels them.",
         )
+    await hub.kernels.rest(wish.force)
     for job in active:
         await hub.jobs.cancel(job.id)
     for job in active:

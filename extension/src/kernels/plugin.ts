@@ -1,0 +1,65 @@
+/** Puts kernels on instances into JupyterLab: into the picker, the toolbar, notifications. */
+import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { IToolbarWidgetRegistry } from '@jupyterlab/apputils';
+import { NotebookPanel } from '@jupyterlab/notebook';
+import { ITranslator } from '@jupyterlab/translation';
+
+/* eslint-disable jupyter/prefer-lazy-imports -- activation makes these at once */
+import { CommandIDs } from '../compute/tokens';
+import { IWorkspace } from '../workspace';
+import { KernelFigures } from './figures';
+import { KernelItem } from './item';
+import { instances } from './place';
+import { notifyOfStarts } from './starts';
+import { PLUGIN_ID, TOOLBAR_ITEM } from './tokens';
+/* eslint-enable jupyter/prefer-lazy-imports */
+
+/** Milliseconds the hub has to write the kernelspecs after a change. */
+const SETTLE = 1000;
+
+export const kernelsPlugin: JupyterFrontEndPlugin<void> = {
+  id: PLUGIN_ID,
+  description: 'Shows where kernels on instances run, and what they use there.',
+  autoStart: true,
+  requires: [IWorkspace, ITranslator],
+  optional: [IToolbarWidgetRegistry],
+  activate: (
+    app: JupyterFrontEnd,
+    workspace: IWorkspace,
+    translator: ITranslator,
+    toolbars: IToolbarWidgetRegistry | null
+  ): void => {
+    const { compute } = workspace;
+    const { kernelspecs, serverSettings } = app.serviceManager;
+    const trans = translator.load('perijove');
+    const figures = new KernelFigures(serverSettings);
+    toolbars?.addFactory<NotebookPanel>(
+      'Notebook',
+      TOOLBAR_ITEM,
+      panel =>
+        new KernelItem({
+          session: panel.sessionContext,
+          specs: kernelspecs,
+          compute,
+          figures,
+          trans,
+          open: name => void app.commands.execute(CommandIDs.open, { name })
+        })
+    );
+
+    let known = '';
+    let timer = 0;
+    compute.changed.connect(() => {
+      const now = compute.targets.map(({ name, state }) => `${name} ${state}`).join();
+      if (now !== known) {
+        known = now;
+        window.clearTimeout(timer);
+        timer = window.setTimeout(
+          () => void kernelspecs.refreshSpecs().catch(console.warn),
+          SETTLE
+        );
+      }
+    });
+    notifyOfStarts(compute, name => instances(kernelspecs.specs).includes(name), trans);
+  }
+};

@@ -1,0 +1,3 @@
+/** Names that plugins share. */
+export const PLUGIN_ID = 'perijove:kernels';
+export const TOOLBAR_ITEM = 'perijove-kernel';

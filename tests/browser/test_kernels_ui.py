@@ -1,0 +1,88 @@
+"""Kernels on instances in JupyterLab: picker, toolbar, files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+from playwright.sync_api import expect
+
+from browser.conftest import Lab, OpenPage
+from conftest import write_notebook
+
+pytestmark = pytest.mark.browser
+
+PLACE = ".jp-perijove-kernel-place"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A user of the test's own: the hub writes kernelspecs into the Jupyter data folder."""
+    folder = tmp_path_factory.mktemp("user")
+    ours = {"HOME": str(folder), "JUPYTER_DATA_DIR": str(folder / "data")}
+    before = {name: os.environ.get(name) for name in ours}
+    os.environ.update(ours)
+    yield folder
+    for name, value in before.items():
+        os.environ.pop(name)
+        if value is not None:
+            os.environ[name] = value
+
+
+@pytest.fixture(scope="module", autouse=True)
+def config(user: Path, lab: Lab) -> None:
+    workspace = lab.home / "workspaces" / "default"
+    workspace.mkdir(parents=True, exist_ok=True)
+    (workspace / "config.yaml").write_text("local_kernels: true\npreload: [numpy]\n")
+    (user / "hello.txt").write_text("hello")
+    (user / "work").mkdir()
+    for notebook in (
+        write_notebook(user / "work" / "there.ipynb", "import os; print(os.getcwd())"),
+        write_notebook(lab.notebooks / "here.ipynb", "print(6 * 7)"),
+    ):
+        found = nbformat.read(notebook, 4)
+        found.metadata["kernelspec"]["name"] = "base@local"
+        nbformat.write(found, notebook)
+
+
+def test_a_notebook_runs_on_an_instance(open_page: OpenPage, lab: Lab) -> None:
+    page = open_page()
+    # in the picker as soon as the hub has written it
+    expect(page.locator(".jp-LauncherCard", has_text="Python (base) @ local").first).to_be_visible()
+    page.dblclick('.jp-DirListing-item:has-text("here.ipynb")')
+    page.wait_for_selector(".jp-NotebookPanel")
+    place = page.locator(PLACE)
+    expect(place).to_contain_text("local")
+    expect(place).to_contain_text("MiB")  # what it uses came
+    page.click(".jp-NotebookPanel .jp-Cell")
+    page.keyboard.press("Shift+Enter")
+    expect(page.locator(".jp-OutputArea-output").first).to_have_text("42")
+    place.click()
+    expect(page.locator('.lm-DockPanel-tabBar .lm-mod-current:has-text("local")')).to_be_visible()
+
+
+def test_its_files_are_in_a_file_browser(open_page: OpenPage, lab: Lab, user: Path) -> None:
+    page = open_page()
+    page.keyboard.press("Control+Shift+C")
+    page.fill(".lm-CommandPalette-input", "Browse files of an instance")
+    page.click('.lm-CommandPalette-item:has-text("Browse files of an instance")')
+    browser = page.locator("#perijove-files-local")
+    expect(browser.locator('.jp-DirListing-item:has-text("hello.txt")')).to_be_visible()
+    browser.locator('.jp-DirListing-item:has-text("hello.txt")').dblclick()
+    expect(page.locator(".jp-FileEditor .cm-content")).to_contain_text("hello")
+    page.locator(".jp-FileEditor .cm-content").click()
+    page.keyboard.type("well, ")
+    page.keyboard.press("Control+s")
+    expect(page.locator(".jp-mod-current.jp-mod-dirty")).to_have_count(0)
+    page.wait_for_timeout(1000)
+    assert "well, " in (user / "hello.txt").read_text()
+    # a notebook of the drive works in its own folder there
+    browser.locator('.jp-DirListing-item:has-text("work")').dblclick()
+    browser.locator('.jp-DirListing-item:has-text("there.ipynb")').dblclick()
+    expect(page.locator(PLACE)).to_contain_text("MiB")
+    page.click(".jp-NotebookPanel .jp-Cell")
+    page.keyboard.press("Shift+Enter")
+    expect(page.locator(".jp-OutputArea-output").first).to_have_text(str(user / "work"))
