@@ -25,6 +25,7 @@ from perijove.compute.waiting import wait_for_exit
 from perijove.faults import step
 from perijove.models.attempts import (
     HEARTBEAT_FILE,
+    KEEPER,
     RESERVE,
     RUNNER,
     SPOOL,
@@ -67,8 +68,15 @@ class Attempt:
 
     def runner(self) -> RunnerProcess | None:
         """Who has taken the attempt."""
+        return self._process(RUNNER)
+
+    def keeper(self) -> RunnerProcess | None:
+        """Who keeps the kernel, if that was forked by its environment's zygote."""
+        return self._process(KEEPER)
+
+    def _process(self, name: str) -> RunnerProcess | None:
         try:
-            return RunnerProcess.model_validate_json((self.folder / RUNNER).read_text())
+            return RunnerProcess.model_validate_json((self.folder / name).read_text())
         except (OSError, ValueError):
             return None
 
@@ -202,9 +210,8 @@ class FolderTarget(ComputeTarget):
             link_verdict(attempt.folder, status)
         except OSError as error:  # the sink takes an attempt without a verdict for lost
             log.warning("The verdict on %s cannot be written: %s", attempt.folder, error)
-        await asyncio.to_thread(
-            end_attempt, attempt.spec.job_id, attempt.spec.attempt, attempt.runner()
-        )
+        key = (attempt.spec.job_id, attempt.spec.attempt)
+        await asyncio.to_thread(end_attempt, *key, attempt.runner(), attempt.keeper())
 
     async def _look(self) -> None:
         loop = asyncio.get_running_loop()

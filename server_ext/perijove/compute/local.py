@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from perijove.compute.environments import EnvironmentZygotes, warm_attempt
 from perijove.compute.folders import Attempt, FolderTarget
 from perijove.compute.waiting import wait_for_exit
 from perijove.compute.zygote import Zygote
@@ -19,8 +20,15 @@ class LocalTarget(FolderTarget):
 
     kind = "local"
 
-    def __init__(self, slots: int | None, lease: float, zygote: Zygote | None) -> None:
+    def __init__(
+        self,
+        slots: int | None,
+        lease: float,
+        zygote: Zygote | None,
+        environments: EnvironmentZygotes | None = None,
+    ) -> None:
         super().__init__("local", lease)
+        self._environments = environments
         self._slots = slots or os.cpu_count() or 1
         self._zygote = zygote
 
@@ -40,8 +48,11 @@ class LocalTarget(FolderTarget):
 
     async def begin(self, attempt: Attempt) -> int:
         folder = attempt.spec.folder
+        elsewhere = attempt.spec.python is not None
+        if elsewhere:
+            warm_attempt(self._environments, attempt.folder)
         if self._zygote is not None:
-            pid = await self._zygote.fork_attempt(folder)
+            pid = await self._zygote.fork_attempt(folder, kernel=not elsewhere)
             if pid is not None:
                 return pid
         environ = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}

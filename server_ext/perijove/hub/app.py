@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from perijove import __version__
 from perijove.errors import InvalidInput, NotFound, PerijoveError
 from perijove.hub.context import Hub
-from perijove.hub.routes import compute, events, jobs, notebooks, workspace
+from perijove.hub.routes import compute, environments, events, jobs, notebooks, workspace
 from perijove.hub.security import Guard
 from perijove.models.problems import invalid
 
@@ -72,7 +72,7 @@ def create_app(hub: Hub | None, token: str = "") -> FastAPI:
         },
     )
     app.state.hub = hub
-    for module in (workspace, compute, jobs, notebooks, events):
+    for module in (workspace, compute, environments, jobs, notebooks, events):
         app.include_router(module.router, prefix="/api")
     app.add_exception_handler(PerijoveError, _perijove_error)
     app.add_exception_handler(RequestValidationError, _validation_error)

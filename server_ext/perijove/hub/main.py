@@ -29,7 +29,9 @@ from pydantic import ValidationError
 
 from perijove import __version__
 from perijove.abc import ComputeTarget, ManagedTarget
+from perijove.compute.builds import UvBuilder
 from perijove.compute.cluster.target import ClusterTarget, check_local
+from perijove.compute.environments import EnvironmentZygotes
 from perijove.compute.local import LocalTarget
 from perijove.compute.tasks import ProcessTasks
 from perijove.compute.zygote import Zygote
@@ -42,14 +44,17 @@ from perijove.models.compute import ClusterDefinition
 from perijove.models.processes import current_process, runtime_dir
 from perijove.models.workspaces import HubInfo, HubStatus, WorkspaceConfig, WorkspaceFolder
 from perijove.services.broker import Broker
+from perijove.services.catalog import Catalog
 from perijove.services.compute import ComputeService
 from perijove.services.environments import Environments
 from perijove.services.events import EventLogs
 from perijove.services.jobs import JobService
+from perijove.services.kernelspecs import KernelFolder, Kernelspecs
 from perijove.services.notebooks import NotebookService
 from perijove.services.recorder import Recorder, user_name
 from perijove.services.supervisor import Supervisor
 from perijove.store.database import open_database
+from perijove.store.environments import SqlEnvironmentStore
 from perijove.store.jobs import SqlJobStore
 from perijove.store.targets import SqlTargetStore
 
@@ -57,6 +62,8 @@ log = logging.getLogger(__name__)
 
 MLFLOW_AFTER = 3.0
 """Seconds the MLflow server's start waits at most for the zygote's: both want all cores."""
+SWEEP = 30.0
+"""Seconds between two looks for zygotes of environments that nobody uses."""
 
 
 def lock(folder: WorkspaceFolder) -> int | None:
@@ -154,8 +161,15 @@ async def serve(folder: WorkspaceFolder) -> None:
     pokes = Pokes(runtime_dir() / f"{_short(folder)}.poke")
     tracking = Tracking(folder, config, keys["token"], str(pokes.path), broker)
     tasks = ProcessTasks(zygote)
-    local = LocalTarget(config.slots, config.lease_seconds, zygote)
+    zygotes = EnvironmentZygotes(config.preload, folder.hub_log) if zygote is not None else None
+    local = LocalTarget(config.slots, config.lease_seconds, zygote, zygotes)
     targets: dict[str, ComputeTarget] = {local.name: local}
+    catalog = Catalog(
+        UvBuilder(folder.environments),
+        Kernelspecs(zygote is not None),
+        KernelFolder(folder.environments),
+        warm_start=zygote is not None,
+    )
     recorder = Recorder(folder, store, logs, broker, tracking.tracker, tasks)
     recorder.fresh = tracking.fresh
     supervisor = Supervisor(
@@ -168,11 +182,20 @@ async def serve(folder: WorkspaceFolder) -> None:
         signing_key=keys["signing_key"],
         experiment_id=recorder.experiment_id,
         on_ended=recorder.wake,
+        environments=catalog,
         poke=str(pokes.path),
     )
-    environments = Environments(zygote is not None)
+    environments = Environments(
+        SqlEnvironmentStore(database),
+        catalog,
+        store,
+        broker,
+        user_name(),
+        changed=supervisor.wake,
+        forget=_nothing if zygotes is None else zygotes.forget,
+    )
     jobs = JobService(
-        folder, config, store, logs, broker, environments, supervisor, recorder, tracking.tracker
+        folder, config, store, logs, broker, catalog, supervisor, recorder, tracking.tracker
     )
 
     def make_cluster(definition: ClusterDefinition, on: bool) -> ManagedTarget:
@@ -223,11 +246,14 @@ async def serve(folder: WorkspaceFolder) -> None:
         status_now=status_now,
         stop=stopping.set,
     )
+    await environments.start()
     await supervisor.start()
     await compute.resume()
     loops = [asyncio.create_task(work) for work in (supervisor.run(), recorder.run())]
     loops.append(asyncio.create_task(_start_tracking(tracking, zygote)))
     loops.append(asyncio.create_task(tracking.watch(store, supervisor)))
+    if zygotes is not None:
+        loops.append(asyncio.create_task(_sweep(zygotes)))
     server = Server(
         uvicorn.Config(
             create_app(hub, keys["token"]),
@@ -265,11 +291,24 @@ async def serve(folder: WorkspaceFolder) -> None:
     await asyncio.gather(*loops, return_exceptions=True)
     await recorder.close()
     await supervisor.close()
+    await environments.close()
     await tracking.stop(leave=bool(store.active()))
+    if zygotes is not None:
+        zygotes.close()
     if zygote is not None:
         await zygote.close()
     pokes.close()
     store.close()
+
+
+async def _sweep(zygotes: EnvironmentZygotes) -> None:
+    while True:
+        await asyncio.sleep(SWEEP)
+        zygotes.sweep()
+
+
+def _nothing(python: str) -> None:
+    return None
 
 
 async def _start_tracking(tracking: Tracking, zygote: Zygote | None) -> None:

@@ -107,6 +107,7 @@ class WorkspaceFolder:
         self.backups = self.root / "backups"
         self.jobs = self.root / "jobs"
         self.compute = self.root / "compute"
+        self.environments = self.root / "environments"
         self.mlflow = self.root / "mlflow"
         self.artifacts = self.mlflow / "artifacts"
 
