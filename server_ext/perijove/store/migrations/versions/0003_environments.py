@@ -14,8 +14,8 @@ MOMENT = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    if op.get_bind().dialect.name != "sqlite":  # which has texts of one length only
-        op.alter_column("jobs", "environment", type_=sa.Text)
+    with op.batch_alter_table("jobs") as jobs:
+        jobs.alter_column("environment", type_=sa.Text)
     op.create_table(
         "environments",
         sa.Column("name", sa.String(40), primary_key=True),
