@@ -175,8 +175,7 @@ class Environments:
         users = [job for job in self.jobs.active() if job.environment in references]
         if users:
             raise Conflict(
-                f"{len(users)} job{'s' * (len(users) != 1)} that {'are' * (len(users) != 1)}"
-                f"{'is' * (len(users) == 1)} not over use{'s' * (len(users) == 1)} {name}.",
+                f"{name} is used by {len(users)} job{'s' * (len(users) != 1)} that must end first.",
                 field="name",
                 remedy="Wait for them, or cancel them: perijove job list.",
             )
