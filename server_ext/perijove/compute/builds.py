@@ -31,6 +31,7 @@ from perijove.models.environments import (
     EnvironmentContent,
     SourceKind,
     read_conda,
+    read_pyproject,
 )
 from perijove.models.processes import end_session, is_alive
 from perijove.runner.build import FILES, plain_environ, said, uv
@@ -77,12 +78,9 @@ class UvBuilder(EnvironmentBuilder):
                 field="python",
                 remedy="See what there is with: uv python list.",
             )
-        text = content.text
-        if content.source is SourceKind.CONDA:
-            text = "\n".join(read_conda(text).pip) + "\n"
-        name = "requirements.txt" if content.source is SourceKind.CONDA else FILES[content.source]
+        name = FILES[SourceKind.REQUIREMENTS]
         with tempfile.TemporaryDirectory(prefix="perijove-") as folder:
-            (Path(folder) / name).write_text(text)
+            (Path(folder) / name).write_text(_requirements(content))
             # it reads the whole file, asks nobody, and does nothing
             options = ["--dry-run", "--quiet", "--offline", "--python", sys.executable]
             command = ["pip", "uninstall", *options, "--requirements", name]
@@ -182,6 +180,17 @@ class UvBuilder(EnvironmentBuilder):
             code, heard = await _ask(command, self._folder.parent, errors=False)
             self._pythons[version] = code != 0 or bool(json.loads(heard or "[]"))
         return self._pythons[version]
+
+
+def _requirements(content: EnvironmentContent) -> str:
+    if content.source is SourceKind.REQUIREMENTS:
+        return content.text
+    read = read_pyproject if content.source is SourceKind.PYPROJECT else _pip_part
+    return "\n".join(read(content.text)) + "\n"
+
+
+def _pip_part(text: str) -> list[str]:
+    return read_conda(text).pip
 
 
 async def _ask(command: Sequence[str], folder: Path | str, errors: bool = True) -> tuple[int, str]:

@@ -145,7 +145,7 @@ class EnvironmentDefinition(BaseModel):
             raise ValueError("the file is empty")
         source = info.data.get("source")
         if source is SourceKind.PYPROJECT:
-            _check_pyproject(text)
+            read_pyproject(text)
         elif source is SourceKind.CONDA:
             read_conda(text)
         elif source is SourceKind.REQUIREMENTS:
@@ -201,15 +201,23 @@ def _check_requirements(lines: list[str]) -> None:
             )
 
 
-def _check_pyproject(text: str) -> None:
+def read_pyproject(text: str) -> list[str]:
+    """The dependencies of a project.
+
+    Raises
+    ------
+    ValueError: it is no pyproject.toml, or has none; the message names the rule.
+    """
     try:
         project: Any = tomllib.loads(text).get("project")
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"pyproject.toml is no valid TOML: {error}") from None
-    if not isinstance(project, dict):
-        raise ValueError("pyproject.toml must have a [project] table")
-    if "dependencies" in (project.get("dynamic") or []):
-        raise ValueError("pyproject.toml must list its dependencies: dynamic ones are not known")
+    if not isinstance(project, dict) or not isinstance(project.get("name"), str):
+        raise ValueError("pyproject.toml must have a [project] table with a name")
+    listed = project.get("dependencies")
+    if not isinstance(listed, list) or not all(isinstance(line, str) for line in listed):
+        raise ValueError("pyproject.toml must have a list of dependencies in its [project] table")
+    return listed
 
 
 class BuildResult(BaseModel):
