@@ -216,10 +216,98 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Environments
-         * @description The kernelspecs jobs can run in.
+         * List Environments
+         * @description What jobs can run in: the hub's own Python, what was built, and kernelspecs.
          */
-        get: operations["environments_api_environments_get"];
+        get: operations["list_environments_api_environments_get"];
+        put?: never;
+        /**
+         * Create
+         * @description Make a version of an environment; it is built in the background.
+         */
+        post: operations["create_api_environments_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/environments/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show
+         * @description An environment.
+         */
+        get: operations["show_api_environments__name__get"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete
+         * @description Delete it, or one version of it, and free its disk.
+         */
+        delete: operations["delete_api_environments__name__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/environments/{name}/build": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Build
+         * @description Try a build that has failed again.
+         */
+        post: operations["build_api_environments__name__build_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/environments/{name}/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Logs
+         * @description What its build has said.
+         */
+        get: operations["logs_api_environments__name__logs_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/environments/{name}/wait": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Wait
+         * @description The environment when its build is over, or as it is after `timeout`.
+         */
+        get: operations["wait_api_environments__name__wait_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -237,7 +325,7 @@ export interface paths {
         };
         /**
          * Events
-         * @description Server-sent events: ``jobs``, ``job_event``, ``compute``, ``status``.
+         * @description Server-sent events: ``jobs``, ``job_event``, ``compute``, ``environments``, ``status``.
          */
         get: operations["events_api_events_get"];
         put?: never;
@@ -690,6 +778,23 @@ export interface components {
             state: string;
         };
         /**
+         * DeletedEnvironment
+         * @description What a deletion removed.
+         */
+        DeletedEnvironment: {
+            /** Freed Bytes */
+            freed_bytes: number;
+            /** Name */
+            name: string;
+            /**
+             * State
+             * @default deleted
+             */
+            state: string;
+            /** Versions */
+            versions: number[];
+        };
+        /**
          * DryRun
          * @description What a submission would do: the job, and the exact attempt that would be launched.
          */
@@ -701,16 +806,162 @@ export interface components {
             job: components["schemas"]["Job"];
         };
         /**
-         * EnvironmentSummary
-         * @description A kernelspec that jobs can run in.
+         * EnvironmentDefinition
+         * @description An environment as it is asked for: the text of a file that lists packages.
          */
-        EnvironmentSummary: {
-            /** Display Name */
-            display_name: string;
-            /** Language */
-            language: string;
+        EnvironmentDefinition: {
             /** Name */
             name: string;
+            /**
+             * Python
+             * @description for example 3.12; default: the hub's own
+             */
+            python?: string | null;
+            source: components["schemas"]["SourceKind"];
+            /**
+             * Text
+             * @description requirements.txt, pyproject.toml or a conda environment file, as it is
+             */
+            text: string;
+        };
+        /**
+         * EnvironmentDetails
+         * @description An environment with what it is made from.
+         */
+        EnvironmentDetails: {
+            /** Built At */
+            built_at?: string | null;
+            /** Created At */
+            created_at?: string | null;
+            /** Created By */
+            created_by?: string | null;
+            /** Digest */
+            digest?: string | null;
+            /** Display Name */
+            display_name: string;
+            /**
+             * Interpreter
+             * @description absolute path of its Python on the hub's machine
+             */
+            interpreter?: string | null;
+            /** @default kernelspec */
+            kind: components["schemas"]["EnvironmentKind"];
+            /** Language */
+            language: string;
+            /**
+             * Message
+             * @description why its build failed, or what it left out
+             */
+            message?: string | null;
+            /** Name */
+            name: string;
+            /**
+             * Python
+             * @description the version of its Python
+             */
+            python?: string | null;
+            /**
+             * Reference
+             * @description name:version, or a kernelspec's name
+             * @default
+             */
+            reference: string;
+            /**
+             * Size
+             * @description bytes on disk
+             */
+            size?: number | null;
+            source?: components["schemas"]["SourceKind"] | null;
+            /** @default ready */
+            state: components["schemas"]["EnvironmentState"];
+            /**
+             * Text
+             * @description the file that lists its packages
+             */
+            text?: string | null;
+            /**
+             * Version
+             * @description None: it has no versions
+             */
+            version?: number | null;
+            /**
+             * Versions
+             * @description all of its versions, the newest first
+             */
+            versions?: components["schemas"]["EnvironmentSummary"][];
+            /**
+             * Warm
+             * @description its kernels are forked from a warm process
+             */
+            warm: boolean;
+        };
+        /**
+         * EnvironmentKind
+         * @description Where an environment comes from.
+         * @enum {string}
+         */
+        EnvironmentKind: "base" | "built" | "kernelspec";
+        /**
+         * EnvironmentState
+         * @description Where an environment is in its life.
+         * @enum {string}
+         */
+        EnvironmentState: "queued" | "building" | "ready" | "failed";
+        /**
+         * EnvironmentSummary
+         * @description An environment that jobs can run in: built, a kernelspec, or the hub's own Python.
+         */
+        EnvironmentSummary: {
+            /** Built At */
+            built_at?: string | null;
+            /** Created At */
+            created_at?: string | null;
+            /** Created By */
+            created_by?: string | null;
+            /** Digest */
+            digest?: string | null;
+            /** Display Name */
+            display_name: string;
+            /**
+             * Interpreter
+             * @description absolute path of its Python on the hub's machine
+             */
+            interpreter?: string | null;
+            /** @default kernelspec */
+            kind: components["schemas"]["EnvironmentKind"];
+            /** Language */
+            language: string;
+            /**
+             * Message
+             * @description why its build failed, or what it left out
+             */
+            message?: string | null;
+            /** Name */
+            name: string;
+            /**
+             * Python
+             * @description the version of its Python
+             */
+            python?: string | null;
+            /**
+             * Reference
+             * @description name:version, or a kernelspec's name
+             * @default
+             */
+            reference: string;
+            /**
+             * Size
+             * @description bytes on disk
+             */
+            size?: number | null;
+            source?: components["schemas"]["SourceKind"] | null;
+            /** @default ready */
+            state: components["schemas"]["EnvironmentState"];
+            /**
+             * Version
+             * @description None: it has no versions
+             */
+            version?: number | null;
             /**
              * Warm
              * @description its kernels are forked from a warm process
@@ -945,7 +1196,7 @@ export interface components {
             cpus: number;
             /**
              * Environment
-             * @description kernelspec; default: the notebook's own, else python3
+             * @description an environment (name, name:version, name@latest), a kernelspec, or the absolute path of a virtual environment; default: the notebook's own kernelspec
              */
             environment?: string | null;
             /**
@@ -1072,7 +1323,7 @@ export interface components {
             cpus: number;
             /**
              * Environment
-             * @description kernelspec; default: the notebook's own, else python3
+             * @description an environment (name, name:version, name@latest), a kernelspec, or the absolute path of a virtual environment; default: the notebook's own kernelspec
              */
             environment?: string | null;
             /**
@@ -1370,6 +1621,12 @@ export interface components {
              */
             force: boolean;
         };
+        /**
+         * SourceKind
+         * @description What kind of file lists the packages.
+         * @enum {string}
+         */
+        SourceKind: "requirements" | "pyproject" | "conda";
         /** Stopping */
         Stopping: {
             /** Canceled */
@@ -2581,7 +2838,7 @@ export interface operations {
             };
         };
     };
-    environments_api_environments_get: {
+    list_environments_api_environments_get: {
         parameters: {
             query?: never;
             header?: never;
@@ -2597,6 +2854,637 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EnvironmentSummary"][];
+                };
+            };
+            /** @description The request is no valid JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The bearer token is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The Host header is not this machine's. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The path has no such method. */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Its state forbids it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body or the snapshot is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Something asked for breaks a rule; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description MLflow or a helper process does not answer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_api_environments_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EnvironmentDefinition"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnvironmentSummary"];
+                };
+            };
+            /** @description The request is no valid JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The bearer token is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The Host header is not this machine's. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The path has no such method. */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Its state forbids it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body or the snapshot is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Something asked for breaks a rule; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description MLflow or a helper process does not answer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    show_api_environments__name__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description a name, name:version, name@latest, or a kernelspec */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnvironmentDetails"];
+                };
+            };
+            /** @description The request is no valid JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The bearer token is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The Host header is not this machine's. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The path has no such method. */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Its state forbids it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body or the snapshot is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Something asked for breaks a rule; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description MLflow or a helper process does not answer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_api_environments__name__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description a name, name:version, name@latest, or a kernelspec */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletedEnvironment"];
+                };
+            };
+            /** @description The request is no valid JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The bearer token is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The Host header is not this machine's. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The path has no such method. */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Its state forbids it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body or the snapshot is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Something asked for breaks a rule; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description MLflow or a helper process does not answer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    build_api_environments__name__build_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description a name, name:version, name@latest, or a kernelspec */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnvironmentSummary"];
+                };
+            };
+            /** @description The request is no valid JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The bearer token is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The Host header is not this machine's. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The path has no such method. */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Its state forbids it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body or the snapshot is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Something asked for breaks a rule; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description MLflow or a helper process does not answer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    logs_api_environments__name__logs_get: {
+        parameters: {
+            query?: {
+                /** @description go on until the build is over */
+                follow?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description a name, name:version, name@latest, or a kernelspec */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the log */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": unknown;
+                };
+            };
+            /** @description The request is no valid JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The bearer token is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The Host header is not this machine's. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The path has no such method. */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Its state forbids it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body or the snapshot is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Something asked for breaks a rule; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description MLflow or a helper process does not answer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    wait_api_environments__name__wait_get: {
+        parameters: {
+            query?: {
+                /** @description seconds */
+                timeout?: number;
+            };
+            header?: never;
+            path: {
+                /** @description a name, name:version, name@latest, or a kernelspec */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnvironmentDetails"];
                 };
             };
             /** @description The request is no valid JSON. */
