@@ -20,7 +20,7 @@ from typing import BinaryIO
 import yaml
 from pydantic import BaseModel
 
-from perijove.errors import EnvironmentFailed
+from perijove.errors import EnvironmentFailed, MissingExtra
 from perijove.models.definitions import load_yaml
 from perijove.models.environments import (
     BUILD_LOCK,
@@ -116,10 +116,20 @@ def _interpreter(version: str) -> str:
 
 
 def uv() -> str:
-    """uv's program: a dependency of ours."""
-    from uv import find_uv_bin
+    """uv's program.
 
-    return str(find_uv_bin())
+    Raises
+    ------
+    MissingExtra: it is not there.
+    """
+    try:
+        from uv import find_uv_bin
+
+        return str(find_uv_bin())
+    except (ImportError, FileNotFoundError):
+        if (found := shutil.which("uv")) is not None:
+            return found
+    raise MissingExtra("Environments are built with uv, which is not installed: pip install uv.")
 
 
 def plain_environ() -> dict[str, str]:

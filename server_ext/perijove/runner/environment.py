@@ -120,7 +120,7 @@ class EnvironmentZygote:
                     os.read(self._signals, 4096)
                 self._reap()
             if self._control in readable:
-                os._exit(0)  # nothing is ever said there: it was closed
+                self._go()  # nothing is ever said there: it was closed
             if self._listener in readable:
                 self._accept()
             elif not block:
@@ -133,6 +133,14 @@ class EnvironmentZygote:
         with connection, suppress(OSError):  # no fork to be had: the runner sees the end
             if os.fork() == 0:
                 _keep(connection.detach())
+
+    def _go(self) -> NoReturn:
+        path = self._listener.getsockname()
+        with suppress(OSError):
+            os.unlink(path)
+        with suppress(OSError):  # other zygotes have theirs there too
+            os.rmdir(os.path.dirname(path))
+        os._exit(0)
 
     def _begin_anew(self, modules: list[str]) -> NoReturn:
         """Be a new zygote, with the same pid and sockets."""

@@ -48,14 +48,13 @@ class Environments:
     forget: Callable[[str], None] = _nothing
     """Called before the environment of this interpreter is removed."""
     _builds: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _sweeping: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Take up what the last hub has left: builds, and folders of what was deleted."""
         for row in self.store.all():
             self.catalog.rows[row.name, row.version] = row
-        known = {row.digest for row in self.catalog.live()}
-        for digest in set(self.catalog.builder.digests()) - known:
-            await self.catalog.builder.remove(digest)
+        self._sweeping = asyncio.create_task(self._sweep())
         for row in list(self.catalog.live()):
             if (
                 row.state is EnvironmentState.READY
@@ -72,10 +71,12 @@ class Environments:
 
     async def close(self) -> None:
         """End the builds; the next hub begins them again."""
-        for task in self._builds.values():
+        tasks = list(self._builds.values())
+        tasks += [] if self._sweeping is None else [self._sweeping]
+        for task in tasks:
             task.cancel()
         await self.catalog.builder.close()
-        await asyncio.gather(*self._builds.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def log(self, name: str, offset: int = 0) -> tuple[bytes, bool]:
         """What the build has said from this byte on; whether that may be all."""
@@ -190,6 +191,12 @@ class Environments:
         )
 
     # details
+
+    async def _sweep(self) -> None:
+        """Remove what a deletion that was cut short has left."""
+        for digest in self.catalog.builder.digests():
+            if all(row.digest != digest for row in self.catalog.live()):
+                await self.catalog.builder.remove(digest)
 
     async def _remove(self, digest: str) -> int:
         if (task := self._builds.pop(digest, None)) is not None:
