@@ -92,7 +92,13 @@ def _build(content: EnvironmentContent, folder: Path, log: BinaryIO) -> BuildRes
             warning = f"There is no conda on this machine; left out: {', '.join(names)}."
             log.write(f"Warning: {warning}\n".encode())
     if not python.exists():
-        _run([uv(), "venv", "--python", _interpreter(content.python), str(venv)], folder, log)
+        interpreter = _interpreter(content.python)
+        try:
+            _run([uv(), "venv", "--python", interpreter, str(venv)], folder, log)
+        except EnvironmentFailed as error:
+            raise EnvironmentFailed(
+                f"There is no Python {content.python} here, and uv cannot bring it: {error}"
+            ) from None
     install = [uv(), "pip", "install", "--python", str(python), "--compile-bytecode"]
     _run([*install, *packages, KERNEL], folder, log)
     version = _run([str(python), "-c", "print(__import__('platform').python_version())"], folder)
