@@ -155,6 +155,7 @@ async def test_names_that_stand_for_what_is_there_anyway(tmp_path: Path) -> None
         for name, says in (
             ("geo", "base, python3"),
             ("base:2", "It has: 1"),
+            ("base:one", "It has: 1"),
             ("geo:1", "base, python3"),
             ("/no/venv", "bin/python"),
         ):

@@ -91,11 +91,11 @@ class Catalog:
             versions = [1]
         if versions and not colon:
             return f"{plain}:{max(versions)}"
-        if versions and int(version or 0) in versions:
-            return f"{plain}:{int(version)}"
+        if version in map(str, versions):
+            return f"{plain}:{version}"
         if versions:
             raise NotFound(
-                f"The environment {plain} has no version {version}.",
+                f"The environment {plain} has no version {version[:20]!r}.",
                 field=field,
                 remedy=f"It has: {', '.join(map(str, versions))}.",
             )
@@ -167,7 +167,7 @@ class Catalog:
     def row(self, reference: str) -> StoredEnvironment | None:
         """The built environment of this reference; None: it is none."""
         name, colon, version = reference.partition(":")
-        row = self.rows.get((name, int(version))) if colon and version.isdigit() else None
+        row = self.rows.get((name, int(version))) if colon and version.isdecimal() else None
         return None if row is None or row.deleted else row
 
     def _resolve_path(self, path: str, field: str, kernel: bool) -> str:
