@@ -17,12 +17,17 @@ from pydantic import JsonValue
 from perijove.models.agents import AgentHello, AgentReport, GateAddress
 from perijove.models.attempts import AttemptSpec
 from perijove.models.compute import ClusterState, Resources, StoredTarget
+from perijove.models.environments import (
+    BuildResult,
+    EnvironmentContent,
+    EnvironmentSummary,
+    StoredEnvironment,
+)
 from perijove.models.events import SpoolEvent
 from perijove.models.files import FileInfo
 from perijove.models.instances import Definition
 from perijove.models.jobs import Job, JobState, MetricPoint
 from perijove.models.kernels import Connection, KernelInfo, KernelRequest
-from perijove.models.notebooks import EnvironmentSummary
 from perijove.models.workspaces import TargetSummary
 
 
@@ -263,6 +268,93 @@ class TargetStore(ABC):
         """Forget it."""
 
 
+class EnvironmentStore(ABC):
+    """The versions of a workspace's built environments, deleted ones too."""
+
+    @abstractmethod
+    def add(self, environment: StoredEnvironment) -> bool:
+        """Keep a new version; False: there is one of this name and number."""
+
+    @abstractmethod
+    def all(self) -> list[StoredEnvironment]:
+        """All, by name and version."""
+
+    @abstractmethod
+    def update(self, name: str, version: int, **changes: object) -> StoredEnvironment | None:
+        """Change some fields; None: there is no such version."""
+
+
+class EnvironmentBuilder(ABC):
+    """Builds environments on a machine. Equal contents are one environment, built once."""
+
+    @abstractmethod
+    async def check(self, content: EnvironmentContent) -> None:
+        """What can be known without building it.
+
+        Raises
+        ------
+        InvalidInput: a line is no requirement, or there is no such Python; ``field`` is that of
+            `EnvironmentDefinition`.
+        """
+
+    @abstractmethod
+    def built(self, content: EnvironmentContent) -> BuildResult | None:
+        """The environment, if its build is complete."""
+
+    @abstractmethod
+    async def build(self, content: EnvironmentContent) -> BuildResult:
+        """Build it, or wait for the build that an earlier hub has begun; at once if it is built.
+
+        Raises
+        ------
+        EnvironmentFailed: it cannot be built; the message says why.
+        """
+
+    @abstractmethod
+    def log_file(self, digest: str) -> Path:
+        """What its build has said."""
+
+    @abstractmethod
+    async def remove(self, digest: str) -> int:
+        """End its build and free its disk; returns the bytes freed."""
+
+    @abstractmethod
+    def digests(self) -> list[str]:
+        """All that is on the disk, complete or not."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """End the builds under way; they are begun again by the next hub."""
+
+
+class KernelChoice(NamedTuple):
+    """What a runner is told of an environment: its kernelspec, and its Python if that is one
+    that was built."""
+
+    kernelspec: str | None
+    python: str | None
+
+
+class EnvironmentCatalog(Protocol):
+    """What a supervisor must know of environments."""
+
+    def unready(self) -> Mapping[str, str | None]:
+        """References of environments that cannot be used → why their build failed, or None:
+        they are being built."""
+
+    def kernel(self, environment: str | None) -> KernelChoice:
+        """How a job's environment reads for its runner.
+
+        Raises
+        ------
+        NotFound: there is no such environment any more.
+        """
+
+    @property
+    def jupyter_path(self) -> str:
+        """The folder in which Jupyter finds the kernelspecs of what was built."""
+
+
 class Tracker(ABC):
     """Writes jobs into MLflow. Every write is idempotent, so that the outbox can replay it.
 
@@ -382,8 +474,12 @@ class JobStore(ABC):
         """Jobs that are not deleted, newest first; `before` is a job id to page on from."""
 
     @abstractmethod
-    def queued(self, compute: str, limit: int) -> list[Job]:
-        """Queued jobs of a target, oldest first."""
+    def queued(self, compute: str, limit: int, without: Collection[str] = ()) -> list[Job]:
+        """Queued jobs of a target, oldest first, those in the environments `without` left out."""
+
+    @abstractmethod
+    def queued_in(self, environments: Collection[str]) -> list[Job]:
+        """Queued jobs in one of these environments, oldest first."""
 
     @abstractmethod
     def active(self) -> list[Job]:

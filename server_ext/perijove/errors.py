@@ -15,6 +15,7 @@ The tree::
     │   └── TrackingUnreachable
     ├── MissingExtra            an optional dependency is not installed
     ├── WaitTimeout             what was waited for has not happened yet
+    ├── EnvironmentFailed       an environment could not be built
     └── JobFailed               a job ended, and not well
 
 Each class has a stable ``code`` (what programs read) and an HTTP status and CLI exit code;
@@ -122,6 +123,11 @@ class MissingExtra(PerijoveError):
 class WaitTimeout(PerijoveError, TimeoutError):
     code = "wait_timeout"
     status = 504
+
+
+class EnvironmentFailed(PerijoveError):
+    code = "environment_failed"
+    status = 409
 
 
 class JobFailed(PerijoveError):

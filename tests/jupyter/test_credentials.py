@@ -25,6 +25,9 @@ CHANGES = [
     ("POST", "api/compute"),
     ("POST", "api/compute/x/stop"),
     ("POST", "api/compute/x/delete"),
+    ("POST", "api/environments"),
+    ("DELETE", "api/environments/x"),
+    ("POST", "api/environments/x/build"),
     ("POST", "api/notebooks/inspect"),
     ("POST", "api/definitions"),
 ]

@@ -24,6 +24,12 @@ pytest_plugins = ["pytest_jupyter.jupyter_server"]
 PAIRS = {
     ("GET", "status"): ("read", "perijove:workspace"),
     ("GET", "environments"): ("read", "perijove:workspace"),
+    ("POST", "environments"): ("write", "perijove:workspace"),
+    ("GET", "environments/x"): ("read", "perijove:workspace"),
+    ("DELETE", "environments/x"): ("write", "perijove:workspace"),
+    ("GET", "environments/x/wait"): ("read", "perijove:workspace"),
+    ("GET", "environments/x/logs"): ("read", "perijove:workspace"),
+    ("POST", "environments/x/build"): ("write", "perijove:workspace"),
     ("GET", "compute"): ("read", "perijove:compute"),
     ("POST", "compute"): ("write", "perijove:compute"),
     ("GET", "compute/x"): ("read", "perijove:compute"),

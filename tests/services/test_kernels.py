@@ -16,14 +16,14 @@ import pytest
 from perijove.errors import Conflict, NotFound, Unreachable
 from perijove.models.attempts import RunnerProcess
 from perijove.models.compute import ComputeTargetInfo, Kind, TargetState
+from perijove.models.environments import EnvironmentSummary
 from perijove.models.kernels import Connection, KernelInfo, KernelRequest, KernelState
-from perijove.models.notebooks import EnvironmentSummary
 from perijove.models.processes import current_process
 from perijove.models.workspaces import WorkspaceFolder
 from perijove.services import kernels as module
 from perijove.services.broker import Broker
+from perijove.services.instancespecs import InstanceKernelspecs
 from perijove.services.kernels import KernelService
-from perijove.services.kernelspecs import Kernelspecs
 
 pytestmark = pytest.mark.asyncio
 
@@ -251,8 +251,8 @@ async def test_kernelspecs_follow_the_instances(compute: FakeCompute, tmp_path: 
         found = sorted(specs.glob("*/kernel.json"))
         return {p.parent.name: json.loads(p.read_text())["display_name"] for p in found}
 
-    def keeper(workspace: WorkspaceFolder = folder) -> Kernelspecs:
-        return Kernelspecs(workspace, kernels, False, specs)
+    def keeper(workspace: WorkspaceFolder = folder) -> InstanceKernelspecs:
+        return InstanceKernelspecs(workspace, kernels, False, specs)
 
     await keeper().refresh()
     assert written() == {"base@box": "Python (base) @ box", "ir@box": "R @ box"}

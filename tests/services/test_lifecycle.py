@@ -18,13 +18,16 @@ from perijove.models.events import EventType
 from perijove.models.jobs import FailureReason, Job, JobState, JobSubmission, Rerun
 from perijove.models.workspaces import WorkspaceConfig, WorkspaceFolder
 from perijove.services.broker import Broker
+from perijove.services.catalog import Catalog
 from perijove.services.environments import Environments
 from perijove.services.events import EventLogs
 from perijove.services.jobs import JobService
+from perijove.services.kernelspecs import KernelFolder, Kernelspecs
 from perijove.services.recorder import Recorder
 from perijove.services.supervisor import Supervisor
 from perijove.store.database import open_database
 from perijove.store.jobs import SqlJobStore
+from perijove.testing.environments import InMemoryBuilder, InMemoryEnvironments
 from perijove.testing.targets import InMemoryTarget
 from perijove.testing.trackers import InMemoryTracker
 
@@ -40,14 +43,22 @@ class NoTasks:
 class World:
     """Services over one folder; `restarted` gives the next hub's."""
 
-    def __init__(self, path: Path, target: InMemoryTarget, tracker: InMemoryTracker) -> None:
-        self.path, self.target, self.tracker = path, target, tracker
+    def __init__(
+        self,
+        path: Path,
+        target: InMemoryTarget,
+        tracker: InMemoryTracker,
+        builder: InMemoryBuilder,
+        built: InMemoryEnvironments,
+    ) -> None:
+        self.path, self.target, self.tracker, self.builder = path, target, tracker, builder
         folder = WorkspaceFolder(path, "default")
         folder.jobs.mkdir(parents=True, exist_ok=True)
         broker = Broker()
         self.logs = EventLogs(folder)
         self.store = SqlJobStore(open_database(folder.database, folder.backups))
         self.recorder = Recorder(folder, self.store, self.logs, broker, tracker, NoTasks())
+        catalog = Catalog(builder, Kernelspecs(True), KernelFolder(folder.environments))
         self.supervisor = Supervisor(
             folder=folder,
             store=self.store,
@@ -58,14 +69,19 @@ class World:
             signing_key="key",
             experiment_id=self.recorder.experiment_id,
             on_ended=self.recorder.wake,
+            environments=catalog,
         )
         self.jobs = JobService(
-            folder, WorkspaceConfig(), self.store, self.logs, broker, Environments(True),
+            folder, WorkspaceConfig(), self.store, self.logs, broker, catalog,
             self.supervisor, self.recorder, tracker,
         )  # fmt: skip
+        self.environments = Environments(
+            built, catalog, self.store, broker, "me", changed=self.supervisor.wake
+        )
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
+        await self.environments.start()
         await self.supervisor.start()
         self._tasks = [
             asyncio.create_task(self.supervisor.run()),
@@ -78,6 +94,7 @@ class World:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.recorder.close()
         await self.supervisor.close()
+        await self.environments.close()
 
     def submission(self, **fields: object) -> JobSubmission:
         write_notebook(self.path / "n.ipynb", "x = 1", "x + 1")
@@ -111,9 +128,19 @@ class World:
 
 @asynccontextmanager
 async def world(
-    path: Path, target: InMemoryTarget | None = None, tracker: InMemoryTracker | None = None
+    path: Path,
+    target: InMemoryTarget | None = None,
+    tracker: InMemoryTracker | None = None,
+    builder: InMemoryBuilder | None = None,
+    built: InMemoryEnvironments | None = None,
 ) -> AsyncIterator[World]:
-    made = World(path, target or InMemoryTarget(), tracker or InMemoryTracker())
+    made = World(
+        path,
+        target or InMemoryTarget(),
+        tracker or InMemoryTracker(),
+        builder or InMemoryBuilder(path),
+        built or InMemoryEnvironments(),
+    )
     await made.start()
     try:
         yield made

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -31,7 +31,7 @@ def until(condition: Callable[[], object], seconds: float = 120) -> None:
 
 
 @pytest.fixture
-def attached(box: Host, home: Path) -> Iterator[Path]:
+def attached(box: Host, home: Path) -> Path:
     """The home of a workspace with the machine attached as *box*."""
     address = box.address()
     found = said(
@@ -41,7 +41,7 @@ def attached(box: Host, home: Path) -> Iterator[Path]:
         home=home,
     )
     assert found["state"] == "running", found
-    yield home
+    return home
 
 
 def test_a_machine_is_attached_used_and_let_go(attached: Path, box: Host, tmp_path: Path) -> None:

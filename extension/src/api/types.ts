@@ -19,7 +19,7 @@ export interface paths {
         put?: never;
         /**
          * Create
-         * @description Make a cluster and bring it up.
+         * @description Make a cluster or an instance and bring it up, or attach what is there.
          */
         post: operations["create_api_compute_post"];
         delete?: never;
@@ -42,6 +42,26 @@ export interface paths {
         get: operations["show_api_compute__name__get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/compute/{name}/connections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Connected
+         * @description Say that somebody is connected, and get the command that opens a shell there.
+         */
+        post: operations["connected_api_compute__name__connections_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -170,6 +190,26 @@ export interface paths {
          * @description Give it another name or place; what is there already is not replaced.
          */
         post: operations["rename_api_compute__name__files_rename_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/compute/{name}/keep-running": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Keep Running
+         * @description Call off the stop that is announced.
+         */
+        post: operations["keep_running_api_compute__name__keep_running_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -348,10 +388,98 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Environments
-         * @description The kernelspecs jobs can run in.
+         * List Environments
+         * @description What jobs can run in: the hub's own Python, what was built, and kernelspecs.
          */
-        get: operations["environments_api_environments_get"];
+        get: operations["list_environments_api_environments_get"];
+        put?: never;
+        /**
+         * Create
+         * @description Make a version of an environment; it is built in the background.
+         */
+        post: operations["create_api_environments_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/environments/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show
+         * @description An environment.
+         */
+        get: operations["show_api_environments__name__get"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete
+         * @description Delete it, or one version of it, and free its disk.
+         */
+        delete: operations["delete_api_environments__name__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/environments/{name}/build": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Build
+         * @description Try a build that has failed again.
+         */
+        post: operations["build_api_environments__name__build_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/environments/{name}/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Logs
+         * @description What its build has said.
+         */
+        get: operations["logs_api_environments__name__logs_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/environments/{name}/wait": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Wait
+         * @description The environment when its build is over, or as it is after `timeout`.
+         */
+        get: operations["wait_api_environments__name__wait_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -369,7 +497,7 @@ export interface paths {
         };
         /**
          * Events
-         * @description Server-sent events: ``jobs``, ``job_event``, ``compute``, ``status``.
+         * @description Server-sent events: ``jobs``, ``job_event``, ``compute``, ``environments``, ``status``.
          */
         get: operations["events_api_events_get"];
         put?: never;
@@ -394,6 +522,26 @@ export interface paths {
         get: operations["experiments_api_experiments_get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/host-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Host Key
+         * @description The key that a machine shows over SSH, for a person to compare.
+         */
+        post: operations["host_key_api_host_keys_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -652,6 +800,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/listen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Listen
+         * @description Let nodes of other machines reach the hub, over TLS; without an address: no longer.
+         */
+        post: operations["listen_api_listen_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/notebooks/inspect": {
         parameters: {
             query?: never;
@@ -758,16 +926,66 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * AttachedDefinition
+         * @description A machine, or a Dask scheduler, that is there already and used as it is.
+         */
+        AttachedDefinition: {
+            /**
+             * Certificates
+             * @description folder with the scheduler's ca.pem, cert.pem and key.pem
+             */
+            certificates?: string | null;
+            /**
+             * Cpus
+             * @description jobs at once; None: as many as it has CPUs
+             */
+            cpus?: number | null;
+            /**
+             * Host
+             * @description [user@]host[:port]
+             */
+            host?: string | null;
+            /**
+             * Host Key
+             * @description the key it was confirmed to have: type base64
+             */
+            host_key?: string | null;
+            /** Identity File */
+            identity_file?: string | null;
+            /**
+             * Kind
+             * @default attached
+             * @constant
+             */
+            kind: "attached";
+            /** Name */
+            name: string;
+            /** Proxy Jump */
+            proxy_jump?: string | null;
+            /**
+             * Scheduler
+             * @description tls://host:port
+             */
+            scheduler?: string | null;
+        };
+        /**
          * ClusterDefinition
          * @description A training cluster that scales by itself.
          */
         ClusterDefinition: {
+            /** Account */
+            account?: string | null;
             /**
              * Cpus
              * @description CPUs of a node
              * @default 1
              */
             cpus: number;
+            /**
+             * Directives
+             * @description more sbatch options: "--constraint=x"
+             */
+            directives?: string[];
             /**
              * Gpus
              * @description GPUs of a node
@@ -779,6 +997,11 @@ export interface components {
              * @default 120
              */
             idle_seconds_before_scale_down: number;
+            /**
+             * Interface
+             * @description network interface that the nodes reach; found out if left out
+             */
+            interface?: string | null;
             /**
              * Kind
              * @default cluster
@@ -807,12 +1030,29 @@ export interface components {
              * @default local
              */
             on: string;
+            /**
+             * Partition
+             * @description Slurm's default if left out
+             */
+            partition?: string | null;
+            /**
+             * Walltime
+             * @description how long a node may live: "01:00:00", "2-12"
+             */
+            walltime?: string | null;
         };
         /**
          * ComputeTargetInfo
          * @description A compute target as everyone sees it.
          */
         ComputeTargetInfo: {
+            /**
+             * Attributes
+             * @description what it was made as: size, owner, workspace …
+             */
+            attributes?: {
+                [key: string]: components["schemas"]["JsonValue"];
+            };
             /** Busy Nodes */
             busy_nodes: number;
             /** Created At */
@@ -821,7 +1061,11 @@ export interface components {
             created_by?: string | null;
             /** Current Nodes */
             current_nodes: number;
-            kind: components["schemas"]["Kind"];
+            /**
+             * Kind
+             * @description local | cluster | instance | attached, or a plug-in's
+             */
+            kind: string;
             last_operation?: components["schemas"]["Operation"] | null;
             /** Max Nodes */
             max_nodes: number;
@@ -839,7 +1083,10 @@ export interface components {
             node_hours: number;
             /** On */
             on: string;
-            /** Properties */
+            /**
+             * Properties
+             * @description what it is now: addresses, links, limits …
+             */
             properties?: {
                 [key: string]: components["schemas"]["JsonValue"];
             };
@@ -905,6 +1152,23 @@ export interface components {
              */
             state: string;
         };
+        /**
+         * DeletedEnvironment
+         * @description What a deletion removed.
+         */
+        DeletedEnvironment: {
+            /** Freed Bytes */
+            freed_bytes: number;
+            /** Name */
+            name: string;
+            /**
+             * State
+             * @default deleted
+             */
+            state: string;
+            /** Versions */
+            versions: number[];
+        };
         /** DeletedFile */
         DeletedFile: {
             /** Path */
@@ -937,22 +1201,174 @@ export interface components {
             state: string;
         };
         /**
-         * EnvironmentSummary
-         * @description A kernelspec that jobs can run in.
+         * EnvironmentDefinition
+         * @description An environment as it is asked for: the text of a file that lists packages.
          */
-        EnvironmentSummary: {
+        EnvironmentDefinition: {
+            /** Name */
+            name: string;
+            /**
+             * Python
+             * @description for example 3.12; default: the hub's own
+             */
+            python?: string | null;
+            source: components["schemas"]["SourceKind"];
+            /**
+             * Text
+             * @description requirements.txt, pyproject.toml or a conda environment file, as it is
+             */
+            text: string;
+        };
+        /**
+         * EnvironmentDetails
+         * @description An environment with what it is made from.
+         */
+        EnvironmentDetails: {
+            /** Built At */
+            built_at?: string | null;
+            /** Created At */
+            created_at?: string | null;
+            /** Created By */
+            created_by?: string | null;
+            /** Digest */
+            digest?: string | null;
             /** Display Name */
             display_name: string;
+            /**
+             * Interpreter
+             * @description absolute path of its Python on the hub's machine
+             */
+            interpreter?: string | null;
             /**
              * Interrupt Mode
              * @description signal | message
              * @default signal
              */
             interrupt_mode: string;
+            /** @default kernelspec */
+            kind: components["schemas"]["EnvironmentKind"];
             /** Language */
             language: string;
+            /**
+             * Message
+             * @description why its build failed, or what it left out
+             */
+            message?: string | null;
             /** Name */
             name: string;
+            /**
+             * Python
+             * @description the version of its Python
+             */
+            python?: string | null;
+            /**
+             * Reference
+             * @description name:version, or a kernelspec's name
+             * @default
+             */
+            reference: string;
+            /**
+             * Size
+             * @description bytes on disk
+             */
+            size?: number | null;
+            source?: components["schemas"]["SourceKind"] | null;
+            /** @default ready */
+            state: components["schemas"]["EnvironmentState"];
+            /**
+             * Text
+             * @description the file that lists its packages
+             */
+            text?: string | null;
+            /**
+             * Version
+             * @description None: it has no versions
+             */
+            version?: number | null;
+            /**
+             * Versions
+             * @description all of its versions, the newest first
+             */
+            versions?: components["schemas"]["EnvironmentSummary"][];
+            /**
+             * Warm
+             * @description its kernels are forked from a warm process
+             */
+            warm: boolean;
+        };
+        /**
+         * EnvironmentKind
+         * @description Where an environment comes from.
+         * @enum {string}
+         */
+        EnvironmentKind: "base" | "built" | "kernelspec";
+        /**
+         * EnvironmentState
+         * @description Where an environment is in its life.
+         * @enum {string}
+         */
+        EnvironmentState: "queued" | "building" | "ready" | "failed";
+        /**
+         * EnvironmentSummary
+         * @description An environment that jobs can run in: built, a kernelspec, or the hub's own Python.
+         */
+        EnvironmentSummary: {
+            /** Built At */
+            built_at?: string | null;
+            /** Created At */
+            created_at?: string | null;
+            /** Created By */
+            created_by?: string | null;
+            /** Digest */
+            digest?: string | null;
+            /** Display Name */
+            display_name: string;
+            /**
+             * Interpreter
+             * @description absolute path of its Python on the hub's machine
+             */
+            interpreter?: string | null;
+            /**
+             * Interrupt Mode
+             * @description signal | message
+             * @default signal
+             */
+            interrupt_mode: string;
+            /** @default kernelspec */
+            kind: components["schemas"]["EnvironmentKind"];
+            /** Language */
+            language: string;
+            /**
+             * Message
+             * @description why its build failed, or what it left out
+             */
+            message?: string | null;
+            /** Name */
+            name: string;
+            /**
+             * Python
+             * @description the version of its Python
+             */
+            python?: string | null;
+            /**
+             * Reference
+             * @description name:version, or a kernelspec's name
+             * @default
+             */
+            reference: string;
+            /**
+             * Size
+             * @description bytes on disk
+             */
+            size?: number | null;
+            source?: components["schemas"]["SourceKind"] | null;
+            /** @default ready */
+            state: components["schemas"]["EnvironmentState"];
+            /**
+             * Version
+             * @description None: it has no versions
+             */
+            version?: number | null;
             /**
              * Warm
              * @description its kernels are forked from a warm process
@@ -1073,6 +1489,19 @@ export interface components {
             force: boolean;
         };
         /**
+         * HostQuestion
+         * @description Which machine's key?
+         */
+        HostQuestion: {
+            /**
+             * Host
+             * @description [user@]host[:port]
+             */
+            host: string;
+            /** Proxy Jump */
+            proxy_jump?: string | null;
+        };
+        /**
          * HostedKernel
          * @description A kernel, and the compute target that has it.
          */
@@ -1115,6 +1544,11 @@ export interface components {
             jobs?: {
                 [key: string]: number;
             };
+            /**
+             * Listen
+             * @description where nodes of other machines reach the hub, over TLS
+             */
+            listen?: string | null;
             /** Pid */
             pid?: number | null;
             /**
@@ -1155,6 +1589,96 @@ export interface components {
              * @default
              */
             root: string;
+        };
+        /**
+         * InstanceDefinition
+         * @description One named, long-lived machine for kernels, terminals and jobs.
+         */
+        InstanceDefinition: {
+            /** Account */
+            account?: string | null;
+            /**
+             * Cpus
+             * @description CPUs, and so jobs at once
+             * @default 1
+             */
+            cpus: number;
+            /**
+             * Directives
+             * @description more sbatch options: "--constraint=x"
+             */
+            directives?: string[];
+            /**
+             * Gpus
+             * @default 0
+             */
+            gpus: number;
+            /**
+             * Host
+             * @description [user@]host[:port]
+             */
+            host?: string | null;
+            /**
+             * Host Key
+             * @description the key it was confirmed to have: type base64
+             */
+            host_key?: string | null;
+            /** Identity File */
+            identity_file?: string | null;
+            /**
+             * Idle Minutes Before Shutdown
+             * @description without kernel, terminal, job or connection; None: it stays on
+             */
+            idle_minutes_before_shutdown?: number | null;
+            /**
+             * Image
+             * @description container image
+             */
+            image?: string | null;
+            /**
+             * Interface
+             * @description network interface that the nodes reach; found out if left out
+             */
+            interface?: string | null;
+            /**
+             * Kind
+             * @default instance
+             * @constant
+             */
+            kind: "instance";
+            /**
+             * Memory
+             * @description bytes; None: not limited
+             */
+            memory?: number | null;
+            /** Name */
+            name: string;
+            /**
+             * On
+             * @default local
+             * @enum {string}
+             */
+            on: "local" | "ssh" | "container" | "slurm";
+            /**
+             * Partition
+             * @description Slurm's default if left out
+             */
+            partition?: string | null;
+            /** Proxy Jump */
+            proxy_jump?: string | null;
+            /** Schedules */
+            schedules?: components["schemas"]["PowerSchedule"][];
+            /**
+             * Ssh Access
+             * @description may people log in over SSH; chosen at creation only
+             * @default false
+             */
+            ssh_access: boolean;
+            /**
+             * Walltime
+             * @description how long a node may live: "01:00:00", "2-12"
+             */
+            walltime?: string | null;
         };
         /**
          * Job
@@ -1283,7 +1807,7 @@ export interface components {
             cpus: number;
             /**
              * Environment
-             * @description kernelspec; default: the notebook's own, else python3
+             * @description an environment (name, name:version, name@latest), a kernelspec, or the absolute path of a virtual environment; default: the notebook's own kernelspec
              */
             environment?: string | null;
             /**
@@ -1410,7 +1934,7 @@ export interface components {
             cpus: number;
             /**
              * Environment
-             * @description kernelspec; default: the notebook's own, else python3
+             * @description an environment (name, name:version, name@latest), a kernelspec, or the absolute path of a virtual environment; default: the notebook's own kernelspec
              */
             environment?: string | null;
             /**
@@ -1521,11 +2045,19 @@ export interface components {
          * @enum {string}
          */
         KernelState: "starting" | "running" | "dead";
-        /**
-         * Kind
-         * @enum {string}
-         */
-        Kind: "local" | "instance" | "cluster" | "attached";
+        /** Listen */
+        Listen: {
+            /**
+             * Address
+             * @description an address of this machine[:port]
+             */
+            address: string | null;
+        };
+        /** Listening */
+        Listening: {
+            /** Address */
+            address: string | null;
+        };
         /**
          * MetricPoint
          * @description One value of a metric; ``timestamp`` in milliseconds since 1970.
@@ -1671,6 +2203,44 @@ export interface components {
             outcome: string;
         };
         /**
+         * PluginDefinition
+         * @description A target of a kind that a plug-in brings; the plug-in checks the rest.
+         */
+        PluginDefinition: {
+            /** Kind */
+            kind: string;
+            /** Name */
+            name: string;
+            /**
+             * On
+             * @default
+             */
+            on: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * PowerSchedule
+         * @description Times at which an instance is started or stopped.
+         */
+        PowerSchedule: {
+            /**
+             * Action
+             * @enum {string}
+             */
+            action: "start" | "stop";
+            /**
+             * Cron
+             * @description minute hour day month weekday, for example 0 8 * * mon-fri
+             */
+            cron: string;
+            /**
+             * Timezone
+             * @description None: this machine's
+             */
+            timezone?: string | null;
+        };
+        /**
          * Progress
          * @description Code cells finished, of all code cells; a script has 0 of 0.
          */
@@ -1777,6 +2347,39 @@ export interface components {
             /** Min Nodes */
             min_nodes?: number | null;
         };
+        /** Shell */
+        Shell: {
+            /**
+             * Command
+             * @description argument list, for the hub's machine
+             */
+            command: string[];
+        };
+        /**
+         * ShownKey
+         * @description The key that a machine shows now.
+         */
+        ShownKey: {
+            /**
+             * Fingerprint
+             * @description 'SHA256:…', what a person compares
+             */
+            fingerprint: string;
+            /** Host */
+            host: string;
+            /**
+             * Known
+             * @description it is in the user's known_hosts already
+             */
+            known: boolean;
+            /**
+             * Line
+             * @description 'ssh-ed25519 AAAA…', what is pinned
+             */
+            line: string;
+            /** Type */
+            type: string;
+        };
         /** Shutdown */
         Shutdown: {
             /**
@@ -1793,6 +2396,12 @@ export interface components {
             /** Signum */
             signum: number;
         };
+        /**
+         * SourceKind
+         * @description What kind of file lists the packages.
+         * @enum {string}
+         */
+        SourceKind: "requirements" | "pyproject" | "conda";
         /** Stopping */
         Stopping: {
             /** Canceled */
@@ -1955,7 +2564,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ClusterDefinition"];
+                "application/json": components["schemas"]["ClusterDefinition"] | components["schemas"]["InstanceDefinition"] | components["schemas"]["AttachedDefinition"] | components["schemas"]["PluginDefinition"];
             };
         };
         responses: {
@@ -2070,6 +2679,110 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ComputeTargetInfo"];
+                };
+            };
+            /** @description The request is no valid JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The bearer token is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The Host header is not this machine's. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The path has no such method. */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Its state forbids it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body or the snapshot is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Something asked for breaks a rule; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description MLflow or a helper process does not answer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    connected_api_compute__name__connections_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description a compute target's name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Shell"];
                 };
             };
             /** @description The request is no valid JSON. */
@@ -2930,6 +3643,110 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FileInfo"];
+                };
+            };
+            /** @description The request is no valid JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The bearer token is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The Host header is not this machine's. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The path has no such method. */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Its state forbids it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body or the snapshot is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Something asked for breaks a rule; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description MLflow or a helper process does not answer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    keep_running_api_compute__name__keep_running_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description a compute target's name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ComputeTargetInfo"];
                 };
             };
             /** @description The request is no valid JSON. */
@@ -3968,7 +4785,7 @@ export interface operations {
             };
         };
     };
-    environments_api_environments_get: {
+    list_environments_api_environments_get: {
         parameters: {
             query?: never;
             header?: never;
@@ -3984,6 +4801,637 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EnvironmentSummary"][];
+                };
+            };
+            /** @description The request is no valid JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The bearer token is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The Host header is not this machine's. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The path has no such method. */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Its state forbids it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body or the snapshot is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Something asked for breaks a rule; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description MLflow or a helper process does not answer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_api_environments_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EnvironmentDefinition"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnvironmentSummary"];
+                };
+            };
+            /** @description The request is no valid JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The bearer token is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The Host header is not this machine's. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The path has no such method. */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Its state forbids it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body or the snapshot is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Something asked for breaks a rule; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description MLflow or a helper process does not answer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    show_api_environments__name__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description a name, name:version, name@latest, or a kernelspec */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnvironmentDetails"];
+                };
+            };
+            /** @description The request is no valid JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The bearer token is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The Host header is not this machine's. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The path has no such method. */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Its state forbids it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body or the snapshot is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Something asked for breaks a rule; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description MLflow or a helper process does not answer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_api_environments__name__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description a name, name:version, name@latest, or a kernelspec */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletedEnvironment"];
+                };
+            };
+            /** @description The request is no valid JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The bearer token is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The Host header is not this machine's. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The path has no such method. */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Its state forbids it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body or the snapshot is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Something asked for breaks a rule; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description MLflow or a helper process does not answer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    build_api_environments__name__build_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description a name, name:version, name@latest, or a kernelspec */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnvironmentSummary"];
+                };
+            };
+            /** @description The request is no valid JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The bearer token is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The Host header is not this machine's. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The path has no such method. */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Its state forbids it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body or the snapshot is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Something asked for breaks a rule; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description MLflow or a helper process does not answer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    logs_api_environments__name__logs_get: {
+        parameters: {
+            query?: {
+                /** @description go on until the build is over */
+                follow?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description a name, name:version, name@latest, or a kernelspec */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the log */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": unknown;
+                };
+            };
+            /** @description The request is no valid JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The bearer token is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The Host header is not this machine's. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The path has no such method. */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Its state forbids it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body or the snapshot is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Something asked for breaks a rule; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description MLflow or a helper process does not answer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    wait_api_environments__name__wait_get: {
+        parameters: {
+            query?: {
+                /** @description seconds */
+                timeout?: number;
+            };
+            header?: never;
+            path: {
+                /** @description a name, name:version, name@latest, or a kernelspec */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnvironmentDetails"];
                 };
             };
             /** @description The request is no valid JSON. */
@@ -4191,6 +5639,111 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Experiment"][];
+                };
+            };
+            /** @description The request is no valid JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The bearer token is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The Host header is not this machine's. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The path has no such method. */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Its state forbids it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body or the snapshot is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Something asked for breaks a rule; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description MLflow or a helper process does not answer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    host_key_api_host_keys_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HostQuestion"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShownKey"];
                 };
             };
             /** @description The request is no valid JSON. */
@@ -5785,6 +7338,111 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Signaled"];
+                };
+            };
+            /** @description The request is no valid JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The bearer token is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The Host header is not this machine's. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The path has no such method. */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Its state forbids it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body or the snapshot is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Something asked for breaks a rule; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description MLflow or a helper process does not answer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    listen_api_listen_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Listen"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listening"];
                 };
             };
             /** @description The request is no valid JSON. */

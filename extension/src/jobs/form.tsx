@@ -9,6 +9,7 @@ import { useSignal } from '../components/signal';
 import { exactSize, parseSize } from '../components/size';
 import { occupancy } from '../compute/format';
 import { ComputeManager, isOff } from '../compute/manager';
+import { describeEnvironment } from './environments';
 import { JobManager } from './manager';
 import { changedValues, initialText, parse } from './parameters';
 
@@ -146,6 +147,7 @@ function Form(props: IFormProps): React.ReactElement {
   useSignal(props.compute.changed);
   const { targets } = props.compute;
   const target = props.compute.get(values.compute);
+  const environment = props.environments.find(({ name }) => name === values.environment);
   return (
     <form className="jp-perijove-form" onSubmit={submit}>
       {inspection.parameters.map(parameter => (
@@ -188,12 +190,15 @@ function Form(props: IFormProps): React.ReactElement {
         label={trans.__('Environment')}
         value={values.environment}
         error={errors.environment}
-        options={props.environments.map(environment => environment.name)}
-        describe={name => {
-          const found = props.environments.find(environment => environment.name === name);
-          const warm = found?.warm ? ` · ${trans.__('starts warm')}` : '';
-          return `${found?.display_name ?? name}${warm}`;
-        }}
+        options={props.environments.map(({ name }) => name)}
+        describe={name => describeEnvironment(props.environments, name, trans)}
+        note={
+          environment?.kind === 'built' && environment.state !== 'ready'
+            ? environment.state === 'failed'
+              ? trans.__('It could not be built: the job would fail.')
+              : trans.__('It is being built: the job waits until it is ready.')
+            : undefined
+        }
         onChange={environment => set({ environment })}
       />
       <Field

@@ -74,7 +74,12 @@ def job() -> None:
 @click.option("--name", help="Shown in lists.")
 @click.option("--compute", metavar="TARGET", help="Where it runs [default: local].")
 @click.option("--experiment", metavar="NAME", help="MLflow experiment.")
-@click.option("--environment", metavar="KERNEL", help="Kernelspec [default: the notebook's].")
+@click.option(
+    "--environment",
+    metavar="NAME",
+    help="NAME, NAME:VERSION, a kernelspec or a virtual environment's path "
+    "[default: the notebook's kernelspec].",
+)
 @click.option("--timeout", type=float, metavar="SECONDS", help="Per attempt.")
 @click.option("--retries", type=int, metavar="N", help="Further attempts after a failure.")
 @click.option("--cpus", type=int, metavar="N", help="CPUs it needs of a node [default: 1].")

@@ -11,7 +11,13 @@ from typing import Any
 import click
 from pydantic import BaseModel
 
-STYLES = {"succeeded": "green", "failed": "red", "canceled": "yellow", "running": "blue"}
+STYLES = {
+    "succeeded": "green",
+    "failed": "red",
+    "canceled": "yellow",
+    "running": "blue",
+    "ready": "green",
+}
 
 
 def plain(result: Any) -> Any:

@@ -4,28 +4,11 @@ from __future__ import annotations
 
 from perijove.client.compute import Compute
 from perijove.client.discovery import ensure_hub, workspace_folder
+from perijove.client.environments import Environments
 from perijove.client.http import HubClient
 from perijove.client.jobs import Jobs
 from perijove.client.kernels import Kernels
-from perijove.errors import NotFound
-from perijove.models.notebooks import EnvironmentSummary
 from perijove.models.workspaces import HubStatus, HubUp
-
-
-class Environments:
-    """``workspace.environments``: the kernelspecs jobs can run in."""
-
-    def __init__(self, client: HubClient) -> None:
-        self._client = client
-
-    def list(self) -> list[EnvironmentSummary]:
-        """All environments."""
-        listed = self._client.request("GET", "/environments")
-        return [EnvironmentSummary.model_validate(item) for item in listed]
-
-    def get(self, name: str) -> EnvironmentSummary:
-        """The environment of this name; raises NotFound."""
-        return _named(self.list(), name, "environment")
 
 
 class Experiments:
@@ -84,11 +67,3 @@ class Workspace:
 
     def __repr__(self) -> str:
         return f"Workspace({self.name!r})"
-
-
-def _named(items: list[EnvironmentSummary], name: str, what: str) -> EnvironmentSummary:
-    for item in items:
-        if item.name == name:
-            return item
-    known = ", ".join(item.name for item in items)
-    raise NotFound(f"There is no {what} named {name!r}.", remedy=f"There are: {known}.")

@@ -29,6 +29,7 @@ from perijove.faults import step
 from perijove.models.attempts import (
     HEARTBEAT,
     HEARTBEAT_FILE,
+    KEEPER,
     RESERVE,
     RUNNER,
     SPOOL,
@@ -77,8 +78,15 @@ class Attempt:
 
     def runner(self) -> RunnerProcess | None:
         """Who has taken the attempt."""
+        return self._process(RUNNER)
+
+    def keeper(self) -> RunnerProcess | None:
+        """Who keeps the kernel, if that was forked by its environment's zygote."""
+        return self._process(KEEPER)
+
+    def _process(self, name: str) -> RunnerProcess | None:
         try:
-            return RunnerProcess.model_validate_json((self.folder / RUNNER).read_text())
+            return RunnerProcess.model_validate_json((self.folder / name).read_text())
         except (OSError, ValueError):
             return None
 
@@ -141,7 +149,8 @@ class FolderTarget(ComputeTarget):
         spec, runner = attempt.spec, attempt.runner()
         if self.is_far(runner):
             await self.end_far(attempt, force=True)
-        await asyncio.to_thread(end_attempt, spec.job_id, spec.attempt, runner)
+        key = (spec.job_id, spec.attempt)
+        await asyncio.to_thread(end_attempt, *key, runner, attempt.keeper())
 
     def overdue(self, attempt: Attempt, silent: float) -> bool:
         """Has a runner lost its attempt that gave no sign of life for `silent` seconds?"""

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from perijove.abc import InstanceFiles, KernelHost
+from perijove.compute.environments import EnvironmentZygotes, warm_attempt
 from perijove.compute.folders import Attempt, FolderTarget
 from perijove.compute.waiting import wait_for_exit
 from perijove.compute.zygote import Zygote
@@ -27,10 +28,12 @@ class LocalTarget(FolderTarget):
         zygote: Zygote | None,
         kernels: KernelHost | None = None,
         files: InstanceFiles | None = None,
+        environments: EnvironmentZygotes | None = None,
     ) -> None:
         super().__init__("local", lease)
         self._kernels = kernels
         self._files = files
+        self._environments = environments
         self._slots = slots or os.cpu_count() or 1
         self._zygote = zygote
 
@@ -61,8 +64,11 @@ class LocalTarget(FolderTarget):
 
     async def begin(self, attempt: Attempt) -> int:
         folder = attempt.spec.folder
+        elsewhere = attempt.spec.python is not None
+        if elsewhere:
+            warm_attempt(self._environments, attempt.folder)
         if self._zygote is not None:
-            pid = await self._zygote.fork_attempt(folder)
+            pid = await self._zygote.fork_attempt(folder, kernel=not elsewhere)
             if pid is not None:
                 return pid
         environ = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}

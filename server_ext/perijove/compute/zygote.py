@@ -88,9 +88,12 @@ class Zygote:
                 self._process.kill()
                 self._process.wait()
 
-    async def fork_attempt(self, folder: str) -> int | None:
-        """The pid of a runner for the attempt; None: start it the ordinary way."""
-        return await self._ask({"fork": "attempt", "folder": folder})
+    async def fork_attempt(self, folder: str, kernel: bool = True) -> int | None:
+        """The pid of a runner for the attempt; None: start it the ordinary way.
+
+        `kernel`: its kernel may be one of this Python.
+        """
+        return await self._ask({"fork": "attempt", "folder": folder, "kernel": kernel})
 
     async def fork_kernel(self, folder: str) -> int | None:
         """The pid of the kernel launched in `folder`; None as above."""

@@ -16,7 +16,16 @@ from starlette.responses import JSONResponse, Response
 from perijove import __version__
 from perijove.errors import InvalidInput, NotFound, PerijoveError
 from perijove.hub.context import Hub
-from perijove.hub.routes import compute, events, files, jobs, kernels, notebooks, workspace
+from perijove.hub.routes import (
+    compute,
+    environments,
+    events,
+    files,
+    jobs,
+    kernels,
+    notebooks,
+    workspace,
+)
 from perijove.hub.security import Guard
 from perijove.models.problems import invalid
 
@@ -72,7 +81,7 @@ def create_app(hub: Hub | None, token: str = "") -> FastAPI:
         },
     )
     app.state.hub = hub
-    for module in (workspace, compute, kernels, files, jobs, notebooks, events):
+    for module in (workspace, compute, environments, kernels, files, jobs, notebooks, events):
         app.include_router(module.router, prefix="/api")
     add_error_handlers(app)
     app.add_middleware(Guard, token=token)

@@ -29,6 +29,8 @@ from pydantic import ValidationError
 
 from perijove import __version__
 from perijove.abc import AgentTarget, ComputeTarget, Workshop
+from perijove.compute.builds import UvBuilder
+from perijove.compute.environments import EnvironmentZygotes
 from perijove.compute.instance.files import LocalFiles
 from perijove.compute.instance.kernels import Kernels
 from perijove.compute.kinds import MAKERS, show_key
@@ -47,19 +49,22 @@ from perijove.models.tokens import agent_token
 from perijove.models.workspaces import HubInfo, HubStatus, WorkspaceConfig, WorkspaceFolder
 from perijove.plugins import COMPUTE, with_plugins
 from perijove.services.broker import Broker
+from perijove.services.catalog import Catalog
 from perijove.services.compute import ComputeService
 from perijove.services.delivery import Delivery
 from perijove.services.environments import Environments
 from perijove.services.events import EventLogs
 from perijove.services.instancefiles import FileService
+from perijove.services.instancespecs import InstanceKernelspecs
 from perijove.services.jobs import JobService
 from perijove.services.kernels import KernelService
-from perijove.services.kernelspecs import Kernelspecs
+from perijove.services.kernelspecs import KernelFolder, Kernelspecs
 from perijove.services.notebooks import NotebookService
 from perijove.services.power import PowerService
 from perijove.services.recorder import Recorder, user_name
 from perijove.services.supervisor import Supervisor
 from perijove.store.database import open_database
+from perijove.store.environments import SqlEnvironmentStore
 from perijove.store.jobs import SqlJobStore
 from perijove.store.targets import SqlTargetStore
 
@@ -67,6 +72,8 @@ log = logging.getLogger(__name__)
 
 MLFLOW_AFTER = 3.0
 """Seconds the MLflow server's start waits at most for the zygote's: both want all cores."""
+SWEEP = 30.0
+"""Seconds between two looks for zygotes of environments that nobody uses."""
 
 
 def lock(folder: WorkspaceFolder) -> int | None:
@@ -169,8 +176,15 @@ async def serve(folder: WorkspaceFolder) -> None:
     here = Kernels(folder.compute / "local" / "kernels", lambda: zygote)
     here.adopt()
     files = LocalFiles(Path.home()) if config.local_kernels else None
-    local = LocalTarget(config.slots, config.lease_seconds, zygote, here, files)
+    zygotes = EnvironmentZygotes(config.preload, folder.hub_log) if zygote is not None else None
+    local = LocalTarget(config.slots, config.lease_seconds, zygote, here, files, zygotes)
     targets: dict[str, ComputeTarget] = {local.name: local}
+    catalog = Catalog(
+        UvBuilder(folder.environments),
+        Kernelspecs(zygote is not None),
+        KernelFolder(folder.environments),
+        warm_start=zygote is not None,
+    )
     recorder = Recorder(folder, store, logs, broker, tracking.tracker, tasks)
     recorder.fresh = tracking.fresh
     supervisor = Supervisor(
@@ -183,11 +197,20 @@ async def serve(folder: WorkspaceFolder) -> None:
         signing_key=keys["signing_key"],
         experiment_id=recorder.experiment_id,
         on_ended=recorder.wake,
+        environments=catalog,
         poke=str(pokes.path),
     )
-    environments = Environments(zygote is not None)
+    environments = Environments(
+        SqlEnvironmentStore(database),
+        catalog,
+        store,
+        broker,
+        user_name(),
+        changed=supervisor.wake,
+        forget=_nothing if zygotes is None else zygotes.forget,
+    )
     jobs = JobService(
-        folder, config, store, logs, broker, environments, supervisor, recorder, tracking.tracker
+        folder, config, store, logs, broker, catalog, supervisor, recorder, tracking.tracker
     )
 
     delivery = Delivery(folder, config, store, supervisor)
@@ -230,7 +253,7 @@ async def serve(folder: WorkspaceFolder) -> None:
 
     kernels = KernelService(folder.kernels, compute, kernel_environ)
     kernels.load()
-    kernelspecs = Kernelspecs(folder, kernels, config.local_kernels)
+    kernelspecs = InstanceKernelspecs(folder, kernels, config.local_kernels)
     pokes.listen(supervisor.poked, supervisor.metrics)
     stopping = asyncio.Event()
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -270,12 +293,15 @@ async def serve(folder: WorkspaceFolder) -> None:
         status_now=status_now,
         stop=stopping.set,
     )
+    await environments.start()
     await supervisor.start()
     await compute.resume()
     loops = [asyncio.create_task(work) for work in (supervisor.run(), recorder.run(), power.run())]
     loops.append(asyncio.create_task(_start_tracking(tracking, zygote)))
     loops.append(asyncio.create_task(tracking.watch(store, supervisor)))
     loops += [asyncio.create_task(work) for work in (kernels.run(), kernelspecs.run())]
+    if zygotes is not None:
+        loops.append(asyncio.create_task(_sweep(zygotes)))
     server = Server(
         uvicorn.Config(
             create_app(hub, keys["token"]),
@@ -325,11 +351,24 @@ async def serve(folder: WorkspaceFolder) -> None:
     await asyncio.gather(*loops, return_exceptions=True)
     await recorder.close()
     await supervisor.close()
+    await environments.close()
     await tracking.stop(leave=bool(store.active()))
+    if zygotes is not None:
+        zygotes.close()
     if zygote is not None:
         await zygote.close()
     pokes.close()
     store.close()
+
+
+async def _sweep(zygotes: EnvironmentZygotes) -> None:
+    while True:
+        await asyncio.sleep(SWEEP)
+        zygotes.sweep()
+
+
+def _nothing(python: str) -> None:
+    return None
 
 
 async def _start_tracking(tracking: Tracking, zygote: Zygote | None) -> None:

@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator
 from perijove.hub.context import Hub
 from perijove.services.logs import event_text
 
+LOG_PACE = 0.3
+"""Seconds between two looks at a file that others write."""
 KEEP_ALIVE = 15.0
 """Seconds after which a silent stream says that it lives."""
 
@@ -43,6 +45,20 @@ async def follow_log(hub: Hub, job_id: str, follow: bool) -> AsyncIterator[str]:
     async for batch in follow_events(hub, job_id, 0, follow):
         if text := "".join(event_text(json.loads(line)) for line in batch):
             yield text
+
+
+async def follow_build(hub: Hub, name: str, follow: bool) -> AsyncIterator[bytes]:
+    """The log of a build as it grows, until that is over."""
+    offset = 0
+    while True:
+        data, over = hub.environments.log(name, offset)
+        offset += len(data)
+        if data:
+            yield data
+        if over or (not follow and not data) or hub.broker.closed:
+            return
+        if not data:
+            await asyncio.sleep(LOG_PACE)
 
 
 def event_seq(line: str) -> int:

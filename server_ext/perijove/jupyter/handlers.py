@@ -65,6 +65,16 @@ class HubHandler(APIHandler):
         answer = await self.gateway.send(method, path, params=params, **content)
         self.answer(answer)
 
+    def refuse_to_follow(self) -> None:
+        """Answers are passed on when they are complete.
+
+        Raises
+        ------
+        InvalidInput: it is asked for one that goes on.
+        """
+        if self.get_query_argument("follow", "false") not in ("false", "0", ""):
+            raise InvalidInput("follow is for the events route.", field="follow")
+
     def answer(self, answer: httpx.Response) -> None:
         """Pass on the status, the body and the headers that matter."""
         self.set_status(answer.status_code)
@@ -127,6 +137,40 @@ class EnvironmentsHandler(HubHandler):
     @authorized(action="read", resource=WORKSPACE)
     async def get(self) -> None:
         await self.forward("GET", "/environments")
+
+    @authenticated
+    @authorized(action="write", resource=WORKSPACE)
+    async def post(self) -> None:
+        await self.forward("POST", "/environments", self.body())
+
+
+class EnvironmentHandler(HubHandler):
+    @authenticated
+    @authorized(action="read", resource=WORKSPACE)
+    async def get(self, name: str) -> None:
+        await self.forward("GET", f"/environments/{_quoted(name)}")
+
+    @authenticated
+    @authorized(action="write", resource=WORKSPACE)
+    async def delete(self, name: str) -> None:
+        await self.forward("DELETE", f"/environments/{_quoted(name)}")
+
+
+class EnvironmentPartHandler(HubHandler):
+    """What of an environment is only read: wait, logs."""
+
+    @authenticated
+    @authorized(action="read", resource=WORKSPACE)
+    async def get(self, name: str, part: str) -> None:
+        self.refuse_to_follow()
+        await self.forward("GET", f"/environments/{_quoted(name)}/{part}")
+
+
+class BuildHandler(HubHandler):
+    @authenticated
+    @authorized(action="write", resource=WORKSPACE)
+    async def post(self, name: str) -> None:
+        await self.forward("POST", f"/environments/{_quoted(name)}/build")
 
 
 class TargetsHandler(HubHandler):
@@ -262,8 +306,7 @@ class JobPartHandler(HubHandler):
     @authenticated
     @authorized(action="read", resource=JOBS)
     async def get(self, job_id: str, part: str) -> None:
-        if self.get_query_argument("follow", "false") not in ("false", "0", ""):
-            raise InvalidInput("follow is for the events route.", field="follow")
+        self.refuse_to_follow()
         await self.forward("GET", f"/jobs/{_quoted(job_id)}/{part}")
 
 
@@ -335,6 +378,9 @@ def _quoted(text: str, safe: str = "") -> str:
 ROUTES: list[tuple[str, type[HubHandler]]] = [
     (r"status", StatusHandler),
     (r"environments", EnvironmentsHandler),
+    (rf"environments/{TARGET}", EnvironmentHandler),
+    (rf"environments/{TARGET}/(?P<part>wait|logs)", EnvironmentPartHandler),
+    (rf"environments/{TARGET}/build", BuildHandler),
     (r"compute", TargetsHandler),
     (rf"compute/{TARGET}", TargetHandler),
     (rf"compute/{TARGET}/(?P<part>nodes|logs|environments)", TargetPartHandler),

@@ -7,7 +7,8 @@ Everything about it is in its folder, which only its runner writes::
     runner.json    RunnerProcess, who has the lock
     heartbeat      touched by the runner every HEARTBEAT seconds
     spool.jsonl    SpoolEvents, appended
-    place.json     AttemptPlace, where a node that starts the runner says what is its own
+    place.json     AttemptPlace, where whoever starts the runner says what is the node's own
+    keeper.json    RunnerProcess, who keeps a kernel that a zygote of its environment forked
     reserve        bytes kept back, so that a full disk still takes a verdict
     status.json    AttemptStatus, *linked* into place: whoever links it first has the verdict
     output.ipynb   the executed notebook, replaced by rename
@@ -37,9 +38,10 @@ SPEC, LOCK, SPOOL, STATUS, OUTPUT = (
     "status.json",
     "output.ipynb",
 )
-HEARTBEAT_FILE, RUNNER, LOG, RESERVE, PLACE, WORK, OUTPUTS = (
+HEARTBEAT_FILE, RUNNER, KEEPER, LOG, RESERVE, PLACE, WORK, OUTPUTS = (
     "heartbeat",
     "runner.json",
+    "keeper.json",
     "log.txt",
     "reserve",
     "place.json",
@@ -61,7 +63,12 @@ class AttemptSpec(BaseModel):
     origin: str = Field(description="absolute folder the snapshot was taken from")
     workdir: str = Field(description="absolute working folder of the kernel or script")
     outputs: str = Field(description="absolute folder whose files are kept as artifacts")
-    environment: str | None = None
+    environment: str | None = Field(default=None, description="kernelspec")
+    python: str | None = Field(
+        default=None,
+        description="interpreter of an environment that was built, and so never changes: its "
+        "kernels may be forked from a zygote of its own",
+    )
     parameters: dict[str, JsonValue] = Field(default_factory=dict)
     timeout: float | None = None
     environ: dict[str, str] = Field(default_factory=dict, description="added to the environment")
@@ -75,6 +82,9 @@ class AttemptPlace(BaseModel):
 
     node: str
     environ: dict[str, str] = Field(default_factory=dict)
+    zygote: str | None = Field(
+        default=None, description="Unix socket of the environment's zygote, which forks its kernels"
+    )
 
 
 class AttemptStatus(BaseModel):

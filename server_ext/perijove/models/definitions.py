@@ -21,31 +21,39 @@ SUFFIX = ".job.yaml"
 
 
 class _PlainLoader(yaml.SafeLoader):
+    def __init__(self, text: str, what: str) -> None:
+        super().__init__(text)
+        self._what = what
+
     def compose_node(self, parent: Any, index: Any) -> Any:
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]
         line = event.start_mark.line + 1
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise InvalidInput(f"Line {line}: a job definition must not use aliases (& or *).")
+            raise InvalidInput(f"Line {line}: a {self._what} must not use aliases (& or *).")
         if getattr(event, "tag", None):
-            raise InvalidInput(f"Line {line}: a job definition must not use tags ({event.tag}).")
+            raise InvalidInput(f"Line {line}: a {self._what} must not use tags ({event.tag}).")
         return super().compose_node(parent, index)
 
 
-def load_yaml(text: str) -> Any:
-    """The data of a plain YAML text.
+def load_yaml(text: str, what: str = "job definition") -> Any:
+    """The data of a plain YAML text; `what` it is, for messages.
 
     Raises
     ------
     InvalidInput: it is no YAML, too long, or uses aliases or tags.
     """
     if len(text) > YAML_BYTES:
-        raise InvalidInput(f"A job definition must have at most {YAML_BYTES} characters.")
+        raise InvalidInput(f"A {what} must have at most {YAML_BYTES} characters.")
     try:
-        return yaml.load(text, _PlainLoader)  # noqa: S506 - a SafeLoader
+        loader = _PlainLoader(text, what)
+        try:
+            return loader.get_single_data()
+        finally:
+            loader.dispose()
     except yaml.YAMLError as error:
-        raise InvalidInput(f"The job definition is no valid YAML: {error}.") from None
+        raise InvalidInput(f"The {what} is no valid YAML: {error}.") from None
     except (RecursionError, ValueError) as error:
-        raise InvalidInput(f"The job definition cannot be read: {error}.") from None
+        raise InvalidInput(f"The {what} cannot be read: {error}.") from None
 
 
 def parse_definition(text: str) -> JobDefinition:

@@ -16,6 +16,7 @@ from perijove.models.names import (
     PARAMETER_BYTES,
     PARAMETERS_SCHEMA,
     TEXT_LENGTH,
+    EnvironmentName,
     Name,
     RelativePath,
     Text,
@@ -103,8 +104,10 @@ class JobDefinition(BaseModel):
         "mlflow.set_experiment, else the file's stem",
     )
     compute: Name = "local"
-    environment: Name | None = Field(
-        default=None, description="kernelspec; default: the notebook's own, else python3"
+    environment: EnvironmentName | None = Field(
+        default=None,
+        description="an environment (name, name:version, name@latest), a kernelspec, or the "
+        "absolute path of a virtual environment; default: the notebook's own kernelspec",
     )
     parameters: Annotated[dict[str, JsonValue], WithJsonSchema(PARAMETERS_SCHEMA)] = Field(
         default_factory=dict

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, JsonValue, WithJsonSchema
 
 NAME_LENGTH = 128
 """Characters in a job, experiment or environment name."""
+PATH_LENGTH = 4096
 TEXT_LENGTH = 4000
 """Characters in a tag's value (MLflow cuts run tags silently at 8,000 bytes)."""
 PARAMETER_DEPTH = 32
@@ -70,6 +71,21 @@ def check_name(name: str) -> str:
         raise ValueError(f"a name must not contain {' '.join(bad)}")
     if name in {".", ".."}:
         raise ValueError("a name must not be '.' or '..'")
+    return name
+
+
+def check_environment(name: str) -> str:
+    """How a job names its environment: a name, ``name:3``, ``name@latest``, or the absolute path
+    of a virtual environment."""
+    if name.startswith("/"):
+        _printable(name, "a path")
+        if len(name) > PATH_LENGTH:
+            raise ValueError(f"a path must have at most {PATH_LENGTH} characters")
+        return name
+    plain, colon, version = name.partition(":")
+    if colon and not (version.isascii() and version.isdigit() and len(version) < 7):
+        raise ValueError("after the colon of an environment stands the number of its version")
+    check_name(plain)
     return name
 
 
@@ -131,8 +147,8 @@ def check_relative_path(path: str) -> str:
         raise ValueError("a path must be relative to its root, with forward slashes")
     if ".." in pure.parts:
         raise ValueError("a path must not contain '..'")
-    if len(path) > 4096:
-        raise ValueError("a path must have at most 4096 characters")
+    if len(path) > PATH_LENGTH:
+        raise ValueError(f"a path must have at most {PATH_LENGTH} characters")
     return str(pure)
 
 
@@ -148,6 +164,11 @@ def check_workspace(name: str) -> str:
 Name = Annotated[
     str,
     AfterValidator(check_name),
+    WithJsonSchema({"type": "string", "pattern": NAME_PATTERN, "maxLength": NAME_LENGTH}),
+]
+EnvironmentName = Annotated[
+    str,
+    AfterValidator(check_environment),
     WithJsonSchema({"type": "string", "pattern": NAME_PATTERN, "maxLength": NAME_LENGTH}),
 ]
 Text = Annotated[

@@ -35,13 +35,3 @@ class NotebookInspection(BaseModel):
     definition: dict[str, JsonValue] | None = Field(
         default=None, description="the saved run configuration beside it (<stem>.job.yaml)"
     )
-
-
-class EnvironmentSummary(BaseModel):
-    """A kernelspec that jobs can run in."""
-
-    name: str
-    display_name: str
-    language: str
-    warm: bool = Field(description="its kernels are forked from a warm process")
-    interrupt_mode: str = Field(default="signal", description="signal | message")

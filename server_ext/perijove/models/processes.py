@@ -9,6 +9,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -94,18 +95,19 @@ def link_verdict(folder: Path, status: AttemptStatus) -> bool:
 
 
 def end_attempt(
-    job_id: str, attempt: int, runner: RunnerProcess | None, grace: float = 0.0
+    job_id: str, attempt: int, *leaders: RunnerProcess | None, grace: float = 0.0
 ) -> None:
     """End every process of an attempt and return when they are gone.
 
-    They are the runner's session, all descendants, and whatever else carries the attempt's
-    PERIJOVE_JOB_ID and PERIJOVE_ATTEMPT in its environment. `grace` is the time in seconds they
-    have between SIGTERM and SIGKILL. This process itself is spared.
+    They are the sessions of the `leaders` (the runner, and the keeper of its kernel), all
+    descendants, and whatever else carries the attempt's PERIJOVE_JOB_ID and PERIJOVE_ATTEMPT in
+    its environment. `grace` is the time in seconds they have between SIGTERM and SIGKILL. This
+    process itself is spared.
     """
     number = signal.SIGTERM if grace else signal.SIGKILL
     deadline = time.monotonic() + grace
     last = time.monotonic() + grace + 30
-    while found := _members(job_id, attempt, runner):
+    while found := _members(job_id, attempt, leaders):
         if number == signal.SIGTERM and time.monotonic() >= deadline:
             number = signal.SIGKILL
         for process in found:
@@ -164,14 +166,16 @@ def _has(pid: int, entry: bytes) -> bool:
         return False
 
 
-def _members(job_id: str, attempt: int, runner: RunnerProcess | None) -> list[psutil.Process]:
-    session = runner.pid if runner is not None and runner.boot_id == boot_id() else None
-    begun = runner.start_time if runner is not None else 0
+def _members(
+    job_id: str, attempt: int, leaders: Sequence[RunnerProcess | None]
+) -> list[psutil.Process]:
+    sessions = [x for x in leaders if x is not None and x.boot_id == boot_id()]
     found = {}
     for pid in psutil.pids():
         if pid == os.getpid() or (started := start_time(pid)) is None:
             continue
-        if _belongs(pid, session, begun, started) or _is_marked(pid, job_id, attempt):
+        member = any(_belongs(pid, x.pid, x.start_time, started) for x in sessions)
+        if member or _is_marked(pid, job_id, attempt):
             with suppress(psutil.Error):
                 process = found[pid] = psutil.Process(pid)
                 for child in process.children(recursive=True):
@@ -180,8 +184,8 @@ def _members(job_id: str, attempt: int, runner: RunnerProcess | None) -> list[ps
     return list(found.values())
 
 
-def _belongs(pid: int, session: int | None, begun: float, started: float) -> bool:
-    if session is None or started < begun:
+def _belongs(pid: int, session: int, begun: float, started: float) -> bool:
+    if started < begun:
         return False
     try:
         return os.getsid(pid) == session

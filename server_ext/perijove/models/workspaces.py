@@ -114,6 +114,7 @@ class WorkspaceFolder:
         self.jobs = self.root / "jobs"
         self.compute = self.root / "compute"
         self.kernels = self.root / "kernels"
+        self.environments = self.root / "environments"
         self.mlflow = self.root / "mlflow"
         self.artifacts = self.mlflow / "artifacts"
 

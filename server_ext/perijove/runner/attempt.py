@@ -30,7 +30,8 @@ from perijove.models.attempts import (
 )
 from perijove.models.jobs import FailureReason, JobKind, JobState
 from perijove.models.processes import current_process, end_attempt, link_verdict
-from perijove.runner.kernel import PR_SET_CHILD_SUBREAPER, ForkedKernel, prctl
+from perijove.runner.forking import PR_SET_CHILD_SUBREAPER, prctl
+from perijove.runner.kernel import ForkedKernel
 from perijove.runner.packages import Inventory
 from perijove.runner.spool import Spool
 from perijove.runner.state import origin
@@ -57,10 +58,10 @@ def run_attempt(folder: Path, warm: bool, kernel: ForkedKernel | None = None) ->
     verdict: dict[str, Any] = {"state": JobState.SUCCEEDED}
     try:
         try:
-            _settle(folder, spec)
+            place = _settle(folder, spec)
             stops.arm(spec.timeout, parts.interrupt)
             step("run.locked")
-            parts.run(folder, spec, warm)
+            parts.run(folder, spec, warm, place.zygote)
         finally:
             stops.disarm()
     except Failure as failure:
@@ -105,10 +106,10 @@ class _Parts:
         self._inventory: Inventory | None = None
         self._heart = threading.Event()
 
-    def run(self, folder: Path, spec: AttemptSpec, warm: bool) -> None:
+    def run(self, folder: Path, spec: AttemptSpec, warm: bool, zygote: str | None) -> None:
         self._spool = Spool(folder, spec.job_id, spec.attempt, spec.poke)
         self._attempt = _attempt(spec, self._spool)
-        self._attempt.fork(warm, self._kernel)  # before there is a thread
+        self._attempt.fork(warm, self._kernel, zygote)  # before there is a thread
         if self._attempt.python:
             self._inventory = Inventory(self._attempt.python)
         _heartbeat(folder, self._heart)
@@ -139,8 +140,8 @@ def _take(folder: Path) -> int | None:
     return None if (folder / STATUS).exists() else lock
 
 
-def _settle(folder: Path, spec: AttemptSpec) -> None:
-    """Be a detached process of this attempt, and say so in its folder."""
+def _settle(folder: Path, spec: AttemptSpec) -> AttemptPlace:
+    """Be a detached process of this attempt, and say so in its folder; where it runs."""
     if os.getsid(0) != os.getpid():
         os.setsid()
     with (folder / RESERVE).open("wb") as file:
@@ -156,12 +157,13 @@ def _settle(folder: Path, spec: AttemptSpec) -> None:
         os.dup2(source, target)
     os.close(output)
     os.close(null)
-    place: dict[str, str] = {}
+    place = AttemptPlace(node="")
     with suppress(FileNotFoundError):
-        place = AttemptPlace.model_validate_json((folder / PLACE).read_text()).environ
+        place = AttemptPlace.model_validate_json((folder / PLACE).read_text())
     os.environ.clear()
-    os.environ.update(origin.environ | spec.environ | place)
+    os.environ.update(origin.environ | spec.environ | place.environ)
     os.chdir(spec.workdir)
+    return place
 
 
 def _attempt(spec: AttemptSpec, spool: Spool) -> Any:

@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from perijove.models.kernels import CONNECTION_FILE, LAUNCH, LOG, PROCESS, KernelLaunch
 from perijove.models.processes import current_process
-from perijove.runner.kernel import SWITCH, leave, raw
+from perijove.runner.forking import SWITCH, leave, raw
 from perijove.runner.state import restore, restore_pools
 
 

@@ -6,15 +6,15 @@ import signal
 
 from jupyter_client.manager import AsyncKernelManager
 
-from perijove.runner.kernel import LEAVE, LEAVE_INTERRUPTED, ForkedKernel
+from perijove.runner.kernel import LEAVE, LEAVE_INTERRUPTED, WarmKernel
 
 
 class ForkedKernelManager(AsyncKernelManager):
     """Manages a kernel that is up already."""
 
-    forked: ForkedKernel
+    forked: WarmKernel
 
-    def adopt(self, kernel: ForkedKernel) -> None:
+    def adopt(self, kernel: WarmKernel) -> None:
         """Take the connection of a forked kernel."""
         self.forked = kernel
         self.load_connection_info(

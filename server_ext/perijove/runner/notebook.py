@@ -19,11 +19,11 @@ from papermill.exceptions import PapermillException, PapermillExecutionError
 from papermill.execute import execute_notebook
 
 from perijove.faults import step
-from perijove.models.attempts import LOG, OUTPUT, AttemptSpec
+from perijove.models.attempts import KEEPER, LOG, OUTPUT, AttemptSpec
 from perijove.models.events import EventType
 from perijove.models.jobs import FailureReason
 from perijove.models.processes import runtime_dir
-from perijove.runner.kernel import ForkedKernel, can_fork
+from perijove.runner.kernel import ForkedKernel, KeptKernel, WarmKernel, can_fork
 from perijove.runner.manager import ForkedKernelManager
 from perijove.runner.spare import is_plain
 from perijove.runner.spool import Spool
@@ -48,7 +48,7 @@ class NotebookAttempt:
         self._cells: list[tuple[int, str, bool]] = []
         self._started = -1
         self._save_after = 0.0
-        self._forked: ForkedKernel | None = None
+        self._forked: WarmKernel | None = None
         self._manager: Any = None
         self._oom = oom_kills()
         self._name = spec.environment or "python3"
@@ -63,8 +63,9 @@ class NotebookAttempt:
         self._spec = found.to_dict()
         self.python = _program(self._spec) if self._spec.get("language") == "python" else ""
 
-    def fork(self, warm: bool, waiting: ForkedKernel | None) -> None:
-        """Take the kernel that waits, or fork one, if that may be this notebook's."""
+    def fork(self, warm: bool, waiting: ForkedKernel | None, zygote: str | None) -> None:
+        """Take the kernel that waits, fork one or let one be forked, if that may be this
+        notebook's."""
         may = warm and can_fork(self._spec, self.python)
         if may and waiting is not None and is_plain():
             waiting.assign(self.spec.workdir, dict(os.environ), str(Path(self.spec.folder) / LOG))
@@ -74,6 +75,12 @@ class NotebookAttempt:
             waiting.end(0)
         if may:
             self._forked = ForkedKernel(self.spec.workdir, dict(os.environ))
+        elif zygote and self.spec.python and can_fork(self._spec, self.python, self.spec.python):
+            folder = Path(self.spec.folder)
+            with suppress(OSError):  # it does not answer: the kernel starts the ordinary way
+                self._forked = KeptKernel(
+                    zygote, self.spec.workdir, dict(os.environ), folder / LOG, folder / KEEPER
+                )
 
     def interrupt(self) -> None:
         """A signal is about to end the attempt: let the cell that runs clean up."""

@@ -40,7 +40,7 @@ class ScriptAttempt:
         self.kernel: dict[str, Any] = {}
         self.python = sys.executable if spec.environment is None else _python(spec.environment)
 
-    def fork(self, warm: bool, waiting: ForkedKernel | None) -> None:
+    def fork(self, warm: bool, waiting: ForkedKernel | None, zygote: str | None) -> None:
         """Scripts start the ordinary way: ``__main__`` must be theirs from the first line."""
         if waiting is not None:
             waiting.end(0)

@@ -3,7 +3,7 @@
 ``python -m perijove.runner.zygote --control-fd N --preload numpy,pandas`` speaks JSON over the
 SOCK_SEQPACKET socket N, one message a packet::
 
-    hub → zygote   {"id": 1, "fork": "attempt", "folder": "…"}
+    hub → zygote   {"id": 1, "fork": "attempt", "folder": "…", "kernel": true}
                    {"id": 2, "fork": "kernel", "folder": "…"}
                    {"id": 3, "fork": "task", "task": "render", "args": {…}, "result": "…"}
     zygote → hub   {"id": 1, "pid": 4711}            or {"id": 1, "error": "…"}
@@ -40,6 +40,7 @@ from typing import Any, NoReturn
 
 from perijove.runner.installed import Installed
 from perijove.runner.lean import forget_lean_modules, import_papermill
+from perijove.runner.modules import COMPANIONS, KERNEL_MODULES
 from perijove.runner.spare import Spare, fork_spare
 
 RUNNER_MODULES = (
@@ -48,31 +49,11 @@ RUNNER_MODULES = (
     "perijove.runner.notebook",
     "perijove.runner.engine",
     "perijove.runner.script",
-    "ipykernel.kernelapp",
-    "ipykernel.ipkernel",
-    "ipykernel.zmqshell",
-    # what a kernel imports when it is initialised
-    "IPython.core.completer",
-    "IPython.core.completerlib",
-    "IPython.core.debugger",
-    "IPython.core.oinspect",
-    "IPython.extensions.storemagic",
-    "pdb",
-    "sqlite3",
-    "tornado.platform.asyncio",
+    *KERNEL_MODULES,
 )
 SPARE_AFTER = 0.3
 """Seconds after a launch until the next spare is made, if no attempt ends before: the one that
 begins wants the cores too."""
-COMPANIONS = {
-    "pandas": ("pyarrow.pandas_compat",),
-    "sklearn": (
-        "narwhals._pandas_like.namespace",
-        "sklearn.datasets.data",
-        "sklearn.datasets.descr",
-    ),
-}
-"""What packages import at their first use only."""
 LATER_MODULES = ("ipykernel.debugger", "jsonschema", "perijove.runner.tasks", "nbconvert")
 
 
@@ -166,7 +147,8 @@ class Zygote:
             error = "what is installed has changed since it was imported"
             self._say({"id": request["id"], "error": error})
             self._begin_anew(self._modules)
-        if request["fork"] == "attempt" and (pid := self._use_spare(request["folder"])):
+        spare = request["fork"] == "attempt" and request.get("kernel", True)
+        if spare and (pid := self._use_spare(request["folder"])):
             self._say({"id": request["id"], "pid": pid})
             return
         try:

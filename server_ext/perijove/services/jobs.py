@@ -30,7 +30,7 @@ from perijove.models.jobs import (
 )
 from perijove.models.workspaces import WorkspaceConfig, WorkspaceFolder
 from perijove.services.broker import Broker
-from perijove.services.environments import Environments
+from perijove.services.catalog import Catalog
 from perijove.services.events import EventLogs
 from perijove.services.git import commit_of
 from perijove.services.snapshots import take_snapshot
@@ -50,7 +50,7 @@ class JobService:
     store: JobStore
     logs: EventLogs
     broker: Broker
-    environments: Environments
+    environments: Catalog
     supervisor: Supervisor
     recorder: Recorder
     tracker: Tracker
@@ -169,13 +169,17 @@ class JobService:
                 )
         else:
             environment = definition.environment
+        waiting = None
         if environment is not None:
-            self.environments.check(environment)
+            notebook = source.kind is JobKind.NOTEBOOK
+            environment = self.environments.resolve(environment, kernel=notebook)
+            waiting = self.environments.waiting(environment)
         return Job(
             id=job_id,
             kind=source.kind,
             name=definition.name or clean_name(Path(definition.path).stem),
             state=JobState.QUEUED,
+            message=waiting,
             run_id=uuid4().hex if self.tracker.assigns_run_ids else None,
             experiment=definition.experiment or source.experiment,
             compute=definition.compute,

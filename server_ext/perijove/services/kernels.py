@@ -17,8 +17,8 @@ from perijove.abc import KernelHost
 from perijove.errors import Conflict, NotFound, PerijoveError, Unreachable
 from perijove.models.attempts import RunnerProcess
 from perijove.models.compute import ComputeTargetInfo, TargetState
+from perijove.models.environments import EnvironmentSummary
 from perijove.models.kernels import Connection, HostedKernel, KernelInfo, KernelRequest
-from perijove.models.notebooks import EnvironmentSummary
 from perijove.models.processes import is_alive
 from perijove.services.compute import LOCAL, ComputeService
 

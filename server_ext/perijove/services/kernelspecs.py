@@ -1,188 +1,102 @@
-"""Kernelspecs ``<environment>@<instance>``, written where every Jupyter program looks for them.
-
-That is the kernels folder of the user's Jupyter data: JupyterLab's kernel picker, papermill,
-nbclient and Voila find them there, whether a Jupyter server or a hub runs or not. A kernel that is
-started from one starts the hub, and the instance, if need be. Where two workspaces have an
-instance of the same name, the one that wrote last has the kernelspec.
-"""
+"""Kernelspecs: those that Jupyter finds on this machine, and those written for environments."""
 
 from __future__ import annotations
 
-import asyncio
+import hashlib
 import json
-import logging
 import os
+import re
 import shutil
+import sys
+import time
+from collections.abc import Collection, Mapping
 from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from perijove.errors import PerijoveError
-from perijove.models.compute import ComputeTargetInfo, TargetState
-from perijove.models.notebooks import EnvironmentSummary
-from perijove.models.workspaces import WorkspaceFolder
-from perijove.services.compute import LOCAL
-from perijove.services.kernels import KernelService
-
-log = logging.getLogger(__name__)
-
-PROVISIONER = "perijove"
-LOGOS = ("logo-32x32.png", "logo-64x64.png", "logo-svg.svg")
-SETTLE = 0.2
-"""Seconds until a burst of changes is looked at."""
-REFRESH = 30.0
-"""Seconds after which a running instance is asked again which environments it has."""
+FRESH = 5.0
+"""Seconds for which a look at the kernelspecs is believed."""
+KERNELS, KERNEL = "kernels", "kernel.json"
+_PATH_KERNEL = re.compile(r"path\.[0-9a-f]{16}")
 
 
 class Kernelspecs:
-    """Keeps the kernelspecs of a workspace's instances as they are.
+    """What Jupyter's kernelspec manager finds on this machine."""
 
-    Parameters
-    ----------
-    kernels_folder: where they are written; None: the user's Jupyter data folder.
-    local: write those of the hub's own machine, too.
-    """
-
-    def __init__(
-        self,
-        folder: WorkspaceFolder,
-        kernels: KernelService,
-        local: bool,
-        kernels_folder: Path | None = None,
-    ) -> None:
-        self._folder = folder
-        self._kernels = kernels
-        self._local = local
-        self._kernels_folder = kernels_folder
-        self._seen: dict[str, TargetState] = {}
+    def __init__(self, warm_start: bool) -> None:
+        self._warm_start = warm_start
+        self._specs: dict[str, dict[str, Any]] = {}
         self._looked = float("-inf")
 
-    async def run(self) -> None:
-        """Follow what is created, deleted, started and stopped, for ever."""
-        with self._kernels.compute.broker.subscribe() as changed:
-            while True:
-                changed.clear()
-                try:
-                    await self.refresh()
-                except OSError as error:
-                    log.warning("The kernelspecs cannot be written: %s", error)
-                await changed.wait()
-                await asyncio.sleep(SETTLE)
+    def all(self, fresh: bool = False) -> Mapping[str, dict[str, Any]]:
+        """Name → specification, by name."""
+        if fresh or time.monotonic() - self._looked > FRESH:
+            from jupyter_client.kernelspec import KernelSpecManager  # 0.2 s, once
 
-    async def refresh(self, force: bool = False) -> None:
-        """Write what is missing or different, and remove what is gone."""
-        instances = self._instances()
-        seen = {target.name: target.state for target in instances}
-        now = asyncio.get_running_loop().time()
-        if not force and seen == self._seen and now < self._looked + REFRESH:
-            return
-        self._seen, self._looked = seen, now
-        wanted: dict[str, dict[str, Any]] = {}
-        for target in instances:
-            for environment in await self._environments(target):
-                name = f"{environment.name}@{target.name}".lower()
-                wanted[name] = self._spec(target, environment)
-        await asyncio.to_thread(self._write, wanted)
+            found = KernelSpecManager().get_all_specs()
+            self._specs = {name: info["spec"] for name, info in sorted(found.items())}
+            self._looked = time.monotonic()
+        return self._specs
 
-    def _instances(self) -> list[ComputeTargetInfo]:
-        targets = self._kernels.compute.jobs.supervisor.targets
-        return [
-            target
-            for target in self._kernels.compute.all()
-            if targets[target.name].kernels is not None
-            and (target.name != LOCAL or self._local)
-            and target.state not in (TargetState.CREATING, TargetState.DELETING)
-        ]
+    def has(self, name: str) -> bool:
+        """Is there one of this name?"""
+        return name in self.all() or name in self.all(fresh=True)
 
-    async def _environments(self, target: ComputeTargetInfo) -> list[EnvironmentSummary]:
-        if target.state is TargetState.RUNNING:
-            with suppress(PerijoveError):
-                found = await self._kernels.environments(target.name)
-                # the node's own Python once: as base
-                return [item for item in found if item.name == "base" or not item.warm]
-        # as they were when it last ran
-        return await asyncio.to_thread(self._known, target.name) or [
-            EnvironmentSummary(
-                name="base", display_name="Python (base)", language="python", warm=True
-            )
-        ]
+    def is_warm(self, spec: Mapping[str, Any]) -> bool:
+        """Are its kernels forked from the hub's own zygote?"""
+        interpreter = interpreter_of(spec)
+        return self._warm_start and interpreter == os.path.abspath(sys.executable)
 
-    def _spec(self, target: ComputeTargetInfo, environment: EnvironmentSummary) -> dict[str, Any]:
-        off = target.state in (TargetState.STOPPED, TargetState.FAILED)
-        state = f" ({target.state.value})" if off else ""
-        place = {
-            "instance": target.name,
-            "environment": environment.name,
-            "workspace": self._folder.name,
-            "home": str(self._folder.home),
-        }
-        return {
-            "argv": [],
-            "display_name": f"{environment.display_name} @ {target.name}{state}",
-            "language": environment.language,
-            "interrupt_mode": environment.interrupt_mode,
-            "metadata": {
-                "debugger": environment.language == "python",
-                "kernel_provisioner": {"provisioner_name": PROVISIONER, "config": place},
-                "perijove": {
-                    **place,
-                    "state": target.state.value,
-                    "summary": environment.model_dump(),
-                },
+
+def interpreter_of(spec: Mapping[str, Any]) -> str | None:
+    """The Python of a kernelspec; None: it is of another language, or starts something else."""
+    program = str((spec.get("argv") or [""])[0])
+    if spec.get("language") != "python":
+        return None
+    if program in ("python", "python3"):
+        return os.path.abspath(sys.executable)  # jupyter_client does the same replacement
+    return os.path.abspath(program) if os.path.isabs(program) else None
+
+
+class KernelFolder:
+    """The kernelspecs of environments, for runners and whoever has `root` in JUPYTER_PATH.
+
+    ``geo.2`` is version 2 of the environment *geo*, ``geo`` its latest version that is ready, and
+    ``path.…`` a virtual environment that was named by its path.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def write(self, name: str, python: str, display_name: str) -> None:
+        """Make or replace a kernelspec."""
+        folder = self.root / KERNELS / name
+        text = json.dumps(
+            {
+                "argv": [python, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+                "display_name": display_name,
+                "language": "python",
+                "metadata": {"debugger": True},
             },
-        }
+            indent=1,
+        )
+        with suppress(OSError):
+            if (folder / KERNEL).read_text() == text:
+                return
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = folder / f".{KERNEL}"
+        partial.write_text(text)
+        partial.replace(folder / KERNEL)
 
-    # the folder
+    def write_path(self, environment: str) -> str:
+        """Make the kernelspec of a virtual environment at this path; its name."""
+        name = f"path.{hashlib.sha256(environment.encode()).hexdigest()[:16]}"
+        self.write(name, f"{environment}/bin/python", Path(environment).name)
+        return name
 
-    def _root(self) -> Path:
-        if self._kernels_folder is not None:
-            return self._kernels_folder
-        from jupyter_core.paths import jupyter_data_dir
-
-        return Path(jupyter_data_dir()) / "kernels"
-
-    def _ours(self) -> dict[str, dict[str, Any]]:
-        """Those this workspace has written."""
-        found = {}
-        for path in self._root().glob("*@*/kernel.json"):
-            with suppress(OSError, ValueError, KeyError, TypeError):
-                spec = json.loads(path.read_text())
-                place = spec["metadata"]["perijove"]
-                if (place["home"], place["workspace"]) == (
-                    str(self._folder.home),
-                    self._folder.name,
-                ):
-                    found[path.parent.name] = spec
-        return found
-
-    def _known(self, instance: str) -> list[EnvironmentSummary]:
-        places = (spec["metadata"]["perijove"] for spec in self._ours().values())
-        return [
-            EnvironmentSummary.model_validate(place["summary"])
-            for place in places
-            if place["instance"] == instance
-        ]
-
-    def _write(self, wanted: dict[str, dict[str, Any]]) -> None:
-        written = self._ours()
-        for name in written.keys() - wanted.keys():
-            shutil.rmtree(self._root() / name, ignore_errors=True)
-        for name, spec in wanted.items():
-            if written.get(name) == spec:
-                continue
-            folder = self._root() / name
-            folder.mkdir(parents=True, exist_ok=True)
-            if spec["language"] == "python":
-                _copy_logos(folder)
-            partial = folder / f".kernel.json.{os.getpid()}"
-            partial.write_text(json.dumps(spec, indent=1))
-            partial.rename(folder / "kernel.json")
-
-
-def _copy_logos(folder: Path) -> None:
-    found = find_spec("ipykernel")
-    for place in (found.submodule_search_locations or ()) if found is not None else ():
-        for logo in LOGOS:
-            with suppress(OSError):
-                shutil.copyfile(Path(place) / "resources" / logo, folder / logo)
+    def keep(self, names: Collection[str]) -> None:
+        """Remove what is neither named here nor of a path."""
+        with suppress(FileNotFoundError):
+            for name in os.listdir(self.root / KERNELS):
+                if name not in names and not _PATH_KERNEL.fullmatch(name):
+                    shutil.rmtree(self.root / KERNELS / name, ignore_errors=True)

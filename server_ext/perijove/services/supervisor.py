@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from perijove.abc import ComputeTarget, JobStore, Tracker
+from perijove.abc import ComputeTarget, EnvironmentCatalog, JobStore, Tracker
 from perijove.errors import PerijoveError
 from perijove.faults import step
 from perijove.models.attempts import OUTPUT, SPEC, STATUS, WORK, AttemptSpec, AttemptStatus
@@ -50,6 +50,7 @@ class Supervisor:
     signing_key: str
     experiment_id: Callable[[str], Awaitable[str | None]]
     on_ended: Callable[[], None]
+    environments: EnvironmentCatalog
     poke: str | None = None
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _busy: dict[str, set[str]] = field(default_factory=dict)
@@ -89,9 +90,13 @@ class Supervisor:
         while True:
             await self._wake.wait()
             self._wake.clear()
+            unready = self.environments.unready()
+            if failed := {name: why for name, why in unready.items() if why is not None}:
+                for job in self.store.queued_in(failed):
+                    self._refuse(job, failed[str(job.environment)])
             for target in list(self.targets.values()):
                 free = target.slots - len(self._busy[target.name])
-                for job in self.store.queued(target.name, free) if free > 0 else ():
+                for job in self.store.queued(target.name, free, unready) if free > 0 else ():
                     self._begin(target, job)
 
     async def close(self) -> None:
@@ -111,6 +116,8 @@ class Supervisor:
         folder = self.folder.attempt(job.id, attempt)
         outputs = outputs_folder(self.folder, job, attempt)
         snapshot = self.folder.snapshot(job.id)
+        kernel = self.environments.kernel(job.environment)
+        kernelspecs = (self.environments.jupyter_path, os.environ.get("JUPYTER_PATH"))
         environ = {
             "MLFLOW_TRACKING_URI": self.tracker.tracking_uri,
             "MLFLOW_TRACKING_TOKEN": self.token(job.id, attempt),
@@ -126,6 +133,7 @@ class Supervisor:
             "PERIJOVE_OUTPUTS": str(outputs),
             "PERIJOVE_WORKSPACE": self.folder.name,
             "PERIJOVE_HOME": str(self.folder.home),
+            "JUPYTER_PATH": os.pathsep.join(filter(None, kernelspecs)),
         }
         if not self.tracker.assigns_run_ids:
             environ |= {k: v for k, v in os.environ.items() if k.startswith("MLFLOW_TRACKING_")}
@@ -143,7 +151,8 @@ class Supervisor:
             origin=job.root,
             workdir=str(outputs.parent),
             outputs=str(outputs),
-            environment=job.environment,
+            environment=kernel.kernelspec,
+            python=kernel.python,
             parameters=job.parameters,
             timeout=job.timeout,
             environ={key: value for key, value in environ.items() if value is not None},
@@ -172,6 +181,20 @@ class Supervisor:
         elif job.attempt:
             self._spawn(self.targets[job.compute].cancel(job.id, job.attempt))
 
+    def _refuse(self, job: Job, why: str) -> None:
+        """Its environment could not be built."""
+        refused = self.store.update(
+            job.id,
+            expect=[JobState.QUEUED],
+            state=JobState.FAILED,
+            reason=FailureReason.ENVIRONMENT_FAILED,
+            message=f"The environment {job.environment} could not be built: {why}",
+            ended_at=datetime.now(UTC),
+            outbox="finish",
+        )
+        if refused is not None:
+            self._over(refused)
+
     # launching
 
     def _begin(self, target: ComputeTarget, job: Job) -> None:
@@ -182,6 +205,7 @@ class Supervisor:
             attempt=job.attempt + 1,
             attempt_begins=job.attempt + 1,
             done=0,
+            **({} if job.attempt else {"message": None}),
         )
         if begun is None:
             return

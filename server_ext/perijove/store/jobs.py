@@ -105,10 +105,21 @@ class SqlJobStore(JobStore):
             query = query.order_by(jobs.c.created_at.desc(), jobs.c.id.desc()).limit(limit)
             return [_job(row) for row in connection.execute(query)]
 
-    def queued(self, compute: str, limit: int) -> list[Job]:
+    def queued(self, compute: str, limit: int, without: Collection[str] = ()) -> list[Job]:
         query = select(jobs).where(jobs.c.state == JobState.QUEUED.value, jobs.c.compute == compute)
+        if without:
+            known = jobs.c.environment
+            query = query.where(known.is_(None) | known.not_in(list(without)))
         with self._engine.connect() as connection:
             found = connection.execute(query.order_by(jobs.c.created_at, jobs.c.id).limit(limit))
+            return [_job(row) for row in found]
+
+    def queued_in(self, environments: Collection[str]) -> list[Job]:
+        query = select(jobs).where(
+            jobs.c.state == JobState.QUEUED.value, jobs.c.environment.in_(list(environments))
+        )
+        with self._engine.connect() as connection:
+            found = connection.execute(query.order_by(jobs.c.created_at, jobs.c.id))
             return [_job(row) for row in found]
 
     def active(self) -> list[Job]:

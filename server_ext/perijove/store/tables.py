@@ -49,7 +49,7 @@ jobs = Table(
     Column("experiment", String(128), nullable=False),
     Column("experiment_id", String(64)),
     Column("compute", String(128), nullable=False),
-    Column("environment", String(128)),
+    Column("environment", Text),
     Column("parameters", JSON, nullable=False),
     Column("tags", JSON, nullable=False),
     Column("path", Text, nullable=False),
@@ -103,4 +103,22 @@ targets = Table(
     Column("node_seconds", Float, nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("created_by", String(256), nullable=False),
+)
+
+environments = Table(
+    "environments",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("digest", String(16), nullable=False),
+    Column("source", String(16), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("python", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("message", Text),
+    Column("size", BigInteger),
+    Column("created_at", UtcTime, nullable=False),
+    Column("created_by", String(256), nullable=False),
+    Column("built_at", UtcTime),
+    Column("deleted", Boolean, nullable=False),
 )

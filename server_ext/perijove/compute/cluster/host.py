@@ -17,7 +17,7 @@ from types import FrameType
 from urllib.parse import urlsplit
 
 from perijove.compute.cluster.node import PRELOAD, ZYGOTE, start_zygote
-from perijove.runner.kernel import PR_SET_CHILD_SUBREAPER, prctl
+from perijove.runner.forking import PR_SET_CHILD_SUBREAPER, prctl
 
 
 def main(arguments: list[str]) -> None:

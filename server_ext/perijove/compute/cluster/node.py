@@ -21,16 +21,8 @@ from socket import gethostname
 from typing import Any, BinaryIO
 
 from perijove.compute.cluster.usage import Usage
-from perijove.models.attempts import (
-    LOG,
-    PLACE,
-    RUNNER,
-    SPEC,
-    STATUS,
-    AttemptPlace,
-    AttemptSpec,
-    RunnerProcess,
-)
+from perijove.compute.environments import EnvironmentZygotes, warm_attempt
+from perijove.models.attempts import LOG, RUNNER, SPEC, STATUS, AttemptSpec, RunnerProcess
 from perijove.models.processes import end_attempt, is_alive
 
 PATIENCE = 15.0
@@ -59,11 +51,14 @@ class NodeZygote:
         self._number = 0
         self._ready = False
 
-    def fork(self, folder: str) -> int | None:
-        """The pid of a runner for the attempt in `folder`; None: start it the ordinary way."""
+    def fork(self, folder: str, kernel: bool) -> int | None:
+        """The pid of a runner for the attempt in `folder`; None: start it the ordinary way.
+
+        `kernel`: its kernel may be one of this Python.
+        """
         with self._lock:
             self._number += 1
-            request = {"id": self._number, "fork": "attempt", "folder": folder}
+            request = {"fork": "attempt", "folder": folder, "kernel": kernel, "id": self._number}
             try:
                 while not self._ready:
                     self._hear()
@@ -110,6 +105,7 @@ class Gpus:
 _zygote: NodeZygote | None = None
 _gpus = Gpus(0)
 _usage = Usage()
+_environments: EnvironmentZygotes | None = None
 
 
 def start_zygote(preload: str, log: BinaryIO) -> socket.socket:
@@ -132,10 +128,12 @@ def start_zygote(preload: str, log: BinaryIO) -> socket.socket:
 
 def dask_setup(worker: Any) -> None:
     """Called by Dask when the worker starts."""
-    global _zygote, _gpus
+    global _zygote, _gpus, _environments
     _gpus = Gpus(int(os.environ.get(GPUS, "0")))
     if sys.platform == "linux":
         worker.metrics[USAGE] = lambda _: _usage.figures()
+    if preload := os.environ.get(PRELOAD):
+        _environments = EnvironmentZygotes(preload.split(","))
     if ZYGOTE in os.environ:
         _zygote = NodeZygote(socket.socket(fileno=int(os.environ.pop(ZYGOTE))))
 
@@ -150,11 +148,10 @@ def run_attempt(folder: str, gpus: int) -> str:
     try:
         # CUDA sees no GPU that is not this attempt's
         environ = {"CUDA_VISIBLE_DEVICES": ",".join(taken)} if GPUS in os.environ else {}
-        place = AttemptPlace(node=str(worker.name), environ=environ)
-        (Path(folder) / PLACE).write_text(place.model_dump_json())
-        runner = _start(folder)
+        elsewhere = warm_attempt(_environments, Path(folder), str(worker.name), environ)
+        runner = _start(folder, kernel=not elsewhere)
         pid = runner if isinstance(runner, int) else runner.pid
-        _usage.add(pid)
+        _usage.add(pid, Path(folder))
         try:
             _wait(runner)
         finally:
@@ -188,8 +185,8 @@ async def end_attempt_here(folder: str, force: bool) -> None:
             os.kill(runner.pid, signal.SIGTERM)
 
 
-def _start(folder: str) -> int | subprocess.Popen[bytes]:
-    pid = None if _zygote is None else _zygote.fork(folder)
+def _start(folder: str, kernel: bool) -> int | subprocess.Popen[bytes]:
+    pid = None if _zygote is None else _zygote.fork(folder, kernel)
     if pid is not None:
         return pid
     with (Path(folder) / LOG).open("ab") as output:

@@ -8,30 +8,32 @@ from pathlib import Path
 
 import psutil
 
+from perijove.models.attempts import KEEPER, RunnerProcess
+
 
 class Usage:
     """Sums CPU and memory of the process trees of runners."""
 
     def __init__(self) -> None:
-        self._runners: set[int] = set()
+        self._runners: dict[int, Path] = {}
         self._lock = threading.Lock()
         self._spent: dict[tuple[int, float], float] = {}
         self._at = time.monotonic()
 
-    def add(self, runner: int) -> None:
-        """A runner began."""
+    def add(self, runner: int, folder: Path) -> None:
+        """A runner began with the attempt in `folder`."""
         with self._lock:
-            self._runners.add(runner)
+            self._runners[runner] = folder
 
     def remove(self, runner: int) -> None:
         """A runner ended."""
         with self._lock:
-            self._runners.discard(runner)
+            self._runners.pop(runner, None)
 
     def figures(self) -> dict[str, float]:
         """``cpu``: percent of one CPU since the last call; ``memory``: bytes, PSS."""
         with self._lock:
-            runners = list(self._runners)
+            runners = dict(self._runners)
         now, spent, used, memory = time.monotonic(), {}, 0.0, 0
         for process in _trees(runners):
             try:
@@ -46,15 +48,24 @@ class Usage:
         return {"cpu": 100 * used / seconds, "memory": float(memory)}
 
 
-def _trees(runners: list[int]) -> list[psutil.Process]:
+def _trees(runners: dict[int, Path]) -> list[psutil.Process]:
     found = []
-    for pid in runners:
-        try:
-            runner = psutil.Process(pid)
-            found += [runner, *runner.children(recursive=True)]
-        except psutil.Error:
-            continue
+    for runner, folder in runners.items():
+        for pid in (runner, _keeper(folder)):
+            try:
+                process = psutil.Process(pid)
+                found += [process, *process.children(recursive=True)]
+            except (psutil.Error, ValueError):
+                continue
     return found
+
+
+def _keeper(folder: Path) -> int:
+    """Who keeps the attempt's kernel, if its runner does not; -1: nobody."""
+    try:
+        return RunnerProcess.model_validate_json((folder / KEEPER).read_text()).pid
+    except (OSError, ValueError):
+        return -1
 
 
 def _proportional(pid: int) -> int:

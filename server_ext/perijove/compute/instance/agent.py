@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from perijove.compute.cluster.usage import Usage as UsageMeter
+from perijove.compute.environments import EnvironmentZygotes, warm_attempt
 from perijove.compute.instance.courier import ORDER, Courier
 from perijove.compute.instance.files import LocalFiles
 from perijove.compute.instance.gate import Gate, GateError, Refused
@@ -49,7 +50,7 @@ from perijove.models.agents import (
     MachineFacts,
     Usage,
 )
-from perijove.models.attempts import LOG, PLACE, RUNNER, SPEC, AttemptPlace, RunnerProcess
+from perijove.models.attempts import LOG, RUNNER, SPEC, RunnerProcess
 from perijove.models.processes import (
     current_process,
     end_attempt,
@@ -89,6 +90,7 @@ class Agent:
             folder / "kernels", lambda: self._zygote, _address(self._config), environ
         )
         self._verbs = Verbs(self._kernels, LocalFiles(Path.home()))
+        self._environments = EnvironmentZygotes(self._config.preload)
         self._gpus = list(range(self._config.gpus))
         self._gpu_free = asyncio.Condition()
 
@@ -129,6 +131,7 @@ class Agent:
         if self._relay is not None:
             await self._relay.close()
         await self._gate.close()
+        self._environments.close()
         (self._folder / PROCESS).unlink(missing_ok=True)
 
     # the hub
@@ -261,17 +264,16 @@ class Agent:
         """Start a runner for the attempt; returns when it has ended."""
         spec = json.loads((Path(folder) / SPEC).read_text())
         async with self._gpu_lease(int(spec.get("resources", {}).get("gpus", 0))) as environ:
-            place = AttemptPlace(node=self._config.target, environ=environ)
-            (Path(folder) / PLACE).write_text(place.model_dump_json())
+            elsewhere = warm_attempt(self._environments, Path(folder), self._config.target, environ)
             with suppress(TimeoutError):
                 async with asyncio.timeout(FIRST_FORK):
                     await self._zygote.ready.wait()
-            pid = await self._zygote.fork_attempt(folder)
+            pid = await self._zygote.fork_attempt(folder, kernel=not elsewhere)
             process = None
             if pid is None:
                 process = _start_cold(folder)
                 pid = process.pid
-            self._usage.add(pid)
+            self._usage.add(pid, Path(folder))
             try:
                 await wait_for_exit(pid)
             finally:

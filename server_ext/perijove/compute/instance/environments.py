@@ -14,7 +14,7 @@ from typing import Any
 from zmq import has
 
 from perijove.errors import NotFound
-from perijove.models.notebooks import EnvironmentSummary
+from perijove.models.environments import EnvironmentSummary
 
 BASE = "base"
 """The node's own Python."""

@@ -9,9 +9,9 @@ from typing import Protocol
 from pydantic import JsonValue
 
 from perijove.compute.instance.machine import Machine
+from perijove.models.environments import EnvironmentSummary
 from perijove.models.files import FileInfo
 from perijove.models.kernels import PORTS, Connection, KernelInfo, KernelRequest
-from perijove.models.notebooks import EnvironmentSummary
 
 
 class Call(Protocol):

@@ -35,6 +35,7 @@ from perijove.compute.waiting import wait_for_exit
 from perijove.compute.zygote import Zygote
 from perijove.errors import Conflict, NotFound, Unreachable
 from perijove.models.attempts import RunnerProcess
+from perijove.models.environments import EnvironmentSummary
 from perijove.models.kernels import (
     CONNECTION_FILE,
     LAUNCH,
@@ -49,7 +50,6 @@ from perijove.models.kernels import (
     KernelRequest,
     KernelState,
 )
-from perijove.models.notebooks import EnvironmentSummary
 from perijove.models.processes import boot_id, end_session, is_alive, start_time
 
 log = logging.getLogger(__name__)
@@ -119,7 +119,7 @@ class Kernels:
             process = _read(RunnerProcess, folder / PROCESS) or _search(folder)
             kernel = _Kernel(folder, record, connection, process, gpus=_gpus(folder))
             if process is not None and kernel.alive:
-                kernel.usage.add(process.pid)
+                kernel.usage.add(process.pid, folder)
             elif datetime.now(UTC) - record.started_at > KEPT:
                 shutil.rmtree(folder, ignore_errors=True)
                 continue
@@ -255,7 +255,7 @@ class Kernels:
             pid = self._popen(kernel.folder, launch)
         started = start_time(pid)
         kernel.usage = Usage()
-        kernel.usage.add(pid)
+        kernel.usage.add(pid, kernel.folder)
         # one that is gone already has no start time: it is dead, as everyone will see
         process = RunnerProcess(pid=pid, start_time=started or 0, boot_id=boot_id())
         kernel.process = process

@@ -34,7 +34,7 @@ async def events(
         list[str] | None, Query(description="<job id>:<last seq seen>", max_length=WATCHES)
     ] = None,
 ) -> StreamingResponse:
-    """Server-sent events: ``jobs``, ``job_event``, ``compute``, ``status``."""
+    """Server-sent events: ``jobs``, ``job_event``, ``compute``, ``environments``, ``status``."""
     watched = dict(_watch(item) for item in watch or ())
     return StreamingResponse(
         _stream(hub, after, watched),
@@ -52,7 +52,7 @@ def _watch(item: str) -> tuple[str, int]:
 
 async def _stream(hub: Hub, after: int, watched: dict[str, int]) -> AsyncIterator[str]:
     offsets = dict.fromkeys(watched, 0)
-    told, listed, begins = "", "", True
+    told, listed, built, begins = "", "", "", True
     if after > hub.jobs.store.revision():
         after = 0  # another database: begin anew
     with hub.broker.subscribe() as changed:
@@ -66,6 +66,11 @@ async def _stream(hub: Hub, after: int, watched: dict[str, int]) -> AsyncIterato
             if targets != listed:
                 listed = targets
                 yield f"event: compute\ndata: [{targets}]\n\n"
+            summaries = hub.environments.catalog.built()
+            environments = ",".join(summary.model_dump_json() for summary in summaries)
+            if environments != built:
+                built = environments
+                yield f"event: environments\ndata: [{environments}]\n\n"
             while (jobs := hub.jobs.store.changed_since(after, BATCH)) or begins:
                 begins = False  # the first message says that there are none, too
                 after = jobs[-1].revision if jobs else after

@@ -9,8 +9,8 @@ from pydantic import BaseModel
 
 from perijove.hub.context import TheHub
 from perijove.hub.routes.compute import TargetName
+from perijove.models.environments import EnvironmentSummary
 from perijove.models.kernels import HostedKernel, KernelId, KernelRequest, KernelSignal
-from perijove.models.notebooks import EnvironmentSummary
 
 router = APIRouter(tags=["kernels"])
 Id = Annotated[KernelId, Path(description="a kernel's id")]

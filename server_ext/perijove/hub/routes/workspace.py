@@ -7,7 +7,6 @@ from pydantic import BaseModel, Field
 
 from perijove.errors import Conflict
 from perijove.hub.context import TheHub
-from perijove.models.notebooks import EnvironmentSummary
 from perijove.models.workspaces import HubStatus
 
 router = APIRouter(tags=["workspace"])
@@ -75,12 +74,6 @@ async def shutdown(hub: TheHub, wish: Shutdown) -> Stopping:
     await hub.compute.rest()
     hub.stop()
     return Stopping(canceled=[job.id for job in active])
-
-
-@router.get("/environments")
-async def environments(hub: TheHub) -> list[EnvironmentSummary]:
-    """The kernelspecs jobs can run in."""
-    return hub.environments.list()
 
 
 @router.get("/experiments")

@@ -1,0 +1,309 @@
+"""Environments from the shell, Python and HTTP, with real uv and real packages."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from conftest import MakeNotebook, perijove
+from perijove.client.discovery import find_hub
+from perijove.client.workspace import Workspace
+from perijove.errors import Conflict, EnvironmentFailed, InvalidInput, NotFound
+from perijove.models.workspaces import HubInfo, WorkspaceFolder
+
+pytestmark = pytest.mark.integration
+
+SIX = "import json, six, sys; print(json.dumps([six.__version__, sys.executable]))"
+
+PROJECT = '[project]\nname = "p"\nversion = "1"\ndependencies = ["{}"]\n'
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    home = tmp_path_factory.mktemp("environments")
+    before = os.environ.get("PERIJOVE_HOME")
+    os.environ["PERIJOVE_HOME"] = str(home)
+    yield home
+    perijove("down", "--force", home=home)
+    os.environ.pop("PERIJOVE_HOME")
+    if before is not None:
+        os.environ["PERIJOVE_HOME"] = before
+    until(lambda: processes(home) == [])
+
+
+@pytest.fixture
+def ws(place: Path) -> Workspace:
+    return Workspace()
+
+
+@pytest.fixture(scope="module")
+def geo(place: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An environment with six 1.16."""
+    file = write(tmp_path_factory.mktemp("files"), "six==1.16.0")
+    code, made = said("environment", "create", "geo", "--requirements", str(file), home=place)
+    assert (code, made["state"], made["reference"]) == (0, "ready", "geo:1"), made
+    return "geo"
+
+
+def write(folder: Path, text: str, name: str = "requirements.txt") -> Path:
+    (folder / name).write_text(text)
+    return folder / name
+
+
+def processes(home: Path) -> list[psutil.Process]:
+    """Of environments in this folder."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if f"{home}/workspaces/default/environments" in " ".join(process.cmdline()):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def until(condition: Callable[[], Any], seconds: float = 120) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return found
+
+
+def said(*words: str, home: Path) -> Any:
+    done = perijove(*words, "--json", home=home)
+    return done.returncode, json.loads(done.stdout)
+
+
+def hub(home: Path) -> HubInfo:
+    found = find_hub(WorkspaceFolder(home, "default"))
+    assert found is not None
+    return found
+
+
+def output(job: Any) -> Any:
+    return json.loads(job.logs().strip().splitlines()[-1])
+
+
+def test_a_job_runs_in_what_was_built(
+    ws: Workspace, place: Path, geo: str, notebook: MakeNotebook, tmp_path: Path
+) -> None:
+    _, shown = said("environment", "show", geo, home=place)
+    assert (shown["kind"], shown["source"], shown["warm"]) == ("built", "requirements", True)
+    assert "six==1.16.0" in shown["text"]
+    assert "+ six==1.16.0" in said("environment", "logs", geo, home=place)[1]["log"]
+    source = str(notebook(SIX))
+    code, job = said("job", "submit", source, "--environment", "geo", "--wait", home=place)
+    assert (code, job["state"], job["environment"]) == (0, "succeeded", "geo:1")
+    done = ws.jobs.get(job["id"])
+    assert output(done) == ["1.16.0", shown["interpreter"]]
+    [begun] = [event for event in done.events() if event.type.value == "attempt"]
+    assert begun.data["warm"] is True
+    assert Workspace().client.request("GET", f"/jobs/{job['id']}")["message"] is None
+    script = tmp_path / "s.py"
+    script.write_text(SIX)
+    assert output(ws.jobs.submit(script, environment="geo@latest").wait(60))[0] == "1.16.0"
+    folder = shown["interpreter"].removesuffix("/bin/python")
+    by_path = ws.jobs.submit(notebook(SIX), environment=folder).wait(60)
+    assert (by_path.state, by_path.environment) == ("succeeded", folder)
+    assert output(by_path)[0] == "1.16.0"
+    base = ws.jobs.submit(notebook(SIX), environment="base").wait(60)
+    assert (base.environment, output(base)[1]) == ("base:1", sys.executable)
+
+
+def test_on_a_cluster_it_is_warm_too(ws: Workspace, geo: str, notebook: MakeNotebook) -> None:
+    target = ws.compute.create_cluster("train", max_nodes=1)
+    try:
+        job = ws.jobs.submit(notebook(SIX), compute="train", environment="geo").wait(120)
+        assert job.state == "succeeded", job.message
+        assert output(job)[0] == "1.16.0"
+        [begun] = [event for event in job.events() if event.type.value == "attempt"]
+        assert begun.data["warm"] is True
+    finally:
+        target.delete(force=True)
+
+
+def test_it_is_a_kernelspec_for_papermill(
+    place: Path, geo: str, notebook: MakeNotebook, tmp_path: Path
+) -> None:
+    environ = os.environ | {"JUPYTER_PATH": str(place / "workspaces/default/environments")}
+    command = ["-m", "papermill", str(notebook(SIX)), str(tmp_path / "out.ipynb"), "-k", geo]
+    subprocess.run([sys.executable, *command], env=environ, check=True, capture_output=True)
+    assert "1.16.0" in (tmp_path / "out.ipynb").read_text()
+
+
+def test_other_content_is_another_version_that_jobs_may_name(
+    ws: Workspace, geo: str, notebook: MakeNotebook, tmp_path: Path
+) -> None:
+    file = write(tmp_path, "six==1.17.0")
+    made = ws.environments.create("two", requirements=file, wait=True)
+    (tmp_path / "pyproject.toml").write_text(PROJECT.format("six==1.16.0"))
+    newer = ws.environments.create("two", pyproject=tmp_path)
+    assert (made.reference, newer.reference) == ("two:1", "two:2")
+    waits = ws.jobs.submit(notebook(SIX), environment="two")
+    assert "waits for the environment two:2" in str(waits.message)
+    old = ws.jobs.submit(notebook(SIX), environment="two:1").wait(60)
+    assert output(old)[0] == "1.17.0"
+    assert output(waits.wait(120))[0] == "1.16.0"
+    assert waits.environment == "two:2"
+    assert [x.reference for x in ws.environments.get("two").versions] == ["two:2", "two:1"]
+    with pytest.raises(NotFound, match="It has: 1, 2"):
+        ws.jobs.submit(notebook(SIX), environment="two:7")
+
+
+def test_32_creators_at_once_make_one_version_and_one_build(
+    ws: Workspace, place: Path, tmp_path: Path
+) -> None:
+    file = write(tmp_path, "six==1.15.0")
+
+    def create(number: int) -> Any:
+        name = ("many", "more")[number % 2]
+        return Workspace().environments.create(name, requirements=file).wait(300)
+
+    with ThreadPoolExecutor(32) as pool:
+        made = list(pool.map(create, range(32)))
+    assert {environment.reference for environment in made} == {"many:1", "more:1"}
+    assert {environment.state for environment in made} == {"ready"}
+    [digest] = {environment.digest for environment in made}
+    log = place / "workspaces/default/environments" / digest / "build.log"
+    assert log.read_text().count(" venv --python") == 1
+    assert ws.environments.delete("more").freed_bytes == 0
+    assert ws.environments.get("many").state == "ready"
+    assert ws.environments.delete("many").freed_bytes > 1_000_000
+
+
+def test_a_build_that_cannot_be_says_why_and_can_be_tried_again(
+    ws: Workspace, place: Path, notebook: MakeNotebook, tmp_path: Path
+) -> None:
+    file = write(tmp_path, "six==999.0")
+    command = ("environment", "create", "broken", "--requirements", str(file))
+    code, made = said(*command, home=place)
+    assert (code, made["state"]) == (1, "failed")
+    assert "six==999.0" in made["message"]
+    assert "error" in said("environment", "logs", "broken", home=place)[1]["log"]
+    job = ws.jobs.submit(notebook(SIX), environment="broken").wait(60)
+    assert (job.state, job.reason) == ("failed", "environment_failed")
+    assert "six==999.0" in job.message
+    found = ws.environments.get("broken")
+    with pytest.raises(EnvironmentFailed, match=r"six==999\.0"):
+        found.build().wait(60)
+    assert not any((place / "workspaces/default/environments").glob(f"{found.digest}/venv"))
+    ws.environments.delete("broken")
+    assert not (place / "workspaces/default/environments" / found.digest).exists()
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "says"),
+    [
+        ({"text": "numpy >> 2"}, "text", "no such comparison operator"),
+        ({"text": ""}, "text", "empty"),
+        ({"python": "3.99"}, "python", "no Python 3.99"),
+        ({"name": "python3"}, "name", "already"),
+        ({"name": "base"}, "name", "already"),
+        ({"name": "x/../y"}, "name", "lower-case"),
+        ({"source": "pyproject", "text": PROJECT.format("foo ~~ 3")}, "text", "foo ~~ 3"),
+        ({"source": "conda", "text": "dependencies: [{pip: ['~~']}]"}, "text", "uv cannot"),
+    ],
+)
+def test_what_breaks_a_rule_is_refused_and_leaves_nothing(
+    ws: Workspace, place: Path, fields: dict[str, str], field: str, says: str
+) -> None:
+    before = [environment.reference for environment in ws.environments.list()]
+    given = {"name": "bad", "source": "requirements", "text": "six"} | fields
+    info = hub(place)
+    answer = httpx.post(
+        f"{info.url}/api/environments",
+        json=given,
+        headers={"Authorization": f"Bearer {info.token}"},
+    )
+    assert answer.status_code in (409, 422)
+    error = answer.json()["error"]
+    assert error["field"] == field
+    assert says in f"{error['message']} {error['remedy']}"
+    assert [environment.reference for environment in ws.environments.list()] == before
+
+
+def test_files_that_cannot_be_read_are_refused_by_the_shell(place: Path, tmp_path: Path) -> None:
+    for words, field in (
+        (("--requirements", str(tmp_path / "none.txt")), "requirements"),
+        (("--pyproject", str(tmp_path)), "pyproject"),
+        ((), "requirements"),
+        (("--requirements", "a", "--conda", "b"), "requirements"),
+    ):
+        code, answer = said("environment", "create", "bad", *words, home=place)
+        assert (code, answer["error"]["field"]) == (2, field)
+
+
+def test_a_conda_file_without_conda_is_its_pip_part_with_a_warning(
+    ws: Workspace, tmp_path: Path
+) -> None:
+    text = "dependencies:\n- gdal=3\n- pip:\n  - six==1.16.0\n"
+    made = ws.environments.create("conda", conda=write(tmp_path, text, "e.yml"), wait=True)
+    assert "left out: gdal=3" in str(made.message)
+    assert "left out: gdal=3" in str(made.logs())
+    made.delete()
+
+
+def test_a_hub_and_a_build_that_are_killed_are_taken_up_by_the_next(
+    ws: Workspace, place: Path, notebook: MakeNotebook, tmp_path: Path
+) -> None:
+    made = ws.environments.create("killed", requirements=write(tmp_path, "six==1.14.0"))
+    job = ws.jobs.submit(notebook(SIX), environment="killed")
+    folder = place / "workspaces/default/environments" / made.digest
+    until(lambda: (folder / "build.log").exists() and (folder / "venv").exists())
+    os.kill(hub(place).pid, signal.SIGKILL)
+    for process in processes(place):
+        if "perijove.runner.build" in process.cmdline():
+            process.kill()
+    assert not (folder / "done.json").exists()
+    assert output(job.wait(120))[0] == "1.14.0"
+    assert made.wait(60).state == "ready"
+    # a build outlives the hub that began it
+    made = ws.environments.create("outlives", requirements=write(tmp_path, "six==1.13.0"))
+    folder = place / "workspaces/default/environments" / made.digest
+    until(lambda: (folder / "venv").exists())
+    os.kill(hub(place).pid, signal.SIGKILL)
+    assert made.wait(120).state == "ready"
+    assert (folder / "build.log").read_text().count(" venv --python") == 1
+
+
+def test_a_job_outlives_the_hub(
+    ws: Workspace, place: Path, geo: str, notebook: MakeNotebook
+) -> None:
+    job = ws.jobs.submit(notebook("import time; time.sleep(4)", SIX), environment="geo")
+    until(lambda: job.state == "running")
+    os.kill(hub(place).pid, signal.SIGKILL)
+    assert job.wait(60).state == "succeeded"
+    assert (job.data.attempt, output(job)[0]) == (1, "1.16.0")
+
+
+def test_what_a_job_uses_is_not_deleted_and_cancel_leaves_no_process(
+    ws: Workspace, place: Path, geo: str, notebook: MakeNotebook
+) -> None:
+    job = ws.jobs.submit(notebook("import time; time.sleep(60)"), environment="geo")
+    until(lambda: job.state == "running")
+    with pytest.raises(Conflict, match="1 job"):
+        ws.environments.delete("geo")
+    job.cancel().wait(60)
+    assert [x for x in processes(place) if "environment.py" not in " ".join(x.cmdline())] == []
+    assert ws.environments.delete("geo").freed_bytes > 1_000_000
+    with pytest.raises(NotFound):
+        ws.environments.get("geo")
+    until(lambda: processes(place) == [])
+
+
+def test_a_file_of_bad_kind_is_refused_by_the_sdk(ws: Workspace) -> None:
+    with pytest.raises(InvalidInput, match="one file"):
+        ws.environments.create("bad")
