@@ -18,6 +18,7 @@ then are removed by the next `Hosts`.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -33,6 +34,8 @@ import psutil
 import pytest
 
 import perijove
+from perijove.compute.ssh.connection import SshHost
+from perijove.compute.ssh.prepare import prepare
 from perijove.models.ssh import SshAddress
 
 PREFIX = "pjv"
@@ -89,6 +92,8 @@ class Host:
             (folder / part).mkdir(parents=True)
         (folder / "home").chmod(0o700)
         self.new_key()
+        if (node := options.get("node")) is not None:
+            _run("cp", "-al", str(node), str(folder / "home"))
         shutil.copy(hosts.key.with_suffix(".pub"), folder / "etc/authorized_keys")
         self._configure()
 
@@ -292,6 +297,7 @@ class Hosts:
 
         `behind`: only this host reaches it. `sshd`: settings of its sshd (None: leave out).
         `disk`: size of its home folder, such as ``"64m"``. `broken`: programs it cannot run.
+        `node`: what `prepared_node` returned: it is prepared already.
         `python`: has it the Python that the tests run in, or only what the system has?
         """
         number = len(self.all) + 2
@@ -318,6 +324,19 @@ class Hosts:
         self.all.append(host)
         host.power_on()
         return host
+
+
+def prepared_node(folder: Path) -> Path:
+    """What `prepare` makes on a host, for `Hosts.add(node=…)`: a minute, once a test session."""
+    with Hosts(folder) as hosts:
+        box = hosts.add()
+
+        async def make() -> None:
+            async with SshHost(box.address(), folder / "state") as host:
+                await prepare(host)
+
+        asyncio.run(make())
+        return box.home / ".perijove-node"
 
 
 def remove_left_ones() -> None:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO
 
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 import perijove
@@ -58,6 +59,14 @@ class Bundle:
     def overrides(self) -> str:
         """Says that what only a hub needs is not needed."""
         return "".join(f"{name} ; python_version < '0'\n" for name in sorted(HUB_ONLY))
+
+    def unfit(self, python: str) -> str | None:
+        """The first package, as it is installed here, that such a Python cannot have."""
+        for package in self.packages:
+            asked = package.metadata.json.get("requires_python")
+            if isinstance(asked, str) and not SpecifierSet(asked).contains(python):
+                return f"{package.name} {package.version} needs Python {asked}."
+        return None
 
 
 @functools.cache

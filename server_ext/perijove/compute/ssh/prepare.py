@@ -54,6 +54,7 @@ exit 0
 """
 _TIDY = r"""
 home="$HOME/.perijove-node"
+[ -d "$home" ] || exit 0
 rm -rf "$home/wheels/$1"
 rmdir "$home/wheels" 2>/dev/null
 # where no environment was ever made, nothing of ours is left
@@ -200,6 +201,8 @@ async def _make(
     say(f"Installing {len(wanted.packages)} packages on {host}.")
     result = await _run(host, python, plan)
     if result["state"] == "no_index" and _alike(facts):
+        if python == facts.python and (unfit := wanted.unfit(facts.python_version or "")):
+            raise _failure(host, facts, {"state": "failed", "message": unfit})
         await _copy_all(host, wanted, str(plan["wheels"]), say)
         say(f"Installing the hub's packages on {host}.")
         result = await _run(host, python, plan | {"offline": True})
