@@ -285,6 +285,8 @@ class Hosts:
         for host in self.all:
             host.power_off()
             _run("ip", "netns", "del", host.name)
+            for part in ("home", "tmp"):
+                shutil.rmtree(host.folder / part, ignore_errors=True)
         _run("ip", "link", "del", self._bridge)
 
     @property
@@ -336,7 +338,7 @@ def prepared_node(folder: Path) -> Path:
                 await prepare(host)
 
         asyncio.run(make())
-        return box.home / ".perijove-node"
+        return (box.home / ".perijove-node").rename(folder / "node")
 
 
 def remove_left_ones() -> None:
