@@ -46,7 +46,7 @@ INSIDE = {"PATH": f"/srv/python/bin:{ENVIRON['PATH']}", "LD_LIBRARY_PATH": "/srv
 HIDDEN = (Path(perijove.__file__).parents[2], Path(sys.prefix))
 BOOT = r"""
 set -e
-folder="$1"; name="$2"; disk="$3"; hide="$4"; break="$5"; python="$6"
+folder="$1"; name="$2"; disk="$3"; hide="$4"; break="$5"; python="$6"; node="$7"
 mount --make-rprivate /
 mount -t proc proc /proc
 mount --bind "$folder/boot_id" /proc/sys/kernel/random/boot_id
@@ -55,6 +55,13 @@ mount -t tmpfs none /srv
 if [ -n "$python" ]; then mkdir /srv/python; mount --bind "$python" /srv/python; fi
 if [ -n "$disk" ]; then mount -t tmpfs -o "size=$disk,mode=700" none /root
 else mount --bind "$folder/home" /root; fi
+if [ -n "$node" ]; then
+  for part in bin venvs; do
+    mkdir -p "/root/.perijove-node/$part"
+    mount --bind "$node/$part" "/root/.perijove-node/$part"
+  done
+  chmod 700 /root/.perijove-node
+fi
 for path in $hide; do [ ! -d "$path" ] || mount -t tmpfs none "$path"; done
 for path in $break; do mount --bind /dev/null "$path"; done
 mount --bind "$folder/tmp" /tmp
@@ -92,8 +99,6 @@ class Host:
             (folder / part).mkdir(parents=True)
         (folder / "home").chmod(0o700)
         self.new_key()
-        if (node := options.get("node")) is not None:
-            _run("cp", "-al", str(node), str(folder / "home"))
         shutil.copy(hosts.key.with_suffix(".pub"), folder / "etc/authorized_keys")
         self._configure()
 
@@ -156,6 +161,7 @@ class Host:
                 " ".join(str(path) for path in HIDDEN),
                 " ".join(str(path) for path in self._options.get("broken", ())),
                 sys.base_prefix if self._options.get("python", True) else "",
+                str(self._options.get("node", "")),
             ],
             env=ENVIRON,
             stdin=subprocess.DEVNULL,
@@ -299,7 +305,8 @@ class Hosts:
 
         `behind`: only this host reaches it. `sshd`: settings of its sshd (None: leave out).
         `disk`: size of its home folder, such as ``"64m"``. `broken`: programs it cannot run.
-        `node`: what `prepared_node` returned: it is prepared already.
+        `node`: what `prepared_node` returned: it is prepared already (and shares uv and the
+        environment with others of this node).
         `python`: has it the Python that the tests run in, or only what the system has?
         """
         number = len(self.all) + 2
