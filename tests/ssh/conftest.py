@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .hosts import Host, Hosts
+from .hosts import Host, Hosts, need_hosts, prepared_node
 
 
 @pytest.fixture(autouse=True)
@@ -29,3 +29,10 @@ def hosts(tmp_path: Path) -> Iterator[Hosts]:
 def box(hosts: Hosts) -> Host:
     """One machine."""
     return hosts.add()
+
+
+@pytest.fixture(scope="session")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """For ``hosts.add(node=node)``: a host that is prepared already."""
+    need_hosts()
+    return prepared_node(tmp_path_factory.mktemp("node"))

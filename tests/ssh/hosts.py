@@ -18,6 +18,7 @@ then are removed by the next `Hosts`.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -33,6 +34,8 @@ import psutil
 import pytest
 
 import perijove
+from perijove.compute.ssh.connection import SshHost
+from perijove.compute.ssh.prepare import prepare
 from perijove.models.ssh import SshAddress
 
 PREFIX = "pjv"
@@ -43,7 +46,7 @@ INSIDE = {"PATH": f"/srv/python/bin:{ENVIRON['PATH']}", "LD_LIBRARY_PATH": "/srv
 HIDDEN = (Path(perijove.__file__).parents[2], Path(sys.prefix))
 BOOT = r"""
 set -e
-folder="$1"; name="$2"; disk="$3"; hide="$4"; break="$5"; python="$6"
+folder="$1"; name="$2"; disk="$3"; hide="$4"; break="$5"; python="$6"; node="$7"
 mount --make-rprivate /
 mount -t proc proc /proc
 mount --bind "$folder/boot_id" /proc/sys/kernel/random/boot_id
@@ -52,6 +55,13 @@ mount -t tmpfs none /srv
 if [ -n "$python" ]; then mkdir /srv/python; mount --bind "$python" /srv/python; fi
 if [ -n "$disk" ]; then mount -t tmpfs -o "size=$disk,mode=700" none /root
 else mount --bind "$folder/home" /root; fi
+if [ -n "$node" ]; then
+  for part in bin venvs; do
+    mkdir -p "/root/.perijove-node/$part"
+    mount --bind "$node/$part" "/root/.perijove-node/$part"
+  done
+  chmod 700 /root/.perijove-node
+fi
 for path in $hide; do [ ! -d "$path" ] || mount -t tmpfs none "$path"; done
 for path in $break; do mount --bind /dev/null "$path"; done
 mount --bind "$folder/tmp" /tmp
@@ -151,6 +161,7 @@ class Host:
                 " ".join(str(path) for path in HIDDEN),
                 " ".join(str(path) for path in self._options.get("broken", ())),
                 sys.base_prefix if self._options.get("python", True) else "",
+                str(self._options.get("node", "")),
             ],
             env=ENVIRON,
             stdin=subprocess.DEVNULL,
@@ -280,6 +291,8 @@ class Hosts:
         for host in self.all:
             host.power_off()
             _run("ip", "netns", "del", host.name)
+            for part in ("home", "tmp"):
+                shutil.rmtree(host.folder / part, ignore_errors=True)
         _run("ip", "link", "del", self._bridge)
 
     @property
@@ -292,6 +305,8 @@ class Hosts:
 
         `behind`: only this host reaches it. `sshd`: settings of its sshd (None: leave out).
         `disk`: size of its home folder, such as ``"64m"``. `broken`: programs it cannot run.
+        `node`: what `prepared_node` returned: it is prepared already (and shares uv and the
+        environment with others of this node).
         `python`: has it the Python that the tests run in, or only what the system has?
         """
         number = len(self.all) + 2
@@ -318,6 +333,19 @@ class Hosts:
         self.all.append(host)
         host.power_on()
         return host
+
+
+def prepared_node(folder: Path) -> Path:
+    """What `prepare` makes on a host, for `Hosts.add(node=…)`: a minute, once a test session."""
+    with Hosts(folder) as hosts:
+        box = hosts.add()
+
+        async def make() -> None:
+            async with SshHost(box.address(), folder / "state") as host:
+                await prepare(host)
+
+        asyncio.run(make())
+        return (box.home / ".perijove-node").rename(folder / "node")
 
 
 def remove_left_ones() -> None:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO
 
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 import perijove
@@ -52,12 +53,21 @@ class Bundle:
     @property
     def pins(self) -> str:
         """A constraints file."""
-        return "".join(f"{package.name}=={package.version}\n" for package in self.packages)
+        names = ((canonicalize_name(package.name), package) for package in self.packages)
+        return "".join(f"{name}=={package.version}\n" for name, package in names)
 
     @property
     def overrides(self) -> str:
         """Says that what only a hub needs is not needed."""
         return "".join(f"{name} ; python_version < '0'\n" for name in sorted(HUB_ONLY))
+
+    def unfit(self, python: str) -> str | None:
+        """The first package, as it is installed here, that such a Python cannot have."""
+        for package in self.packages:
+            asked = package.metadata.json.get("requires_python")
+            if isinstance(asked, str) and not SpecifierSet(asked).contains(python):
+                return f"{package.name} {package.version} needs Python {asked}."
+        return None
 
 
 @functools.cache
@@ -73,8 +83,8 @@ def bundle() -> Bundle:
     return Bundle(wheel, name, packages, size, digest)
 
 
-def write_wheel(package: metadata.Distribution, folder: Path) -> Path:
-    """A wheel of an installed package, in `folder`.
+def write_wheel(package: metadata.Distribution, folder: Path, compress: bool = True) -> Path:
+    """A wheel of an installed package, in `folder`; packing takes a second for every 15 MB.
 
     Raises
     ------
@@ -94,7 +104,7 @@ def write_wheel(package: metadata.Distribution, folder: Path) -> Path:
     stem = f"{_stem(package)}-{package.version}"
     path = folder / f"{stem}-{tag}.whl"
     with path.open("wb") as file:
-        _write(file, stem, _contents(package, stem))
+        _write(file, stem, _contents(package, stem), compress)
     return path
 
 
@@ -150,13 +160,16 @@ def _contents(package: metadata.Distribution, stem: str) -> Iterator[tuple[str, 
         yield name, path.read_bytes()
 
 
-def _write(file: IO[bytes], stem: str, contents: Iterator[tuple[str, bytes]]) -> None:
+def _write(
+    file: IO[bytes], stem: str, contents: Iterator[tuple[str, bytes]], compress: bool = True
+) -> None:
     record = []
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+    method = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
+    with zipfile.ZipFile(file, "w", method, compresslevel=1) as archive:
         for name, data in contents:
             info = zipfile.ZipInfo(name, EPOCH)
             info.external_attr = (0o755 if ".data/scripts/" in name else 0o644) << 16
-            archive.writestr(info, data, zipfile.ZIP_DEFLATED)
+            archive.writestr(info, data, method, 1)
             digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=")
             record.append(f"{_csv(name)},sha256={digest.decode()},{len(data)}")
         name = f"{stem}.dist-info/RECORD"

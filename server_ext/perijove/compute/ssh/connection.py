@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import random
 import shlex
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -18,7 +17,7 @@ import asyncssh
 from perijove.compute.ssh import scripts
 from perijove.compute.ssh.explain import explain
 from perijove.compute.ssh.hostkeys import connect
-from perijove.compute.ssh.login import CONNECT, KEEPALIVE, KEEPALIVE_MISSES
+from perijove.compute.ssh.shell import replace
 from perijove.compute.ssh.tunnels import LOOPBACK, Relay, Stream, WayBack
 from perijove.errors import InvalidInput, NotFound, PerijoveError, Unreachable
 from perijove.models.ssh import HostFacts, SshAddress
@@ -208,38 +207,6 @@ class SshHost:
         detail = done.err.strip()[:300]
         raise NotFound(missing.get(done.code, f"{argv[0]} was not started on {self}: {detail}"))
 
-    def shell_argv(self, *command: str) -> list[str]:
-        """The ssh command for a shell there, with the same key, pin and way.
-
-        Raises
-        ------
-        InvalidInput: no host key is pinned.
-        """
-        address = self.address
-        if address.host_key is None:
-            raise InvalidInput(f"The host key of {self} is not known yet.", field="host_key")
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        known = self._folder / "known_hosts"
-        alias = "perijove"
-        _write(known, f"{alias} {address.host_key}\n")
-        return [
-            "ssh",
-            *("-o", f"UserKnownHostsFile={_quoted(known)}", "-o", "GlobalKnownHostsFile=none"),
-            *("-o", f"HostKeyAlias={alias}", "-o", "StrictHostKeyChecking=yes"),
-            *("-o", "UpdateHostKeys=no", "-o", "CheckHostIP=no"),
-            *("-o", "ForwardAgent=no", "-o", "ClearAllForwardings=yes"),
-            *("-o", f"ServerAliveInterval={KEEPALIVE:.0f}"),
-            *("-o", f"ServerAliveCountMax={KEEPALIVE_MISSES}"),
-            *("-o", f"ConnectTimeout={CONNECT:.0f}"),
-            *(("-i", address.identity_file) if address.identity_file else ()),
-            *(("-J", address.proxy_jump) if address.proxy_jump else ()),
-            *(("-p", str(address.port)) if address.port else ()),
-            *(("-l", address.user) if address.user else ()),
-            *(("-t",) if not command else ()),
-            *("--", address.host),
-            *((shlex.join(command),) if command else ()),
-        ]
-
     # -- tunnels
 
     async def forward_back(self, to_unix_path: Path, port: int | None = None) -> int:
@@ -346,8 +313,7 @@ class SshHost:
             self._connection = None
             raise
         self.up.set()
-        for call in self._on_up:
-            call()
+        _tell(self._on_up)
 
     async def _keep(self) -> None:
         pause = FIRST
@@ -371,8 +337,7 @@ class SshHost:
             way.stop()
         if self.up.is_set():
             self.up.clear()
-            for call in self._on_down:
-                call()
+            _tell(self._on_down)
 
     async def _succeed(self) -> None:
         """End what is left of the connection before on the host's side.
@@ -383,7 +348,15 @@ class SshHost:
         before = note.read_text().split() if note.exists() else []
         done = await self.run([*scripts.SHELL, *before], input=scripts.SUCCEED)
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _write(note, scripts.answers(done.out).get("sshd", ""))
+        replace(note, scripts.answers(done.out).get("sshd", ""))
+
+
+def _tell(calls: Sequence[Callable[[], object]]) -> None:
+    for call in calls:
+        try:
+            call()
+        except Exception:  # the connection is kept all the same
+            log.exception("Somebody who was told about a host failed")
 
 
 def facts_of(host: str, done: Completed) -> HostFacts:
@@ -424,16 +397,6 @@ async def _start(
                 raise
             await asyncio.sleep(PAUSE)
     raise AssertionError
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(text)
-    partial.replace(path)
-
-
-def _quoted(path: Path) -> str:
-    return f'"{path}"' if " " in str(path) else str(path)
 
 
 def _number(text: str | None) -> int:

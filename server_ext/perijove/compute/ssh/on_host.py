@@ -102,6 +102,8 @@ def uv(plan: dict[str, Any], log: Any, *words: str) -> None:
     log.write(f"$ uv {' '.join(words)}\n")
     log.flush()
     environ = dict(os.environ, UV_CACHE_DIR=f"{plan['home']}/cache", UV_NO_PROGRESS="1")
+    # where there is no way to an index, the hub has one more
+    environ.setdefault("UV_HTTP_RETRIES", "1")
     environ["UV_PYTHON_INSTALL_DIR"] = f"{plan['home']}/python"
     for name in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"):
         environ.pop(name, None)

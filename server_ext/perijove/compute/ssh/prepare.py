@@ -19,9 +19,9 @@ from __future__ import annotations
 import asyncio
 import json
 import platform
-import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -37,8 +37,10 @@ HOME = ".perijove-node"
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 TIMEOUT = 3600.0
 """Seconds for the making of an environment."""
-ROOM = 1.5
-"""Bytes that an environment takes for each byte unpacked: byte code, and the wheels meanwhile."""
+FAST = 10e6
+"""Bytes per second from which on sending takes less time than compressing."""
+ROOM = 1.8
+"""Bytes that an environment takes for each byte unpacked: byte code, and wheels meanwhile."""
 
 _LOOK = r"""
 home="$HOME/.perijove-node"
@@ -54,6 +56,7 @@ exit 0
 """
 _TIDY = r"""
 home="$HOME/.perijove-node"
+[ -d "$home" ] || exit 0
 rm -rf "$home/wheels/$1"
 rmdir "$home/wheels" 2>/dev/null
 # where no environment was ever made, nothing of ours is left
@@ -175,18 +178,17 @@ def _own_uv(facts: HostFacts) -> Path | None:
 
         return Path(uv.find_uv_bin())
     except (ImportError, FileNotFoundError):
-        found = shutil.which("uv")
-        return Path(found) if found else None
+        return None
 
 
 def _alike(facts: HostFacts) -> bool:
     """Do the hub's own binaries run there?"""
-    kind, version = platform.libc_ver()
-    if (sys.platform, facts.machine) != ("linux", platform.machine()) or kind != "glibc":
-        return False
-    there = facts.libc.partition(" ")[2].split(".") if facts.libc.startswith("gnu ") else []
-    # wheels name the oldest that they run on, so a somewhat older one may do
-    return len(there) >= 2 and all(part.isdigit() for part in there) and bool(version)
+    # a wheel names the oldest glibc that it runs on, and uv heeds it
+    return (
+        (sys.platform, platform.machine()) == ("linux", facts.machine)
+        and platform.libc_ver()[0] == "glibc"
+        and facts.libc.startswith("gnu ")
+    )
 
 
 async def _python(host: NodeHost, facts: HostFacts, uv: str, home: str, say: Say) -> str:
@@ -223,6 +225,8 @@ async def _make(
     say(f"Installing {len(wanted.packages)} packages on {host}.")
     result = await _run(host, python, plan)
     if result["state"] == "no_index" and _alike(facts):
+        if python == facts.python and (unfit := wanted.unfit(facts.python_version or "")):
+            raise _failure(host, facts, {"state": "failed", "message": unfit})
         await _copy_all(host, wanted, str(plan["wheels"]), say)
         say(f"Installing the hub's packages on {host}.")
         result = await _run(host, python, plan | {"offline": True})
@@ -244,18 +248,19 @@ async def _run(host: NodeHost, python: str, plan: dict[str, object]) -> dict[str
 
 
 async def _copy_all(host: NodeHost, wanted: Bundle, folder: str, say: Say) -> None:
-    """Send the hub's own packages: the next is packed while one is on its way."""
-    say(f"{host} reaches no package index: copying {_size(wanted.size)} from here, packed.")
+    """Send the hub's own packages: the next is written while one is on its way."""
+    say(f"{host} reaches no package index: copying {_size(wanted.size)} from here.")
     files = host.files()
     await files.mkdir(folder)
     there = {file.name for file in await files.list(folder)}
     with tempfile.TemporaryDirectory(prefix="perijove-wheels-") as name:
-        sending: asyncio.Task[None] | None = None
+        sending: asyncio.Task[float] | None = None
+        compress = True
         try:
             for package in wanted.packages:
-                wheel = await asyncio.to_thread(write_wheel, package, Path(name))
+                wheel = await asyncio.to_thread(write_wheel, package, Path(name), compress)
                 if sending is not None:
-                    await sending
+                    compress = await sending < FAST
                 if wheel.name not in there:
                     sending = asyncio.create_task(_send(files, wheel, folder))
             if sending is not None:
@@ -266,9 +271,12 @@ async def _copy_all(host: NodeHost, wanted: Bundle, folder: str, say: Say) -> No
                 await asyncio.gather(sending, return_exceptions=True)
 
 
-async def _send(files: NodeFiles, wheel: Path, folder: str) -> None:
+async def _send(files: NodeFiles, wheel: Path, folder: str) -> float:
+    """Send a wheel and remove it here; bytes per second."""
+    size, begun = wheel.stat().st_size, time.monotonic()
     await files.put_file(wheel, f"{folder}/{wheel.name}", mode=0o600)
     wheel.unlink()
+    return size / (time.monotonic() - begun)
 
 
 def _failure(host: NodeHost, facts: HostFacts, result: dict[str, str]) -> PerijoveError:
