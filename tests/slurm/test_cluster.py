@@ -33,8 +33,12 @@ def _slurm(slurm: Slurm) -> None:
 
 class TestSlurmCluster(ComputeTargetContract):
     limits: dict[str, object] = {
-        **{"on": "slurm", "partition": "debug", "cpus": 2, "memory": 2 << 30},
-        **{"max_nodes": 2, "idle_seconds_before_scale_down": 60},
+        "on": "slurm",
+        "partition": "debug",
+        "cpus": 2,
+        "memory": 2 << 30,
+        "max_nodes": 2,
+        "idle_seconds_before_scale_down": 60,
     }
 
     def make_target(self, folder: Path, **limits: object) -> ClusterTarget:
