@@ -15,9 +15,11 @@ from uuid import uuid4
 
 NODES = ("perinode1", "perinode2")
 CPUS, MEMORY = 4, 8000
-PORT = 26817
-NETWORK = "10.213.77"
-BRIDGE = "perislurm"
+# several of these may run at once
+OWN = os.getpid() % 5000
+PORT = 20000 + 2 * OWN
+NETWORK = f"10.{200 + OWN // 250}.{OWN % 250}"
+BRIDGE = f"pjslurm{OWN}"
 CONTROLLER = f"{NETWORK}.1"
 
 CONFIG = """
@@ -44,7 +46,7 @@ SlurmdParameters=config_overrides
 MpiDefault=none
 ReturnToService=2
 KillWait=4
-SlurmdTimeout=20
+SlurmdTimeout=10
 OverTimeLimit=0
 EnforcePartLimits=ALL
 MailProg=/bin/true
@@ -215,7 +217,7 @@ class Slurm:
 
 
 def _idle(name: str) -> bool:
-    return _said("sinfo", "-h", "-n", name, "-p", "debug", "-o", "%T").strip() == "idle"
+    return set(_said("sinfo", "-h", "-N", "-n", name, "-o", "%T").split()) == {"idle"}
 
 
 def _named(name: str) -> list[str]:
@@ -238,6 +240,6 @@ def _said(*command: str) -> str:
 def _until(condition, what: str, seconds: float = 60):  # type: ignore[no-untyped-def]
     deadline = time.monotonic() + seconds
     while not (found := condition()):
-        assert time.monotonic() < deadline, f"Slurm: no {what}"
+        assert time.monotonic() < deadline, (what, _said("sinfo", "-N", "-l"), _said("squeue"))
         time.sleep(0.05)
     return found

@@ -155,9 +155,9 @@ class TestSlurmCluster(ComputeTargetContract):
             first = await self.run(target, tmp_path, timeout=100.0)
             await self.until(lambda: sink.ends)
             [node] = target.nodes_now.nodes
-            await asyncio.sleep(31)
+            await asyncio.sleep(11)
             # what is left of the node is too short for this one, and another comes
-            second = await self.run(target, tmp_path, timeout=110.0)
+            second = await self.run(target, tmp_path, timeout=108.0)
             await self.until(lambda: len(sink.ends) == 2)
             assert self.said(tmp_path, first) == self.said(tmp_path, second) == ["start", "end"]
             assert target.nodes_now.nodes[0].id != node.id

@@ -21,7 +21,7 @@ PREPARE = 120.0
 """Seconds a node has to come up before it is called unusable and replaced."""
 DRAIN = 120.0
 """Seconds before its end from which a node takes no new work; a tenth of its time if it is less."""
-NEW = 30.0
+NEW = 10.0
 """Seconds for which a node counts as new."""
 BACK_OFF = 60.0
 """Seconds, at most, between a node that failed and the next one."""
