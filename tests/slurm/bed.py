@@ -217,7 +217,8 @@ class Slurm:
 
 
 def _idle(name: str) -> bool:
-    return set(_said("sinfo", "-h", "-N", "-n", name, "-o", "%T").split()) == {"idle"}
+    # sinfo goes on to say *mixed* for a minute
+    return "State=IDLE " in _said("scontrol", "show", "node", "-o", name)
 
 
 def _named(name: str) -> list[str]:

@@ -205,8 +205,8 @@ class TestSlurmCluster(ComputeTargetContract):
     [
         ({"partition": "nope"}, "partition", "Invalid partition name"),
         ({"partition": "short", "walltime": "1:00:00"}, "walltime", "time limit"),
-        ({"cpus": 900}, "cpus", "node configuration"),
-        ({"memory": "900GiB"}, "memory", "Memory"),
+        ({"cpus": 900}, "cpus", "processors"),
+        ({"memory": "900GiB"}, "memory", "node configuration"),
         ({"directives": ["--constraint=moon"]}, "directives", "feature"),
         ({"directives": ["--bogus=1"]}, "directives", "unrecognized option"),
         ({"interface": "moon0"}, "interface", "no network interface"),

@@ -32,7 +32,7 @@ log = logging.getLogger("perijove.cluster")
 
 SOON, LATER = 1.0, 10.0
 """Seconds between two looks at Slurm's queue, while something is awaited there and else."""
-MISSING = 20.0
+MISSING = 10.0
 """Seconds after which a job that Slurm does not list is given up."""
 LAST_WORDS = 10_000
 """Bytes of a node's own log that are kept in the cluster's."""
