@@ -585,12 +585,19 @@ export interface components {
          * @description A training cluster that scales by itself.
          */
         ClusterDefinition: {
+            /** Account */
+            account?: string | null;
             /**
              * Cpus
              * @description CPUs of a node
              * @default 1
              */
             cpus: number;
+            /**
+             * Directives
+             * @description more sbatch options: "--constraint=x"
+             */
+            directives?: string[];
             /**
              * Gpus
              * @description GPUs of a node
@@ -602,6 +609,11 @@ export interface components {
              * @default 120
              */
             idle_seconds_before_scale_down: number;
+            /**
+             * Interface
+             * @description network interface that the nodes reach; found out if left out
+             */
+            interface?: string | null;
             /**
              * Kind
              * @default cluster
@@ -630,6 +642,16 @@ export interface components {
              * @default local
              */
             on: string;
+            /**
+             * Partition
+             * @description Slurm's default if left out
+             */
+            partition?: string | null;
+            /**
+             * Walltime
+             * @description how long a node may live: "01:00:00", "2-12"
+             */
+            walltime?: string | null;
         };
         /**
          * ComputeTargetInfo
