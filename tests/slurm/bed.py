@@ -146,6 +146,18 @@ class Slurm:
         process.wait()
         _ip("link", "del", f"{BRIDGE}{NODES.index(name)}", check=False)
 
+    def hide(self, name: str, folder: Path) -> None:
+        """The node does not see what is in the folder, as if it were not shared."""
+        inside = ("nsenter", "-t", str(_inner(self._processes[name].pid)), "-m")
+        command = [*inside, "mount", "-t", "tmpfs", "tmpfs", str(folder)]
+        subprocess.run(command, check=True)
+
+    def listeners(self, name: str) -> list[str]:
+        """Addresses that the node's processes, slurmd apart, listen on."""
+        inside = ("nsenter", "-t", str(_inner(self._processes[name].pid)), "-n")
+        found = [line.split() for line in _said(*inside, "ss", "-Hltn").splitlines()]
+        return [words[3] for words in found if not words[3].endswith(f":{PORT + 1}")]
+
     def cut(self, name: str, connected: bool = False) -> None:
         """Cut the node from the network, or join it again."""
         _ip("link", "set", f"{BRIDGE}{NODES.index(name)}", "up" if connected else "down")
