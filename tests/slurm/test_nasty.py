@@ -121,7 +121,8 @@ async def test_a_slurm_that_does_not_answer_touches_nothing_that_runs(
 async def test_a_cluster_is_not_forgotten_while_slurm_may_have_its_nodes(
     fake: FakeSlurm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("perijove.compute.cluster.target.GO", 3.0)
+    for limit in ("GO", "ANSWER"):
+        monkeypatch.setattr(f"perijove.compute.cluster.target.{limit}", 3.0)
     c = test_cluster.TestSlurmCluster()
     async with cluster(tmp_path, min_nodes=1) as (target, _):
         await c.until(lambda: [x.state for x in target.nodes_now.nodes] == [NodeState.IDLE])

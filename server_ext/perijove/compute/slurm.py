@@ -8,7 +8,6 @@ under a name therefore submits once, looks for the name, and cancels by the name
 from __future__ import annotations
 
 import asyncio
-import getpass
 import os
 import shutil
 import socket
@@ -114,7 +113,7 @@ async def cancel(*names: str) -> None:
     Conflict, Unreachable: Slurm did not answer.
     """
     for name in names:
-        await _run(["scancel", "--quiet", f"--user={getpass.getuser()}", f"--name={name}"])
+        await _run(["scancel", "--quiet", f"--user={os.getuid()}", f"--name={name}"])
 
 
 async def end(name: str, patience: float) -> None:

@@ -374,7 +374,8 @@ class ComputeService:
                 queued_jobs=queued,
             )
         definition, now = ClusterDefinition.model_validate(stored.definition), target.nodes_now
-        up = [node for node in now.nodes if node.state is not NodeState.PREPARING]
+        down = (NodeState.PREPARING, NodeState.UNUSABLE)
+        up = [node for node in now.nodes if node.state not in down]
         return ComputeTargetInfo(
             name=stored.name,
             kind=definition.kind,
