@@ -207,6 +207,16 @@ async def test_a_failed_attempt_is_tried_again_as_often_as_asked(tmp_path: Path)
         assert len(w.tracker.runs) == 1
 
 
+async def test_what_nobody_canceled_is_lost_and_tried_again(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        job = await w.submit(retries=1)
+        for attempt in (1, 2):
+            await w.launched(job.id, attempt)
+            await w.target.finish(job.id, attempt, JobState.CANCELED)
+        ended = await w.until(job.id, JobState.FAILED)
+        assert (ended.attempt, ended.reason) == (2, FailureReason.LOST)
+
+
 async def test_canceled_in_the_queue_and_while_running(tmp_path: Path) -> None:
     async with world(tmp_path, InMemoryTarget(slots=1)) as w:
         running, queued = await w.submit(), await w.submit()

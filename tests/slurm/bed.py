@@ -15,9 +15,11 @@ from uuid import uuid4
 
 NODES = ("perinode1", "perinode2")
 CPUS, MEMORY = 4, 8000
-PORT = 26817
-NETWORK = "10.213.77"
-BRIDGE = "perislurm"
+# several of these may run at once
+OWN = os.getpid() % 5000
+PORT = 20000 + 2 * OWN
+NETWORK = f"10.{200 + OWN // 250}.{OWN % 250}"
+BRIDGE = f"pjslurm{OWN}"
 CONTROLLER = f"{NETWORK}.1"
 
 CONFIG = """
@@ -44,7 +46,7 @@ SlurmdParameters=config_overrides
 MpiDefault=none
 ReturnToService=2
 KillWait=4
-SlurmdTimeout=20
+SlurmdTimeout=10
 OverTimeLimit=0
 EnforcePartLimits=ALL
 MailProg=/bin/true
@@ -144,6 +146,18 @@ class Slurm:
         process.wait()
         _ip("link", "del", f"{BRIDGE}{NODES.index(name)}", check=False)
 
+    def hide(self, name: str, folder: Path) -> None:
+        """The node does not see what is in the folder, as if it were not shared."""
+        inside = ("nsenter", "-t", str(_inner(self._processes[name].pid)), "-m")
+        command = [*inside, "mount", "-t", "tmpfs", "tmpfs", str(folder)]
+        subprocess.run(command, check=True)
+
+    def listeners(self, name: str) -> list[str]:
+        """Addresses that the node's processes, slurmd apart, listen on."""
+        inside = ("nsenter", "-t", str(_inner(self._processes[name].pid)), "-n")
+        found = [line.split() for line in _said(*inside, "ss", "-Hltn").splitlines()]
+        return [words[3] for words in found if not words[3].endswith(f":{PORT + 1}")]
+
     def cut(self, name: str, connected: bool = False) -> None:
         """Cut the node from the network, or join it again."""
         _ip("link", "set", f"{BRIDGE}{NODES.index(name)}", "up" if connected else "down")
@@ -215,7 +229,8 @@ class Slurm:
 
 
 def _idle(name: str) -> bool:
-    return _said("sinfo", "-h", "-n", name, "-p", "debug", "-o", "%T").strip() == "idle"
+    # sinfo goes on to say *mixed* for a minute
+    return "State=IDLE " in _said("scontrol", "show", "node", "-o", name)
 
 
 def _named(name: str) -> list[str]:
@@ -238,6 +253,6 @@ def _said(*command: str) -> str:
 def _until(condition, what: str, seconds: float = 60):  # type: ignore[no-untyped-def]
     deadline = time.monotonic() + seconds
     while not (found := condition()):
-        assert time.monotonic() < deadline, f"Slurm: no {what}"
+        assert time.monotonic() < deadline, (what, _said("sinfo", "-N", "-l"), _said("squeue"))
         time.sleep(0.05)
     return found

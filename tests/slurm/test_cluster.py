@@ -155,9 +155,9 @@ class TestSlurmCluster(ComputeTargetContract):
             first = await self.run(target, tmp_path, timeout=100.0)
             await self.until(lambda: sink.ends)
             [node] = target.nodes_now.nodes
-            await asyncio.sleep(31)
+            await asyncio.sleep(11)
             # what is left of the node is too short for this one, and another comes
-            second = await self.run(target, tmp_path, timeout=110.0)
+            second = await self.run(target, tmp_path, timeout=108.0)
             await self.until(lambda: len(sink.ends) == 2)
             assert self.said(tmp_path, first) == self.said(tmp_path, second) == ["start", "end"]
             assert target.nodes_now.nodes[0].id != node.id
@@ -188,6 +188,45 @@ class TestSlurmCluster(ComputeTargetContract):
             assert self.verdict(spec).state is JobState.CANCELED
             await self.until(lambda: slurm.queue() == [])
 
+    async def test_no_listener_without_tls_but_on_loopback(
+        self, tmp_path: Path, slurm: Slurm
+    ) -> None:
+        async with self.cluster(tmp_path, max_nodes=1) as (target, _):
+            await self.run(target, tmp_path, "time.sleep(600)")
+            here = [
+                (found.laddr.ip, found.laddr.port)
+                for process in _processes(tmp_path)
+                for found in process.net_connections("tcp")
+                if found.status == psutil.CONN_LISTEN and found.laddr.ip != "127.0.0.1"
+            ]
+            scheduler = target.nodes_now.scheduler.removeprefix("tls://").split(":")
+            assert here == [(scheduler[0], int(scheduler[1]))]
+            worker = str(target.nodes_now.nodes[0].address).removeprefix("tls://").split(":")
+            there = [x for x in slurm.listeners(slurm.where()) if not x.startswith("127.0.0.1:")]
+            assert there == [":".join(worker)]
+            for host, port in (scheduler, worker):
+                reader, writer = await asyncio.open_connection(host, int(port))
+                writer.write(b"\0" * 64)
+                await writer.drain()
+                with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+                    await asyncio.wait_for(reader.readexactly(100), 20)
+                writer.close()
+
+    async def test_an_attempt_whose_folder_is_not_there_says_so(
+        self, tmp_path: Path, slurm: Slurm
+    ) -> None:
+        async with self.cluster(tmp_path, max_nodes=1) as (target, sink):
+            first = await self.run(target, tmp_path)
+            await self.until(lambda: sink.ends)
+            spec = self.attempt(tmp_path)
+            slurm.hide(slurm.where(), Path(spec.folder))
+            await target.launch(spec)
+            await self.until(lambda: len(sink.ends) == 2)
+            found = self.verdict(spec)
+            assert found.reason is FailureReason.LOST
+            assert "must be on a file system that the nodes share" in str(found.message)
+            assert self.said(tmp_path, first) == ["start", "end"]
+
     async def test_destroyed_nothing_is_left(self, tmp_path: Path, slurm: Slurm) -> None:
         async with self.cluster(tmp_path, min_nodes=2) as (target, _):
             await self.until(
@@ -205,8 +244,8 @@ class TestSlurmCluster(ComputeTargetContract):
     [
         ({"partition": "nope"}, "partition", "Invalid partition name"),
         ({"partition": "short", "walltime": "1:00:00"}, "walltime", "time limit"),
-        ({"cpus": 900}, "cpus", "node configuration"),
-        ({"memory": "900GiB"}, "memory", "Memory"),
+        ({"cpus": 900}, "cpus", "processors"),
+        ({"memory": "900GiB"}, "memory", "node configuration"),
         ({"directives": ["--constraint=moon"]}, "directives", "feature"),
         ({"directives": ["--bogus=1"]}, "directives", "unrecognized option"),
         ({"interface": "moon0"}, "interface", "no network interface"),

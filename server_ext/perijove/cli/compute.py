@@ -313,5 +313,5 @@ def _node(node: Node) -> list[str]:
         used,
         str(node.gpus),
         ", ".join(job[:8] for job in node.jobs) or "–",
-        ago(node.started_at).removesuffix(" ago"),
+        node.message or ago(node.started_at).removesuffix(" ago"),
     ]

@@ -8,7 +8,6 @@ under a name therefore submits once, looks for the name, and cancels by the name
 from __future__ import annotations
 
 import asyncio
-import getpass
 import os
 import shutil
 import socket
@@ -40,6 +39,7 @@ FIELDS = (
     ("qos", "directives"),
     ("memory", "memory"),
     ("node configuration", "cpus"),
+    ("processors", "cpus"),
     ("cpu count", "cpus"),
 )
 """Which field Slurm means when it says so."""
@@ -113,7 +113,7 @@ async def cancel(*names: str) -> None:
     Conflict, Unreachable: Slurm did not answer.
     """
     for name in names:
-        await _run(["scancel", "--quiet", f"--user={getpass.getuser()}", f"--name={name}"])
+        await _run(["scancel", "--quiet", f"--user={os.getuid()}", f"--name={name}"])
 
 
 async def end(name: str, patience: float) -> None:
@@ -157,13 +157,28 @@ async def check(wish: SlurmWish, node: Resources) -> None:
         )
     if wish.interface is not None:
         interface_address(wish.interface)
-    script = "\n".join(["#!/bin/sh", *(f"#SBATCH {line}" for line in request(wish, node)), "true"])
     try:
-        await _run(["sbatch", "--test-only"], script)
+        await _test(wish, node)
     except Conflict as error:
         said = error.message.lower()
         error.field = next((field for word, field in FIELDS if word in said), "on")
+        if error.field == "cpus":
+            error.field = await _too_much(wish, node)
         raise
+
+
+async def _test(wish: SlurmWish, node: Resources) -> None:
+    script = ["#!/bin/sh", *(f"#SBATCH {line}" for line in request(wish, node)), "true"]
+    await _run(["sbatch", "--test-only"], "\n".join(script))
+
+
+async def _too_much(wish: SlurmWish, node: Resources) -> str:
+    """Without which of these would there be such nodes? Slurm does not say."""
+    for field, nothing in (("memory", None), ("gpus", 0)):
+        with suppress(Conflict):
+            await _test(wish, node.model_copy(update={field: nothing}))
+            return field
+    return "cpus"
 
 
 def request(wish: SlurmWish, node: Resources) -> list[str]:

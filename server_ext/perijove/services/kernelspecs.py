@@ -34,7 +34,10 @@ class Kernelspecs:
             from jupyter_client.kernelspec import KernelSpecManager  # 0.2 s, once
 
             found = KernelSpecManager().get_all_specs()
-            self._specs = {name: info["spec"] for name, info in sorted(found.items())}
+            # those of instances are for people at a notebook; a job says itself where it runs
+            self._specs = {
+                name: info["spec"] for name, info in sorted(found.items()) if "@" not in name
+            }
             self._looked = time.monotonic()
         return self._specs
 

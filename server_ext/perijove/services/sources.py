@@ -42,11 +42,12 @@ class Source:
 
     @property
     def kernelspec(self) -> str | None:
-        """The kernel the notebook names."""
+        """The kernel the notebook names; of ``environment@instance`` the environment: where it
+        runs is asked for elsewhere."""
         if self.notebook is None:
             return None
         name = self.notebook.get("metadata", {}).get("kernelspec", {}).get("name")
-        return name if isinstance(name, str) and name else None
+        return name.partition("@")[0] or None if isinstance(name, str) else None
 
     @property
     def language(self) -> str | None:

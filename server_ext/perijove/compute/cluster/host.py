@@ -30,7 +30,9 @@ def main(arguments: list[str]) -> None:
     subprocess.Popen(
         [
             *(sys.executable, "-m", "distributed.cli.dask_worker", *arguments),
-            *("--no-nanny", "--no-dashboard", "--host", address_towards(arguments[0])),
+            *("--no-nanny", "--host", address_towards(arguments[0])),
+            # a worker's own pages have no TLS, and are there without a dashboard too
+            *("--no-dashboard", "--dashboard-address", "127.0.0.1:0"),
             *("--preload", "perijove.compute.cluster.node"),
         ],
         env=os.environ | {ZYGOTE: str(control.fileno())},

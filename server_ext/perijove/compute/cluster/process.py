@@ -20,6 +20,7 @@ from typing import Any
 
 import dask
 from distributed import Client, Future, Scheduler, SpecCluster
+from distributed.client import FutureCancelledError
 from distributed.diagnostics.plugin import SchedulerPlugin
 from distributed.scheduler import KilledWorker
 
@@ -34,7 +35,7 @@ from perijove.compute.cluster.protocol import (
 )
 from perijove.compute.cluster.scaling import PREFIX, Scaling, Waiting
 from perijove.compute.cluster.tls import make_certificate, security
-from perijove.models.attempts import RunnerProcess
+from perijove.models.attempts import LOCK, RunnerProcess
 from perijove.models.compute import ClusterDefinition, ClusterState, Resources
 from perijove.models.processes import current_process
 
@@ -73,6 +74,14 @@ class Arrivals(SchedulerPlugin):
         self._wake.set()
 
 
+class Nodes(SpecCluster):
+    """Dask's cluster, with a name of its own for every node there ever was."""
+
+    def _new_worker_name(self, worker_number: int) -> int:
+        self._i += 1
+        return worker_number
+
+
 class ClusterProcess:
     """See the module's docstring."""
 
@@ -106,7 +115,7 @@ class ClusterProcess:
             "dashboard_address": "127.0.0.1:0",
             "security": secured,
         }
-        async with SpecCluster(
+        async with Nodes(
             scheduler={"cls": Scheduler, "options": options},
             worker={"cls": self._launcher.node, "options": {"launcher": self._launcher}},
             asynchronous=True,
@@ -232,7 +241,7 @@ class ClusterProcess:
                 retries=0,
                 pure=False,
             )
-            self._spawn(self._follow(key, future))
+            self._spawn(self._follow(key, waiting, future))
 
     def _lose(self) -> None:
         """What was on nodes that have gone is lost.
@@ -252,6 +261,7 @@ class ClusterProcess:
             self._spawn(self._end_on(key, *place, force))
 
     async def _end_on(self, key: str, name: str, address: str, force: bool) -> None:
+        self._scaling.suspects.add(name)
         try:
             async with asyncio.timeout(REACH):
                 await self._client.run(
@@ -260,9 +270,12 @@ class ClusterProcess:
         except Exception as error:
             log.warning("Node %s does not do as it is told (%r)", name, error)
             if force and key in self._attempts:
-                await self._scaling.give_up(name, "it does not answer")
+                self._scaling.condemned[name] = "it does not answer"
+                self._wake.set()
+                return
+        self._scaling.suspects.discard(name)
 
-    async def _follow(self, key: str, future: Future) -> None:
+    async def _follow(self, key: str, waiting: Waiting, future: Future) -> None:
         why: str | None = None
         gone = False
         try:
@@ -270,17 +283,26 @@ class ClusterProcess:
         except KilledWorker as error:
             why = f"node {error.last_worker.name} died"
         except FolderMissing as error:
-            why = str(error)
-        except asyncio.CancelledError:
+            gone, why = True, str(error)
+        except (asyncio.CancelledError, FutureCancelledError):
             if self._stopping.is_set():
                 raise
-            why = self._lost.pop(key, "it was withdrawn")
+            why = "its node died"
         except Exception as error:
             why = f"the node failed: {error!r}"
+        why = self._lost.pop(key, why)
         self._attempts.pop(key, None)
-        self._folders.pop(key, None)
         self._scaling.give_back(key)
+        if why is not None and not gone and not self._begun(key):
+            # no runner has it: it goes to another node
+            self._queue[key] = waiting
+            self._wake.set()
+            return
+        self._folders.pop(key, None)
         self._end(key, why, gone)
+
+    def _begun(self, key: str) -> bool:
+        return (Path(self._folders[key]) / LOCK).exists()
 
     def _end(self, key: str, why: str | None, gone: bool) -> None:
         self._ended[key] = (why, gone)

@@ -21,7 +21,7 @@ PREPARE = 120.0
 """Seconds a node has to come up before it is called unusable and replaced."""
 DRAIN = 120.0
 """Seconds before its end from which a node takes no new work; a tenth of its time if it is less."""
-NEW = 30.0
+NEW = 10.0
 """Seconds for which a node counts as new."""
 BACK_OFF = 60.0
 """Seconds, at most, between a node that failed and the next one."""
@@ -75,6 +75,10 @@ class Scaling:
         self._failures = 0
         self._not_before = 0.0
         self._unusable: list[Node] = []
+        self.suspects: set[str] = set()
+        """Nodes that are asked whether they still answer."""
+        self.condemned: dict[str, str] = {}
+        """Nodes to give up, and why."""
         self.message: str | None = None
 
     def room_for(self, waiting: Waiting) -> Any:
@@ -82,7 +86,7 @@ class Scaling:
         best, least = None, 0
         ours = set(map(str, self._cluster.worker_spec))
         for name, worker in self._workers().items():
-            if worker.status.name != "running" or name not in ours:
+            if worker.status.name != "running" or name not in ours or name in self.suspects:
                 continue
             left = self._free(name)
             if not (waiting.wanted.fits(left) and self._has_time(name, waiting.timeout)):
@@ -215,24 +219,26 @@ class Scaling:
         for at, node in list(self._cluster.workers.items()):
             name = str(at)
             worker = workers.get(name)
+            if name in self.condemned:
+                await self._give_up(name, self.condemned.pop(name))
+                continue
             if worker is not None:
                 self._came(name)
                 if worker.status.name in LEAVING and not worker.processing:
-                    await self.give_up(name, None)
+                    await self._give_up(name, None)
                 elif self._is_worn(name, worker):
                     log.info("Node %s is near its end and leaves", name)
                     await self._scale_down([at])
                 continue
             why = node.ended()
-            if name in self._began:
-                # a worker does not come back; what its launcher knows of its end may come later
-                await self.give_up(name, why or "it died")
+            if name in self._began:  # a worker does not come back
+                await self._give_up(name, why or "it died")
             elif why is not None:
-                await self.give_up(name, why)
+                await self._give_up(name, why)
             elif node.waits() is not None:
                 self._asked[name] = time.monotonic()
             elif time.monotonic() - self._asked.setdefault(name, time.monotonic()) > PREPARE:
-                await self.give_up(name, "it did not come up; see the log")
+                await self._give_up(name, "it did not come up; see the log")
 
     def _came(self, name: str) -> None:
         if name not in self._began:
@@ -247,7 +253,7 @@ class Scaling:
         limits = [timeout for _, timeout in self._waiting()]
         return not all(self._has_time(name, timeout) for timeout in [None, *limits])
 
-    async def give_up(self, name: str, why: str | None) -> None:
+    async def _give_up(self, name: str, why: str | None) -> None:
         """Let a node go at once, whatever it does. `why`: it failed."""
         if why is not None:
             self.message = f"Node {name}: {why}."
@@ -258,6 +264,10 @@ class Scaling:
                 self._not_before = time.monotonic() + delay
                 self._unusable = [*self._unusable[-4:], self._failed(name, why)]
         self._forget(name)
+        if (worker := self._workers().get(name)) is not None and why is not None:
+            # Dask would go on to wait for one that does not answer
+            reason = f"perijove-{time.monotonic()}"
+            await self._scheduler.remove_worker(worker.address, stimulus_id=reason)
         for at in [at for at in self._cluster.worker_spec if str(at) == name]:
             self._cluster.worker_spec.pop(at)
         await self._cluster._correct_state()
@@ -268,6 +278,7 @@ class Scaling:
         return node
 
     def _forget(self, name: str) -> None:
+        self.suspects.discard(name)
         for times in (self._idle_since, self._asked):
             times.pop(name, None)
         if (began := self._began.pop(name, None)) is not None:

@@ -47,6 +47,8 @@ COME_UP = 60.0
 """Seconds a cluster's process has to come up."""
 GO = 30.0
 """Seconds it has to end its nodes."""
+ANSWER = 15.0
+"""Seconds a batch system has to end what the process could not."""
 LINE = 1 << 22
 LOCAL_NODES = 16
 """Nodes one machine can always be asked for."""
@@ -316,7 +318,7 @@ class ClusterTarget(FolderTarget, ManagedTarget):
         """End what a batch system still has of the cluster."""
         with suppress(OSError):
             known = json.loads((self._folder / SLURM).read_text())
-            await slurm.end(known["prefix"], GO)
+            await slurm.end(known["prefix"], ANSWER)
 
 
 async def check_local(definition: ClusterDefinition) -> None:

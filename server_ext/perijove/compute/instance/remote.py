@@ -16,6 +16,7 @@ from perijove.compute.logs import end_of
 from perijove.compute.ssh.connection import SshHost
 from perijove.compute.ssh.hostkeys import fingerprint
 from perijove.compute.ssh.prepare import prepare
+from perijove.compute.ssh.shell import shell_argv
 from perijove.errors import Conflict, PerijoveError, Unreachable
 from perijove.models.agents import AGENT_LOG, CONFIG, AgentConfig, GateAddress
 from perijove.models.ssh import HostFacts, NodeInstall, SshAddress
@@ -130,7 +131,7 @@ class SshMachine(Machine):
         return SshFiles(self._host)
 
     def shell(self) -> list[str]:
-        return self._host.shell_argv()
+        return shell_argv(self._host.address, self._folder / "ssh")
 
     def properties(self) -> dict[str, JsonValue]:
         address = self._host.address

@@ -32,8 +32,10 @@ log = logging.getLogger("perijove.cluster")
 
 SOON, LATER = 1.0, 10.0
 """Seconds between two looks at Slurm's queue, while something is awaited there and else."""
-MISSING = 20.0
+MISSING = 10.0
 """Seconds after which a job that Slurm does not list is given up."""
+END = 15.0
+"""Seconds Slurm has to end all nodes; then it is the hub's turn to ask."""
 LAST_WORDS = 10_000
 """Bytes of a node's own log that are kept in the cluster's."""
 DEATH_TIMEOUT = 60
@@ -190,7 +192,7 @@ class SlurmLauncher(Launcher):
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
         try:
-            await slurm.end(self.prefix, 20)
+            await slurm.end(self.prefix, END)
         except PerijoveError as error:
             log.warning("%s", error)
 
