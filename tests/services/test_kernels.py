@@ -219,7 +219,7 @@ async def test_away_is_not_dead(
     again = request()
     await after.start("box", again)
     compute.set("box", TargetState.STOPPED)
-    with pytest.raises(Unreachable, match="stopped"):
+    with pytest.raises(Conflict, match="stopped"):
         await after.get(again.kernel_id)
     await after.end(again.kernel_id)
     with pytest.raises(NotFound):
