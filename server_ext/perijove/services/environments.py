@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+import warnings
 from typing import Any
 
 from perijove.errors import NotFound
@@ -50,7 +51,10 @@ class Environments:
         if fresh or time.monotonic() - self._looked > FRESH:
             from jupyter_client.kernelspec import KernelSpecManager  # 0.2 s, once
 
-            found = KernelSpecManager().get_all_specs()
+            with warnings.catch_warnings():
+                # those of instances have an @
+                warnings.filterwarnings("ignore", "Invalid kernelspec directory name")
+                found = KernelSpecManager().get_all_specs()
             self._specs = {name: info["spec"] for name, info in found.items()}
             self._looked = time.monotonic()
         return self._specs
