@@ -219,7 +219,7 @@ async def test_away_is_not_dead(
     again = request()
     await after.start("box", again)
     compute.set("box", TargetState.STOPPED)
-    with pytest.raises(Unreachable, match="stopped"):
+    with pytest.raises(Conflict, match="stopped"):
         await after.get(again.kernel_id)
     await after.end(again.kernel_id)
     with pytest.raises(NotFound):
@@ -275,9 +275,11 @@ async def test_kernelspecs_follow_the_instances(compute: FakeCompute, tmp_path: 
     compute.host.answers = False
     await keeper().refresh()
     assert written()["ir@box"] == "R @ box"
-    # another workspace's are not ours to remove
+    # another workspace's are not ours to remove, as long as it is there
+    folder.root.mkdir(parents=True)
     del compute.states["box"]
     await keeper(WorkspaceFolder(tmp_path / "home", "other")).refresh()
     assert "ir@box" in written()
-    await keeper().refresh()
+    folder.root.rmdir()
+    await keeper(WorkspaceFolder(tmp_path / "home", "other")).refresh(force=True)
     assert written() == {"mine@home": "Mine"}

@@ -31,7 +31,7 @@ class Kernels:
         return _kernel(self._client.request("POST", _path(compute), json=body))
 
     def get(self, kernel_id: str) -> HostedKernel:
-        """A kernel; raises NotFound, and Unreachable when its target does not answer."""
+        """A kernel; raises NotFound, and Conflict or Unreachable when its target is away."""
         return _kernel(self._client.request("GET", f"/kernels/{quote(kernel_id, safe='')}"))
 
     def list(self, compute: str) -> builtins.list[HostedKernel]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from jupyter_server.utils import url_path_join
@@ -18,6 +19,8 @@ def _load_jupyter_server_extension(server_app: Any) -> None:
 
     The hub is started by its first request, or by kernels to adopt.
     """
+    # jupyter_client warns of the @ in their names at every look
+    warnings.filterwarnings("ignore", "Invalid kernelspec directory name.*@")
     base = server_app.web_app.settings["base_url"]
     gateway = server_app.web_app.settings["perijove_gateway"] = Gateway()
     attach(server_app, gateway.folder)

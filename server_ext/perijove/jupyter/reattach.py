@@ -51,7 +51,7 @@ class Slot:
     def __init__(self, folder: Path, lock: int) -> None:
         self._kernels = folder / "kernels"
         self._kernels.mkdir(exist_ok=True, mode=0o700)
-        self._lock = lock
+        self._lock: int | None = lock
         self.sessions = folder / "sessions.db"
         self.found: dict[str, Connection] = {}
         """Connections of the kernels that are being adopted."""
@@ -96,7 +96,9 @@ class Slot:
 
     def release(self) -> None:
         """This server has ended."""
-        os.close(self._lock)
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
 
 def attach(server_app: Any, workspace: WorkspaceFolder) -> None:

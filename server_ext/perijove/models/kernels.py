@@ -8,10 +8,11 @@ from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, field_validator
 
 from perijove.models.attempts import RunnerProcess
-from perijove.models.names import Name, Text
+from perijove.models.compute import check_number
+from perijove.models.names import Name, Text, check_text
 
 SIGNALS = 64
 """The highest signal number there is on Linux."""
@@ -23,6 +24,11 @@ RECORD, PROCESS, LAUNCH, CONNECTION_FILE, LOG = (
     "log",
 )
 """The files in a kernel's folder on its node."""
+ENVIRON_SCHEMA = {
+    "type": "object",
+    "propertyNames": {"pattern": "^[A-Z_]{1,20}$"},
+    "additionalProperties": {"type": "string", "pattern": r"^[^\u0000]*$"},
+}
 VARIABLE = re.compile(r"^[^=\x00]+$")
 
 
@@ -37,6 +43,7 @@ def _environ(environ: dict[str, str]) -> dict[str, str]:
     for name in environ:
         if VARIABLE.match(name) is None:
             raise ValueError(f"{name!r} is no name of an environment variable")
+        check_text(name)
     return environ
 
 
@@ -66,9 +73,9 @@ class KernelRequest(BaseModel):
         max_length=4096,
         description="where it works; the home folder if missing there",
     )
-    environ: Annotated[dict[str, Text], AfterValidator(_environ)] = Field(
-        default_factory=dict, description="added to the environment the node has"
-    )
+    environ: Annotated[
+        dict[str, Text], AfterValidator(_environ), WithJsonSchema(ENVIRON_SCHEMA)
+    ] = Field(default_factory=dict, description="added to the environment the node has")
     encrypt: bool = Field(
         default=True, description="with CurveZMQ, if the environment can; off loopback it must"
     )
@@ -127,7 +134,12 @@ class HostedKernel(KernelInfo):
 
 
 class KernelSignal(BaseModel, extra="forbid"):
-    signum: int = Field(strict=True, ge=1, le=SIGNALS)
+    signum: int = Field(ge=1, le=SIGNALS)
+
+    @field_validator("signum", mode="before")
+    @classmethod
+    def _number(cls, value: object) -> object:
+        return check_number(value)
 
 
 class KernelLaunch(BaseModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from perijove.abc import InstanceFiles
-from perijove.errors import Conflict, InvalidInput, Unreachable
+from perijove.errors import Conflict, InvalidInput
 from perijove.models.compute import TargetState
 from perijove.models.files import FILE_BYTES, FileInfo, FileType, FolderContent
 from perijove.services.compute import ComputeService
@@ -14,7 +14,7 @@ from perijove.services.compute import ComputeService
 @dataclass
 class FileService:
     """The verbs on files; all raise NotFound when there is no such target, Conflict when it has
-    no files to show, and Unreachable when it is off.
+    no files to show or is off.
     """
 
     compute: ComputeService
@@ -54,8 +54,9 @@ class FileService:
         if files is None:
             raise Conflict(f"{target.name} has no files of its own to show.", field="name")
         if target.state is not TargetState.RUNNING:
-            raise Unreachable(
+            raise Conflict(
                 f"{target.name} is {target.state.value}.",
+                field="name",
                 remedy=f"Start it: perijove compute start {target.name}.",
             )
         return files

@@ -143,25 +143,24 @@ class InstanceKernelspecs:
         return Path(jupyter_data_dir()) / "kernels"
 
     def _ours(self) -> dict[str, dict[str, Any]]:
-        """Those this workspace has written."""
+        """Those of this workspace, and of workspaces that are gone."""
         found = {}
         for path in self._root().glob("*@*/kernel.json"):
             with suppress(OSError, ValueError, KeyError, TypeError):
                 spec = json.loads(path.read_text())
                 place = spec["metadata"]["perijove"]
-                if (place["home"], place["workspace"]) == (
-                    str(self._folder.home),
-                    self._folder.name,
-                ):
+                root = WorkspaceFolder(Path(place["home"]), place["workspace"]).root
+                # nobody else removes those of a workspace that is gone
+                if root == self._folder.root or not root.exists():
                     found[path.parent.name] = spec
         return found
 
     def _known(self, instance: str) -> list[EnvironmentSummary]:
-        places = (spec["metadata"]["perijove"] for spec in self._ours().values())
+        places = [spec["metadata"]["perijove"] for spec in self._ours().values()]
         return [
             EnvironmentSummary.model_validate(place["summary"])
             for place in places
-            if place["instance"] == instance
+            if (place["instance"], place["home"]) == (instance, str(self._folder.home))
         ]
 
     def _write(self, wanted: dict[str, dict[str, Any]]) -> None:

@@ -119,7 +119,8 @@ class KernelService:
         Raises
         ------
         NotFound: there is none, or its target has lost it.
-        Unreachable: its target is off or does not answer.
+        Conflict: its target is off.
+        Unreachable: its target does not answer.
         """
         place = self._find(kernel_id)
         return await self._hosted(place, await self._awake(place.compute).look(kernel_id))
@@ -227,12 +228,14 @@ class KernelService:
 
     def _awake(self, name: str) -> KernelHost:
         info = self.compute.get(name)
+        host = self._host(info.name)
         if info.state is not TargetState.RUNNING:
-            raise Unreachable(
+            raise Conflict(
                 f"{name} is {info.state.value}.",
+                field="name",
                 remedy=f"Start it: perijove compute start {name}.",
             )
-        return self._host(info.name)
+        return host
 
     async def _hosted(self, place: KernelPlace, info: KernelInfo) -> HostedKernel:
         """The kernel as this machine reaches it."""

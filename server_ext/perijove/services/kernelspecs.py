@@ -9,6 +9,7 @@ import re
 import shutil
 import sys
 import time
+import warnings
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -33,7 +34,9 @@ class Kernelspecs:
         if fresh or time.monotonic() - self._looked > FRESH:
             from jupyter_client.kernelspec import KernelSpecManager  # 0.2 s, once
 
-            found = KernelSpecManager().get_all_specs()
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Invalid kernelspec directory name")
+                found = KernelSpecManager().get_all_specs()
             # those of instances are for people at a notebook; a job says itself where it runs
             self._specs = {
                 name: info["spec"] for name, info in sorted(found.items()) if "@" not in name

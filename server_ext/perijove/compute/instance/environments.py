@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import warnings
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
@@ -96,7 +97,9 @@ def _specs() -> dict[str, dict[str, Any]]:
     """Kernelspecs that start a process here; those of other provisioners start it elsewhere."""
     from jupyter_client.kernelspec import KernelSpecManager  # 0.2 s, once
 
-    found: dict[str, dict[str, Any]] = KernelSpecManager().get_all_specs()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Invalid kernelspec directory name")  # ours have an @
+        found: dict[str, dict[str, Any]] = KernelSpecManager().get_all_specs()
     return {
         name.lower(): item
         for name, item in found.items()

@@ -327,10 +327,10 @@ def _launch_of(folder: Path, request: KernelRequest, command: Command) -> Kernel
         for name, value in os.environ.items()
         if not name.startswith("JPY_") and name != "PYTHONDONTWRITEBYTECODE"
     }
-    cwd = Path(request.cwd).expanduser() if request.cwd else Path.home()
+    cwd = os.path.expanduser(request.cwd or "~")
     return KernelLaunch(
         argv=[part.replace("{connection_file}", connection_file) for part in command.argv],
-        cwd=str(cwd if cwd.is_dir() else Path.home()),
+        cwd=cwd if os.path.isdir(cwd) else os.path.expanduser("~"),
         environ=ours | command.environ | request.environ,
     )
 
