@@ -32,6 +32,8 @@ CONFIG, PROCESS, AGENT_LOCK, AGENT_LOG, RELAY = (
     "agent.log",
     "relay",
 )
+ENVIRONMENT = "environment.json"
+"""In an attempt's package: what its environment is built from."""
 
 
 class GateAddress(BaseModel):

@@ -37,6 +37,8 @@ from perijove.models.names import check_text
 
 BASE = "base"
 """The hub's own Python: always there, always version 1."""
+BASE_KERNEL = f"{BASE}.1"
+"""The name of its kernelspec."""
 TEXT_LENGTH = 200_000
 NAME = r"^[a-z][a-z0-9_-]{1,39}$"
 PYTHON = r"^3\.\d{1,2}(\.\d{1,2})?$"

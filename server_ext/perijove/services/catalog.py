@@ -14,6 +14,7 @@ from perijove.abc import EnvironmentBuilder, KernelChoice
 from perijove.errors import InvalidInput, NotFound
 from perijove.models.environments import (
     BASE,
+    BASE_KERNEL,
     EnvironmentDetails,
     EnvironmentKind,
     EnvironmentState,
@@ -24,8 +25,6 @@ from perijove.services.kernelspecs import KernelFolder, Kernelspecs, interpreter
 
 if TYPE_CHECKING:
     import builtins
-
-BASE_KERNEL = f"{BASE}.1"
 
 
 @dataclass

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from perijove.abc import AgentTarget, JobStore
 from perijove.errors import Gone, InvalidInput, NotFound
-from perijove.models.agents import Ending, SpoolReceipt
+from perijove.models.agents import ENVIRONMENT, Ending, SpoolReceipt
 from perijove.models.attempts import (
     HEARTBEAT_FILE,
     LOG,
@@ -29,6 +29,7 @@ from perijove.models.attempts import (
     WORK,
     AttemptSpec,
 )
+from perijove.models.environments import CONTENT
 from perijove.models.jobs import Job, JobKind
 from perijove.models.processes import link_verdict
 from perijove.models.workspaces import WorkspaceConfig, WorkspaceFolder
@@ -63,7 +64,8 @@ class Delivery:
         return found
 
     def package(self, job_id: str, attempt: int) -> tempfile.SpooledTemporaryFile[bytes]:
-        """A tar archive: ``received.json`` (the spec), ``snapshot/``, ``work/``.
+        """A tar archive: ``received.json`` (the spec), ``snapshot/``, ``work/``, and what the
+        environment is built from, if it is a built one.
 
         Raises
         ------
@@ -77,6 +79,9 @@ class Delivery:
         with tarfile.open(fileobj=file, mode="w") as tar:
             tar.add(folder / SPEC, "received.json")
             tar.add(spec.snapshot, "snapshot")
+            if spec.python is not None:
+                inside = Path(spec.python).relative_to(self.folder.environments)
+                tar.add(self.folder.environments / inside.parts[0] / CONTENT, ENVIRONMENT)
             here = PurePosixPath(spec.workdir).relative_to(spec.folder)
             if spec.kind is JobKind.SCRIPT:
                 tar.add(spec.snapshot, WORK)

@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
+from perijove.compute.builds import UvBuilder
 from perijove.compute.cluster.usage import Usage as UsageMeter
 from perijove.compute.environments import EnvironmentZygotes, warm_attempt
 from perijove.compute.instance.courier import ORDER, Courier
@@ -91,6 +92,7 @@ class Agent:
         )
         self._verbs = Verbs(self._kernels, LocalFiles(Path.home()))
         self._environments = EnvironmentZygotes(self._config.preload)
+        self._builder = UvBuilder(folder / "environments")
         self._gpus = list(range(self._config.gpus))
         self._gpu_free = asyncio.Condition()
 
@@ -228,7 +230,9 @@ class Agent:
             self._spawn(self._run_shared(order))
             return
         folder = self._folder / ATTEMPTS / order.job_id / str(order.attempt)
-        courier = Courier(order, folder, lambda: self._gate, self._tracking_uri)
+        courier = Courier(
+            order, folder, lambda: self._gate, self._tracking_uri, self._builder.build
+        )
         self._couriers[order.key] = courier
         self._spawn(self._run_carried(order, courier))
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import json
 import logging
 import os
 import shutil
+import sys
 import tarfile
 import time
 from collections.abc import Awaitable, Callable
@@ -21,7 +23,8 @@ from pathlib import Path, PurePosixPath
 
 from perijove.compute.instance.gate import Gate, GateError, Refused, Rejected
 from perijove.compute.waiting import wait_for_exit
-from perijove.models.agents import AttemptOrder, Ending
+from perijove.errors import EnvironmentFailed
+from perijove.models.agents import ENVIRONMENT, AttemptOrder, Ending
 from perijove.models.attempts import (
     HEARTBEAT_FILE,
     LOG,
@@ -35,6 +38,7 @@ from perijove.models.attempts import (
     AttemptStatus,
     RunnerProcess,
 )
+from perijove.models.environments import BASE_KERNEL, BuildResult, EnvironmentContent
 from perijove.models.jobs import FailureReason, JobState
 from perijove.models.processes import end_attempt, is_alive, link_verdict
 
@@ -44,18 +48,25 @@ PIECE = 1 << 20
 LOOK = 1.0
 """Seconds between two looks at a spool nobody poked about."""
 BACK_OFF = (0.2, 5.0)
-ORDER, ARCHIVE = "order.json", "package.tar"
+ORDER, ARCHIVE, JUPYTER = "order.json", "package.tar", "jupyter"
 FAR = 1e9
 
 Start = Callable[[str], Awaitable[None]]
+Build = Callable[[EnvironmentContent], Awaitable[BuildResult]]
 
 
 class Courier:
     """One attempt; `folder` is its folder on this machine."""
 
     def __init__(
-        self, order: AttemptOrder, folder: Path, gate: Callable[[], Gate], tracking_uri: str | None
+        self,
+        order: AttemptOrder,
+        folder: Path,
+        gate: Callable[[], Gate],
+        tracking_uri: str | None,
+        build: Build,
     ) -> None:
+        self._build = build
         self.order = order
         self.folder = folder
         self._gate = gate
@@ -76,7 +87,7 @@ class Courier:
             except Refused:
                 shutil.rmtree(self.folder, ignore_errors=True)
                 return
-            except Rejected as error:
+            except (Rejected, EnvironmentFailed) as error:
                 self._fail(FailureReason.ENVIRONMENT_FAILED, str(error))
             except (OSError, tarfile.TarError) as error:
                 full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
@@ -114,16 +125,27 @@ class Courier:
     async def _fetch(self, poke: str) -> None:
         archive = self.folder / ARCHIVE
         await self._gate().package(self.order.key, self.order.token, archive)
-        await asyncio.to_thread(self._unpack, archive, poke)
+        await asyncio.to_thread(self._unpack, archive)
+        python = None
+        if (self.folder / ENVIRONMENT).exists():
+            text = (self.folder / ENVIRONMENT).read_text()
+            python = (await self._build(EnvironmentContent.model_validate_json(text))).python
+        self._settle(poke, python)
 
-    def _unpack(self, archive: Path, poke: str) -> None:
+    def _unpack(self, archive: Path) -> None:
         with tarfile.open(archive) as tar:
             tar.extractall(self.folder, filter="data")
         archive.unlink()
         (self.folder / "received.json").rename(self.folder / f".{SPEC}")
+
+    def _settle(self, poke: str, python: str | None) -> None:
+        """Write the spec as it reads on this machine."""
         spec = AttemptSpec.model_validate_json((self.folder / f".{SPEC}").read_text())
-        moved = relocate(spec, self.folder)
-        environ = dict(moved.environ)
+        moved = relocate(spec, self.folder).model_copy(update={"python": python})
+        _write_kernelspec(self.folder / JUPYTER, BASE_KERNEL, sys.executable)
+        if python is not None and spec.environment is not None:
+            _write_kernelspec(self.folder / JUPYTER, spec.environment, python)
+        environ = moved.environ | {"JUPYTER_PATH": str(self.folder / JUPYTER)}
         if self._tracking_uri is not None:
             environ["MLFLOW_TRACKING_URI"] = self._tracking_uri
         moved = moved.model_copy(update={"poke": poke, "environ": environ})
@@ -260,6 +282,14 @@ class Courier:
         )
         (self.folder / RESERVE).unlink(missing_ok=True)
         link_verdict(self.folder, status)
+
+
+def _write_kernelspec(jupyter: Path, name: str, python: str) -> None:
+    folder = jupyter / "kernels" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    argv = [python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    spec = {"argv": argv, "display_name": name, "language": "python"}
+    (folder / "kernel.json").write_text(json.dumps(spec))
 
 
 def relocate(spec: AttemptSpec, folder: Path) -> AttemptSpec:
