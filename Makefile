@@ -61,6 +61,7 @@ unit: $(VENV)/.dev ## fast tests with in-memory fakes
 	$(PYTEST) -q -m "not integration and not browser and not chaos and not soak"
 
 integration: $(EXTENSION) ## tests with real servers, kernels and processes
+	scripts/ensure-machines
 	$(PYTEST) -q -m "(integration or chaos) and not soak and not browser"
 
 browser: $(EXTENSION) ## tests in a real Chromium
@@ -70,6 +71,7 @@ browser: $(EXTENSION) ## tests in a real Chromium
 test: check ## everything: lint, types, unit, integration and browser tests
 	cd extension && npm test --silent
 	scripts/ensure-chromium
+	scripts/ensure-machines
 	$(PYTEST) -m "browser and not soak"
 	$(PYTEST) -m "not browser and not soak" --durations=10
 

@@ -77,6 +77,14 @@ def need_hosts() -> None:
     missing = [name for name in ("sshd", "ip", "unshare", "nsenter") if not _find(name)]
     if os.geteuid() != 0 or missing:
         pytest.skip(f"needs root, openssh-server and iproute2 (missing: {missing})")
+    tried = subprocess.run(
+        ["unshare", "--net", "--mount", "--uts", "--pid", "--fork", "true"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if tried.returncode:
+        pytest.skip(f"this machine makes no namespaces: {tried.stderr.strip()}")
 
 
 class Host:
