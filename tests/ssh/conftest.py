@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,7 +33,9 @@ def box(hosts: Hosts) -> Host:
 
 
 @pytest.fixture(scope="session")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """For ``hosts.add(node=node)``: a host that is prepared already."""
     need_hosts()
-    return prepared_node(tmp_path_factory.mktemp("node"))
+    made = prepared_node(tmp_path_factory.mktemp("node"))
+    yield made
+    shutil.rmtree(made)
