@@ -27,7 +27,7 @@ import perijove
 from perijove.errors import Conflict
 
 HUB_ONLY = frozenset(
-    {"asyncssh", "bokeh", "jupyter-server", "jupyterlab", "uv", "dask-jobqueue", "voila"}
+    {"asyncssh", "bokeh", "jupyter-server", "jupyterlab", "dask-jobqueue", "voila"}
 )
 """What Perijove needs where its hub and JupyterLab are, and not where jobs run."""
 LEFT_OUT = frozenset({"INSTALLER", "RECORD", "REQUESTED", "direct_url.json", "uv_cache.json"})
