@@ -211,7 +211,8 @@ function Header(props: IDocumentOptions & { target: Target }): React.ReactElemen
         {isManaged(target) && (
           <div className="jp-perijove-actions">
             {button(CommandIDs.remove, 'delete', trans.__('Delete…'))}
-            {!isOff(target) && button(CommandIDs.restart, 'restart', trans.__('Restart'))}
+            {manager.allows('restart', target) &&
+              button(CommandIDs.restart, 'restart', trans.__('Restart'))}
             {target.kind === 'cluster' && button(CommandIDs.scale, 'scale', trans.__('Scale…'))}
             {isOff(target)
               ? button(CommandIDs.start, 'start', trans.__('Start'), 'jp-mod-accept')

@@ -3,7 +3,15 @@ import { TranslationBundle } from '@jupyterlab/translation';
 
 import type { Target, TargetNode } from '../api';
 import type { Tone } from '../components/state';
-import { comingStop, currentStep, isChanging, isMachine, isManaged, isOff } from './manager';
+import {
+  comingStop,
+  currentStep,
+  isChanging,
+  isMachine,
+  isManaged,
+  isOff,
+  kernelsOn
+} from './manager';
 
 /** A state in the user's words. */
 export function stateText(target: Target, trans: TranslationBundle): string {
@@ -140,7 +148,7 @@ export function summary(target: Target, trans: TranslationBundle): string {
       const minutes = Math.max(1, Math.ceil((stop.at - Date.now()) / 60_000));
       parts.push(trans.__('stops in %1 min', minutes));
     }
-    const kernels = kernelCount(target);
+    const kernels = kernelsOn(target);
     const jobs = target.running_jobs;
     parts.push(jobs ? trans._n('%1 job', '%1 jobs', jobs) : '');
     parts.push(kernels ? trans._n('%1 kernel', '%1 kernels', kernels) : '');
@@ -159,9 +167,4 @@ export function summary(target: Target, trans: TranslationBundle): string {
     parts.push(nodeHours(target, trans));
   }
   return parts.filter(Boolean).join(' · ');
-}
-
-function kernelCount(target: Target): number {
-  const kernels = target.properties?.kernels;
-  return Array.isArray(kernels) ? kernels.length : 0;
 }

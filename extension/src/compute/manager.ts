@@ -52,6 +52,12 @@ export function comingStop(target: Target): { at: number; reason: string } | nul
   return typeof at === 'string' ? { at: Date.parse(at), reason: String(reason ?? '') } : null;
 }
 
+/** Kernels that run on it. */
+export function kernelsOn(target: Target): number {
+  const { kernels } = target.properties ?? {};
+  return Array.isArray(kernels) ? kernels.length : 0;
+}
+
 /** What is being done to it while it comes up, in the hub's words. */
 export function currentStep(target: Target): string {
   const { step } = target.properties ?? {};

@@ -40,7 +40,7 @@ function Charts({ target, figures, trans }: IOverviewProps): React.ReactElement 
     charts.unshift(['busy', trans.__('Busy nodes'), busy, target.max_nodes]);
   }
   return (
-    <div className="jp-perijove-metrics">
+    <div className="jp-perijove-metrics jp-mod-few">
       {charts.map(([key, label, value, max]) => (
         <figure key={key}>
           <figcaption>

@@ -5,7 +5,7 @@ import { CommandRegistry } from '@lumino/commands';
 import * as React from 'react';
 
 import { useSignal } from '../components/signal';
-import { ComputeManager, isManaged, isOff } from './manager';
+import { ComputeManager, isManaged } from './manager';
 import { TargetRow } from './row';
 import { CommandIDs } from './tokens';
 
@@ -41,7 +41,7 @@ export function ComputeSection(props: {
     }
   };
   const isKnown = targets.some(target => target.name === selected);
-  const up = targets.filter(target => isManaged(target) && !isOff(target)).length;
+  const up = targets.filter(target => isManaged(target) && target.state === 'running').length;
   const create = trans.__('Create compute…');
   return (
     <section className="jp-perijove-section" aria-label={trans.__('Compute')}>

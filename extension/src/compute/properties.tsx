@@ -93,7 +93,10 @@ function property(
   trans: TranslationBundle
 ): [string, React.ReactNode] {
   const each = isMachine(target) || target.kind === 'instance' ? '' : ` ${trans.__('per node')}`;
-  const text = value === null || value === undefined ? null : String(value);
+  if (value === undefined) {
+    return [name, null];
+  }
+  const text = value === null ? null : String(value);
   const code = text ? <code>{text}</code> : null;
   switch (name) {
     case 'cpus':
