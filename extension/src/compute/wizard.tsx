@@ -69,7 +69,11 @@ function Wizard(
   const form = React.useRef<HTMLFormElement>(null);
   React.useEffect(() => {
     const first = 'input:checked, input, select, button[type=submit], button';
-    form.current?.querySelector<HTMLElement>(first)?.focus();
+    const found = form.current?.querySelector<HTMLElement>(first);
+    found?.focus();
+    if (found instanceof HTMLInputElement) {
+      found.select(); // typing puts another name in the place of the proposed one
+    }
   }, [step]);
 
   const errors = check(choice, values, trans);
