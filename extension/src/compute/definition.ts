@@ -38,6 +38,7 @@ const TEXTS = [
   'account',
   'walltime',
   'directives',
+  'interface',
   'memory'
 ] as const;
 const INTEGERS = ['cpus', 'gpus', 'min_nodes', 'max_nodes'] as const;
@@ -65,7 +66,7 @@ export const EMPTY: Values = {
 /** The fields that matter, in order: shown at once, and folded. */
 export function fieldsOf(choice: Choice, on: Place): { main: Field[]; advanced: Field[] } {
   const ssh: Field[] = ['identity_file', 'proxy_jump'];
-  const slurm: Field[] = on === 'slurm' ? ['account', 'directives'] : [];
+  const slurm: Field[] = on === 'slurm' ? ['account', 'directives', 'interface'] : [];
   switch (choice) {
     case 'cluster':
       return {

@@ -85,6 +85,12 @@ function words(
         note: trans.__('More options of sbatch, one a line.'),
         multiline: true
       };
+    case 'interface':
+      return {
+        label: trans.__('Network'),
+        placeholder: trans.__('found out, or eth0'),
+        note: trans.__('The interface of this machine that the nodes reach.')
+      };
     case 'cpus':
       return choice === 'machine' || choice === 'scheduler'
         ? { label: trans.__('Jobs at once'), placeholder: trans.__('as many as it has CPUs') }

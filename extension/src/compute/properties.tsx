@@ -64,6 +64,14 @@ export function Properties(props: {
     ...(isManaged(target)
       ? ([[trans.__('Cost of being on'), nodeHours(target, trans)]] as Rows)
       : []),
+    ...(isMachine(target)
+      ? ([
+          [
+            trans.__('Open a shell with'),
+            <Copyable key="shell" text={`perijove compute connect ${target.name}`} trans={trans} />
+          ]
+        ] as Rows)
+      : []),
     ...Object.entries(properties)
       .filter(([name]) => !HIDDEN.has(name))
       .map(([name, value]) => property(name, value, target, trans))
@@ -130,7 +138,7 @@ function property(
     case 'addresses':
       return [trans.__('Addresses'), Array.isArray(value) ? <Codes values={value} /> : code];
     case 'ssh':
-      return [trans.__('Log in with'), text && <Copyable text={text} trans={trans} />];
+      return [trans.__('SSH command'), text && <Copyable text={text} trans={trans} />];
     case 'host_key_fingerprint':
       return [trans.__('Host key'), text && <Copyable text={text} trans={trans} />];
     case 'disk_free':
@@ -211,7 +219,7 @@ function Copyable(props: { text: string; trans: TranslationBundle }): React.Reac
   const icon = copied ? checkIcon : copyIcon;
   return (
     <span className="jp-perijove-copyable">
-      <code>{text}</code>
+      <code title={text}>{text}</code>
       <button
         className="jp-perijove-row-action"
         title={label}

@@ -130,7 +130,7 @@ export function Coming(props: {
         <b>{title}</b>
       </p>
       <p className="jp-perijove-note">
-        {(target && currentStep(target)) || trans.__('Waiting for the hub…')}
+        {(target && currentStep(target)) || trans.__('Coming up…')}
       </p>
       {found?.known && (
         <p className="jp-perijove-note">
