@@ -32,6 +32,10 @@ def pill(page: Page) -> Locator:
     return page.locator(".jp-perijove-document:visible .jp-perijove-pill")
 
 
+def tab(page: Page, label: str) -> Locator:
+    return page.locator(f".jp-perijove-tabs:visible button:has-text('{label}')")
+
+
 def button(page: Page, label: str) -> Locator:
     return page.locator(f".jp-perijove-document:visible .jp-Button:has-text('{label}')")
 
@@ -41,6 +45,8 @@ def test_a_cluster_from_its_first_node_to_its_end(open_page: OpenPage, lab: Lab)
     show(page, "perijove-panel")
     expect(row(page, "local")).to_contain_text("slots")
     page.click(".jp-perijove-more")
+    page.get_by_text("Training cluster").click()
+    page.click(SUBMIT)
 
     # what can be seen to be wrong is said at once, the rest by the hub at the field
     field(page, "Min nodes").fill("3")
@@ -59,10 +65,11 @@ def test_a_cluster_from_its_first_node_to_its_end(open_page: OpenPage, lab: Lab)
     # a job brings a node
     row(page, "train").click()
     expect(pill(page)).to_have_text("running")
+    tab(page, "Nodes").click()
     expect(page.locator(".jp-perijove-document")).to_contain_text("It has no nodes now.")
     run_on(page, "slow.ipynb")
     choice = page.locator(f"{FORM} select").first
-    expect(choice.locator("option[value=train]")).to_contain_text("nodes busy")
+    expect(choice.locator("option[value=train]")).to_contain_text("2 of 2 slots free")
     choice.select_option("train")
     page.click(f"{FORM} summary")
     field(page, "CPUs").fill("64")
@@ -81,13 +88,14 @@ def test_a_cluster_from_its_first_node_to_its_end(open_page: OpenPage, lab: Lab)
     expect(row(page, "train").locator("i.jp-mod-busy")).to_have_count(1)
 
     # the tabs
-    page.click(".jp-perijove-tabs:visible button:has-text('Jobs')")
+    tab(page, "Jobs").click()
     expect(page.locator(".jp-perijove-table:visible")).to_contain_text("slow")
-    page.click(".jp-perijove-tabs:visible button:has-text('Log')")
+    tab(page, "Log").click()
     expect(page.locator(".jp-perijove-log:visible")).to_contain_text("Scaling from 0 to 1")
-    page.click(".jp-perijove-tabs:visible button:has-text('Properties')")
+    tab(page, "Overview").click()
+    expect(page.locator(".jp-perijove-metrics:visible figure")).to_have_count(3)
     expect(page.locator(".jp-perijove-document:visible")).to_contain_text("Dask scheduler")
-    page.click(".jp-perijove-tabs:visible button:has-text('Nodes')")
+    tab(page, "Nodes").click()
 
     # other limits
     button(page, "Scale…").click()
@@ -98,7 +106,7 @@ def test_a_cluster_from_its_first_node_to_its_end(open_page: OpenPage, lab: Lab)
 
     # the job is in the way of the end, and the document goes with its target
     button(page, "Delete…").click()
-    expect(page.locator(".jp-Dialog")).to_contain_text("1 job runs or waits on it")
+    expect(page.locator(".jp-Dialog")).to_contain_text("1 job of it is canceled")
     page.click(".jp-Dialog button:has-text('Cancel jobs and delete')")
     expect(row(page, "train")).to_have_count(0, timeout=60_000)
     expect(page.locator(".jp-perijove-document:visible")).to_contain_text("was deleted")

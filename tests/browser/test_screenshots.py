@@ -54,17 +54,29 @@ def test_screenshots_of_compute(open_page: OpenPage, lab: Lab, tmp_path: Path) -
     limits = ("--min-nodes", "1", "--max-nodes", "6")
     made = perijove("compute", "create", "train", *limits, "--json", home=lab.home)
     assert made.returncode == 0, made.stderr
+    box = ("--kind", "instance", "--memory", "2GiB")
+    assert perijove("compute", "create", "box", *box, home=lab.home).returncode == 0
     path = str(lab.notebooks / "slow.ipynb")
-    perijove("job", "submit", path, "--compute", "train", "--json", home=lab.home)
+    for target in ("train", "box"):
+        perijove("job", "submit", path, "--compute", target, "--json", home=lab.home)
     for theme in ("light", "dark"):
         page = open_page(dark=theme == "dark")
         show(page, "perijove-panel")
         page.click('.jp-perijove-row[data-target="train"]')
+        page.click(".jp-perijove-tabs:visible button:has-text('Nodes')")
         expect(page.locator("tr[data-node]").first).to_contain_text("slow", timeout=60_000)
         page.wait_for_timeout(8000)  # some points for the charts
         page.screenshot(path=tmp_path / f"compute-{theme}.png")
-    assert perijove("compute", "delete", "train", "--force", home=lab.home).returncode == 0
-    keep(tmp_path, 2)
+        page.click('.jp-perijove-row[data-target="box"]')
+        page.wait_for_timeout(8000)
+        page.screenshot(path=tmp_path / f"instance-{theme}.png")
+        page.click(".jp-perijove-head-action")
+        page.keyboard.press("Enter")
+        page.locator(".jp-perijove-form select").select_option("ssh")
+        page.screenshot(path=tmp_path / f"wizard-{theme}.png")
+    for target in ("train", "box"):
+        assert perijove("compute", "delete", target, "--force", home=lab.home).returncode == 0
+    keep(tmp_path, 6)
 
 
 def keep(folder: Path, count: int) -> None:

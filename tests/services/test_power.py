@@ -28,6 +28,8 @@ class Compute:
         self.state, self.used, self.jobs = TargetState.RUNNING, list[str](), False
         self.notices: dict[str, Any] = {}
         self.broker, self.done = Broker(), list[tuple[str, str]]()
+        self.history = SimpleNamespace(note=lambda *event: self.noted.append(event))
+        self.noted: list[tuple[str, ...]] = []
 
     def instances(self) -> list[tuple[str, InstanceDefinition]]:
         return [("box", self.made)]
@@ -91,6 +93,7 @@ async def test_keep_running_calls_the_stop_off() -> None:
     world = World(compute := Compute(idle_minutes_before_shutdown=30))
     await world.after(28)
     world.power.keep("box")
+    assert compute.noted == [("box", "keep running", "nothing has used it for 30 minutes")]
     assert not compute.notices
     await world.after(20)
     assert not compute.done

@@ -5,9 +5,10 @@ import { Signal } from '@lumino/signaling';
 import type { EventStream, Target, TargetNode } from '../api';
 import { exactSize, parseSize, sizeText } from '../components/size';
 import { Figures, WINDOW } from '../compute/figures';
-import { occupancy, summary, tone } from '../compute/format';
+import { occupancy, stopNotice, summary, tone } from '../compute/format';
 import { ComputeManager, isChanging, isManaged, isOff } from '../compute/manager';
 import { counts } from '../compute/nodebar';
+import { announceStops } from '../compute/notify';
 
 const trans = nullTranslator.load('perijove');
 
@@ -94,15 +95,21 @@ describe('ComputeManager', () => {
     expect(allowed(target('t', { state: 'failed' }))).toBe('start stop scale delete');
     expect(allowed(target('t', { state: 'starting' }))).toBe('');
     expect(allowed(target('t', { kind: 'instance' }))).toBe('stop restart delete');
+    // what is out of reach is meant to run
+    expect(allowed(target('t', { state: 'unusable' }))).toBe('stop restart scale delete');
   });
 
   it('sends verbs, and leaves the list to the stream', async () => {
-    await manager.create({ name: 'train', max_nodes: 2 });
+    await manager.create({ kind: 'cluster', name: 'train', max_nodes: 2 });
+    await manager.hostKey('node-1');
+    await manager.keepRunning('box');
     await manager.stop('train');
     await manager.scale('a b', { max_nodes: 3 });
     await manager.delete('train', true);
     expect(asked).toEqual([
       ['POST /perijove/api/compute', { kind: 'cluster', name: 'train', max_nodes: 2 }],
+      ['POST /perijove/api/host-keys', { host: 'node-1', proxy_jump: null }],
+      ['POST /perijove/api/compute/box/keep-running', {}],
       ['POST /perijove/api/compute/train/stop', { force: false }],
       ['POST /perijove/api/compute/a%20b/scale', { max_nodes: 3 }],
       ['POST /perijove/api/compute/train/delete', { force: true }]
@@ -118,7 +125,7 @@ describe('states', () => {
     ['stopping', true, false, 'running'],
     ['stopped', false, true, 'waiting'],
     ['failed', false, true, 'error'],
-    ['unusable', false, true, 'error']
+    ['unusable', false, false, 'error']
   ] as const)('%s', (state, changing, off, colour) => {
     const found = target('t', { state });
     expect([isChanging(found), isOff(found), tone(found)]).toEqual([changing, off, colour]);
@@ -139,10 +146,69 @@ describe('states', () => {
       '1 of 2 busy · 3 queued · 0.13 node-h'
     );
     expect(summary(target('t', { target_nodes: 2 }), trans)).toBe('0 of 2 up');
-    expect(occupancy(target('t', up), trans)).toBe('1 of 4 nodes busy');
-    expect(occupancy(target('t', { state: 'stopped', queued_jobs: 1 }), trans)).toBe(
-      'stopped, 1 queued'
+    expect(occupancy(target('t', { ...up, running_jobs: 1 }), trans)).toBe(
+      'cluster, 3 of 4 slots free'
     );
+    expect(occupancy(target('t', { state: 'stopped', queued_jobs: 1 }), trans)).toBe(
+      'cluster, stopped, 1 queued'
+    );
+  });
+});
+
+describe('instances', () => {
+  const box = (more: Partial<Target> = {}) =>
+    target('box', { kind: 'instance', on: 'ssh', current_nodes: 1, target_nodes: 1, ...more });
+  const now = Date.parse('2026-01-05T12:00:00Z');
+  const stop = { shutdown_at: '2026-01-05T12:04:30Z', shutdown_reason: 'idle for 55 minutes' };
+
+  it('say what runs on them, and what is being done to them', () => {
+    expect(summary(box(), trans)).toBe('idle');
+    expect(summary(box({ running_jobs: 2, properties: { kernels: [{}] } }), trans)).toBe(
+      '2 jobs · 1 kernel'
+    );
+    const coming = { state: 'creating', properties: { step: 'Copying uv' } } as const;
+    expect(summary(box(coming), trans)).toBe('creating · Copying uv');
+    const lost = { state: 'unusable', message: 'No route to host.' } as const;
+    expect(summary(box(lost), trans)).toBe('unusable · No route to host.');
+    expect(tone(box({ current_nodes: 0 }))).toBe('ok');
+  });
+
+  it('say before they stop', () => {
+    expect(stopNotice(box(), trans, now)).toBeNull();
+    expect(stopNotice(box({ properties: stop }), trans, now)).toBe(
+      'box stops in 5 minutes: idle for 55 minutes'
+    );
+    expect(stopNotice(box({ properties: stop }), trans, Date.parse(stop.shutdown_at))).toBe(
+      'box stops in 1 minute: idle for 55 minutes'
+    );
+  });
+
+  it('are announced once for every stop, until they were kept or have stopped', () => {
+    const stream = fakeStream();
+    const manager = new ComputeManager(ServerConnection.makeSettings(), stream as EventStream);
+    const shown: string[] = [];
+    const gone: string[] = [];
+    const kept: string[] = [];
+    const notifications = {
+      notify: (text: string, _: string, options: any) => {
+        options.actions[0].callback();
+        return String(shown.push(text));
+      },
+      update: () => true,
+      dismiss: (id?: string) => void gone.push(id!)
+    };
+    announceStops(manager, trans, async name => kept.push(name), notifications);
+    const later = { ...stop, shutdown_at: '2026-01-05T19:00:00Z' };
+    stream.compute.emit([local, box({ properties: stop })]);
+    stream.compute.emit([local, box({ properties: stop })]);
+    expect(shown).toHaveLength(1);
+    expect(shown[0]).toMatch(/^box stops in 1 minute/);
+    expect(kept).toEqual(['box']);
+    stream.compute.emit([local, box({ properties: {} })]);
+    expect(gone).toEqual(['1']);
+    stream.compute.emit([local, box({ properties: later })]);
+    stream.compute.emit([local]);
+    expect(gone).toEqual(['1', '2']);
   });
 });
 

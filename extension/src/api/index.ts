@@ -14,8 +14,17 @@ export type Target = Schemas['ComputeTargetInfo'];
 export type TargetState = Schemas['TargetState'];
 export type TargetNode = Schemas['Node'];
 export type TargetLimits = Partial<Schemas['Scale']>;
-export type ClusterDefinition = Partial<Schemas['ClusterDefinition']> & { name: string };
 export type HostedKernel = Schemas['HostedKernel'];
+export type TargetEvent = Schemas['TargetEvent'];
+/** A new target: each kind has fields of its own. */
+export type TargetDefinition = { name: string; kind: string } & Partial<
+  | Omit<Schemas['ClusterDefinition'], 'kind'>
+  | Omit<Schemas['InstanceDefinition'], 'kind'>
+  | Omit<Schemas['AttachedDefinition'], 'kind'>
+>;
+export type PowerSchedule = Schemas['PowerSchedule'];
+/** The key that a machine shows now. */
+export type HostKey = Schemas['ShownKey'];
 export type Environment = Schemas['EnvironmentSummary'];
 export type Experiment = Schemas['Experiment'];
 export type NotebookInspection = Schemas['NotebookInspection'];

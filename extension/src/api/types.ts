@@ -108,6 +108,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/compute/{name}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Events
+         * @description What happened to it, oldest first; the last ones of many.
+         */
+        get: operations["events_api_compute__name__events_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/compute/{name}/files": {
         parameters: {
             query?: never;
@@ -1102,6 +1122,8 @@ export interface components {
             state: components["schemas"]["TargetState"];
             /** Target Nodes */
             target_nodes: number;
+            /** @description None: no node of its is up */
+            usage?: components["schemas"]["Usage"] | null;
         };
         /**
          * Connection
@@ -2413,6 +2435,38 @@ export interface components {
             state: string;
         };
         /**
+         * TargetEvent
+         * @description Something that happened to a target.
+         */
+        TargetEvent: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Message
+             * @description why, or what went wrong
+             */
+            message?: string | null;
+            /**
+             * Name
+             * @description create | start | stop | restart | scale | unreachable | back …, or a plug-in's
+             */
+            name: string;
+            /**
+             * Outcome
+             * @default noted
+             * @enum {string}
+             */
+            outcome: "succeeded" | "failed" | "noted";
+            /**
+             * Seconds
+             * @description how long it took
+             */
+            seconds?: number | null;
+        };
+        /**
          * TargetState
          * @enum {string}
          */
@@ -2444,6 +2498,27 @@ export interface components {
             embedded: boolean;
             /** Url */
             url: string;
+        };
+        /**
+         * Usage
+         * @description What all nodes of a target that are up use together.
+         */
+        Usage: {
+            /**
+             * Cpu Percent
+             * @description of all their CPUs
+             */
+            cpu_percent: number;
+            /**
+             * Memory
+             * @description bytes they have; None: it is not known
+             */
+            memory: number | null;
+            /**
+             * Memory Used
+             * @description bytes
+             */
+            memory_used: number;
         };
     };
     responses: never;
@@ -2995,6 +3070,110 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EnvironmentSummary"][];
+                };
+            };
+            /** @description The request is no valid JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The bearer token is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The Host header is not this machine's. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The path has no such method. */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Its state forbids it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body or the snapshot is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Something asked for breaks a rule; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description MLflow or a helper process does not answer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    events_api_compute__name__events_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description a compute target's name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TargetEvent"][];
                 };
             };
             /** @description The request is no valid JSON. */

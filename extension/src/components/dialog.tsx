@@ -41,6 +41,9 @@ class Body extends ReactWidget {
 }
 
 export interface IRefusal {
+  /** The field as the hub names it: `body.parameters.depth`. */
+  path: string | null;
+  /** Its last part. */
   field: string | null;
   text: string;
 }
@@ -84,13 +87,14 @@ export function useSubmit(send: () => Promise<void>): {
 }
 
 /** The last part of the field's path, and the sentence without it: it stands at the field. */
-function refusal(error: unknown): IRefusal {
+export function refusal(error: unknown): IRefusal {
   if (!(error instanceof ApiError)) {
-    return { field: null, text: String(error) };
+    return { path: null, field: null, text: String(error) };
   }
   const { field, text } = error;
   const isNamed = field !== null && text.startsWith(`${field}: `);
   return {
+    path: field,
     field: field?.split('.').pop() ?? null,
     text: isNamed ? text.slice(field.length + 2) : text
   };

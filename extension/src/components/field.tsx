@@ -9,6 +9,8 @@ export interface IFieldProps {
   note?: string;
   error?: string;
   placeholder?: string;
+  /** Are there several lines? */
+  multiline?: boolean;
   /** A closed choice. */
   options?: string[];
   /** How an option is shown. */
@@ -51,6 +53,15 @@ export function Field(props: IFieldProps): React.ReactElement {
             </select>
             <caretDownEmptyIcon.react tag="span" width="16px" height="16px" />
           </div>
+        ) : props.multiline ? (
+          <textarea
+            {...common}
+            rows={2}
+            value={props.value}
+            placeholder={props.placeholder}
+            spellCheck={false}
+            onChange={event => props.onChange(event.target.value)}
+          />
         ) : (
           <input
             {...common}

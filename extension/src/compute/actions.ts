@@ -4,7 +4,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 
 import { ApiError, type Job, type Target } from '../api';
 import { isOver, JobManager } from '../jobs/manager';
-import { ComputeManager } from './manager';
+import { ComputeManager, isMachine, kernelsOn } from './manager';
 
 export interface IActionOptions {
   jobs: JobManager;
@@ -48,13 +48,13 @@ export async function chooseTarget(
 
 /** Stop it, after a question when that cancels jobs. */
 export async function stopTarget(options: IActionOptions, target: Target): Promise<void> {
-  const { jobs, compute, trans } = options;
+  const { compute, trans } = options;
   await insisting(
-    () => jobsOf(jobs, target.name).filter(job => !isOver(job) && job.state !== 'queued').length,
-    count => ({
+    () => workOn(options, target),
+    work => ({
       title: trans.__('Stop %1?', target.name),
-      body: running(count, trans, trans.__('What is queued waits until it is started again.')),
-      accept: trans.__('Cancel jobs and stop')
+      body: [lost(work, trans), trans.__('What is queued waits until it is started again.')],
+      accept: work.jobs ? trans.__('Cancel jobs and stop') : trans.__('Stop')
     }),
     force => compute.stop(target.name, force)
   );
@@ -62,13 +62,13 @@ export async function stopTarget(options: IActionOptions, target: Target): Promi
 
 /** Stop it and start it again, after a question when that cancels jobs. */
 export async function restartTarget(options: IActionOptions, target: Target): Promise<void> {
-  const { jobs, compute, trans } = options;
+  const { compute, trans } = options;
   await insisting(
-    () => jobsOf(jobs, target.name).filter(job => !isOver(job) && job.state !== 'queued').length,
-    count => ({
+    () => workOn(options, target),
+    work => ({
       title: trans.__('Restart %1?', target.name),
-      body: running(count, trans, trans.__('What is queued begins when it is up again.')),
-      accept: trans.__('Cancel jobs and restart')
+      body: [lost(work, trans), trans.__('What is queued begins when it is up again.')],
+      accept: work.jobs ? trans.__('Cancel jobs and restart') : trans.__('Restart')
     }),
     force => compute.restart(target.name, force)
   );
@@ -77,66 +77,95 @@ export async function restartTarget(options: IActionOptions, target: Target): Pr
 /** Delete it, after a question in any case. */
 export async function deleteTarget(options: IActionOptions, target: Target): Promise<void> {
   const { jobs, compute, trans } = options;
-  const count = () => jobsOf(jobs, target.name).filter(job => !isOver(job)).length;
-  const kept = trans.__('The results of its jobs are kept.');
-  if (count() === 0) {
-    const answer = await showDialog({
-      title: trans.__('Delete %1?', target.name),
-      body: trans.__('Its nodes end and its log goes. The results of its jobs are kept.'),
-      buttons: [Dialog.cancelButton(), Dialog.warnButton({ label: trans.__('Delete') })]
-    });
-    if (!answer.button.accept) {
-      return;
-    }
-  }
-  await insisting(
-    count,
-    found => ({
-      title: trans.__('Delete %1?', target.name),
-      body: `${trans._n(
-        '%1 job runs or waits on it and will be canceled.',
-        '%1 jobs run or wait on it and will be canceled.',
-        found
-      )} ${kept}`,
-      accept: trans.__('Cancel jobs and delete')
-    }),
-    force => compute.delete(target.name, force)
-  );
-}
-
-function running(count: number, trans: TranslationBundle, rest: string): string {
-  const jobs = trans._n(
-    '%1 job runs on it and will be canceled.',
-    '%1 jobs run on it and will be canceled.',
-    count
-  );
-  return `${jobs} ${rest}`;
-}
-
-/** Act with force only where jobs are in the way and the user agrees. */
-async function insisting(
-  inTheWay: () => number,
-  question: (count: number) => { title: string; body: string; accept: string },
-  act: (force: boolean) => Promise<unknown>
-): Promise<void> {
-  if (inTheWay() === 0) {
-    try {
-      await act(false);
-      return;
-    } catch (error) {
-      // a job may have begun since; any other conflict is not ours to overrule
-      if (!(error instanceof ApiError && error.code === 'conflict') || inTheWay() === 0) {
-        throw error;
-      }
-    }
-  }
-  const { title, body, accept } = question(inTheWay());
-  const answer = await showDialog({
-    title,
-    body,
-    buttons: [Dialog.cancelButton(), Dialog.warnButton({ label: accept })]
+  const kept = isMachine(target)
+    ? trans.__('Its files and the results of its jobs are kept.')
+    : trans.__('The results of its jobs are kept.');
+  const inTheWay = () => ({
+    jobs: jobsOf(jobs, target.name).filter(job => !isOver(job)).length,
+    kernels: kernelsOn(compute.get(target.name) ?? target)
   });
-  if (answer.button.accept) {
-    await act(true);
+  await insisting(
+    inTheWay,
+    work => ({
+      title: trans.__('Delete %1?', target.name),
+      body: [
+        work.jobs || work.kernels
+          ? lost(work, trans)
+          : trans.__('What runs there for Perijove ends, and its log goes.'),
+        kept
+      ],
+      accept: work.jobs ? trans.__('Cancel jobs and delete') : trans.__('Delete')
+    }),
+    force => compute.delete(target.name, force),
+    true
+  );
+}
+
+/** What would be lost. */
+interface IWork {
+  jobs: number;
+  kernels: number;
+}
+
+function workOn({ jobs, compute }: IActionOptions, target: Target): IWork {
+  const isUnderWay = (job: Job) => !isOver(job) && job.state !== 'queued';
+  return {
+    jobs: jobsOf(jobs, target.name).filter(isUnderWay).length,
+    kernels: kernelsOn(compute.get(target.name) ?? target)
+  };
+}
+
+function lost({ jobs, kernels }: IWork, trans: TranslationBundle): string {
+  const parts = [
+    jobs && trans._n('%1 job of it is canceled.', '%1 jobs of it are canceled.', jobs),
+    kernels &&
+      trans._n(
+        '%1 kernel runs on it: its variables are lost.',
+        '%1 kernels run on it: their variables are lost.',
+        kernels
+      )
+  ];
+  return parts.filter(Boolean).join(' ');
+}
+
+/** Act, with a question first where work is in the way or `always`; force is for jobs only. */
+async function insisting(
+  inTheWay: () => IWork,
+  question: (work: IWork) => { title: string; body: string[]; accept: string },
+  act: (force: boolean) => Promise<unknown>,
+  always = false
+): Promise<void> {
+  const work = inTheWay();
+  let force = work.jobs > 0;
+  if (always || work.jobs || work.kernels) {
+    if (!(await agreed(question(work)))) {
+      return;
+    }
   }
+  try {
+    await act(force);
+  } catch (error) {
+    // a job may have begun since; any other conflict is not ours to overrule
+    const now = inTheWay();
+    force = error instanceof ApiError && error.code === 'conflict' && !force && now.jobs > 0;
+    if (!force) {
+      throw error;
+    }
+    if (await agreed(question(now))) {
+      await act(true);
+    }
+  }
+}
+
+async function agreed(question: {
+  title: string;
+  body: string[];
+  accept: string;
+}): Promise<boolean> {
+  const answer = await showDialog({
+    title: question.title,
+    body: question.body.filter(Boolean).join(' '),
+    buttons: [Dialog.cancelButton(), Dialog.warnButton({ label: question.accept })]
+  });
+  return answer.button.accept;
 }

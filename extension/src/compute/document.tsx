@@ -1,4 +1,4 @@
-/** A compute target in the main area: how it is, its nodes, its jobs, its log, its properties. */
+/** A compute target in the main area: how it is, its nodes, its jobs, what happened, its log. */
 import { MainAreaWidget, ReactWidget } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
@@ -7,19 +7,29 @@ import { Signal } from '@lumino/signaling';
 import * as React from 'react';
 
 import type { Target } from '../api';
-import { perijoveIcon } from '../components/icons';
+import { useClock } from '../components/clock';
+import { kindIcon } from '../components/icons';
 import { LogView } from '../components/logview';
 import { useSignal } from '../components/signal';
 import { Pill } from '../components/state';
 import { Tabs, type ITab } from '../components/tabs';
 import { isOver, JobManager } from '../jobs/manager';
 import { jobsOf } from './actions';
+import { EventsView } from './eventsview';
 import { Figures } from './figures';
-import { kindText, nodeHours, stateText, tone } from './format';
+import { kindText, kindWord, nodeHours, stateText, stopNotice, tone } from './format';
 import { JobsView } from './jobsview';
-import { ComputeManager, isManaged, isOff, type Verb } from './manager';
+import {
+  ComputeManager,
+  currentStep,
+  isChanging,
+  isMachine,
+  isManaged,
+  isOff,
+  type Verb
+} from './manager';
 import { NodesView } from './nodesview';
-import { PropertiesView } from './propertiesview';
+import { Overview } from './overview';
 import { CommandIDs } from './tokens';
 
 /** Milliseconds between two readings of the log while it is looked at. */
@@ -38,7 +48,7 @@ export class ComputeDocument extends MainAreaWidget<TargetView> {
   constructor(options: IDocumentOptions) {
     super({ content: new TargetView(options) });
     this.id = `perijove-compute-${options.name}`;
-    this.title.icon = perijoveIcon;
+    this.title.icon = kindIcon(options.manager.get(options.name)?.kind ?? '');
     this.title.closable = true;
     this.title.label = options.name;
     this.title.caption = options.trans.__('Compute target %1', options.name);
@@ -103,14 +113,14 @@ class TargetView extends ReactWidget {
   private _looking = false;
 }
 
-type Tab = 'nodes' | 'jobs' | 'log' | 'properties';
+type Tab = 'overview' | 'nodes' | 'jobs' | 'events' | 'log';
 
 function View(props: IDocumentOptions & { view: TargetView }): React.ReactElement {
   const { manager, jobs, view, trans, name } = props;
   useSignal(manager.changed);
   useSignal(jobs.changed);
   useSignal(view.figuresChanged);
-  const [tab, setTab] = React.useState<Tab>('nodes');
+  const [tab, setTab] = React.useState<Tab>('overview');
   const target = manager.get(name);
   if (!target) {
     return manager.isReady ? (
@@ -127,12 +137,14 @@ function View(props: IDocumentOptions & { view: TargetView }): React.ReactElemen
   }
   const own = jobsOf(jobs, name);
   const tabs: ITab<Tab>[] = [
-    { key: 'jobs', label: trans.__('Jobs'), count: own.filter(job => !isOver(job)).length },
-    { key: 'properties', label: trans.__('Properties') }
+    { key: 'overview', label: trans.__('Overview') },
+    { key: 'jobs', label: trans.__('Jobs'), count: own.filter(job => !isOver(job)).length }
   ];
   if (isManaged(target)) {
-    tabs.unshift({ key: 'nodes', label: trans.__('Nodes'), count: view.figures.nodes.length });
-    tabs.splice(2, 0, { key: 'log', label: trans.__('Log') });
+    const { length } = view.figures.nodes;
+    const count = isMachine(target) ? 0 : length; // one machine is one node: nothing to count
+    tabs.splice(1, 0, { key: 'nodes', label: trans.__('Nodes'), count });
+    tabs.push({ key: 'events', label: trans.__('Events') }, { key: 'log', label: trans.__('Log') });
   }
   const shown = tabs.some(({ key }) => key === tab) ? tab : tabs[0].key;
   return (
@@ -148,7 +160,8 @@ function View(props: IDocumentOptions & { view: TargetView }): React.ReactElemen
               <NodesView {...props} target={target} own={own} figures={view.figures} />
             )}
             {shown === 'jobs' && <JobsView {...props} own={own} nodes={view.figures.nodes} />}
-            {shown === 'properties' && <PropertiesView target={target} trans={trans} />}
+            {shown === 'events' && <EventsView {...props} target={target} />}
+            {shown === 'overview' && <Overview {...props} target={target} figures={view.figures} />}
           </div>
         )}
       </div>
@@ -176,7 +189,7 @@ function Header(props: IDocumentOptions & { target: Target }): React.ReactElemen
   );
   const facts: [string, string][] = isManaged(target)
     ? [
-        [trans.__('Nodes'), nodes],
+        isMachine(target) ? [trans.__('Slots'), String(target.slots)] : [trans.__('Nodes'), nodes],
         [trans.__('Jobs'), trans.__('%1 running', target.running_jobs)],
         [trans.__('Queue'), String(target.queued_jobs)],
         [trans.__('Cost'), nodeHours(target, trans)]
@@ -192,13 +205,14 @@ function Header(props: IDocumentOptions & { target: Target }): React.ReactElemen
         <h1 title={target.name}>{target.name}</h1>
         <Pill tone={tone(target)} label={stateText(target, trans)} />
         <span className="jp-perijove-count">
-          {kindText(target, trans) || trans.__('this machine')}
+          {kindText(target, trans) || kindWord(target, trans)}
         </span>
         <span className="jp-perijove-spacer" />
         {isManaged(target) && (
           <div className="jp-perijove-actions">
             {button(CommandIDs.remove, 'delete', trans.__('Delete…'))}
-            {!isOff(target) && button(CommandIDs.restart, 'restart', trans.__('Restart'))}
+            {manager.allows('restart', target) &&
+              button(CommandIDs.restart, 'restart', trans.__('Restart'))}
             {target.kind === 'cluster' && button(CommandIDs.scale, 'scale', trans.__('Scale…'))}
             {isOff(target)
               ? button(CommandIDs.start, 'start', trans.__('Start'), 'jp-mod-accept')
@@ -213,15 +227,40 @@ function Header(props: IDocumentOptions & { target: Target }): React.ReactElemen
           </span>
         ))}
       </div>
-      {target.message && (
+      <Banners {...props} />
+    </header>
+  );
+}
+
+/** What is wrong, what is being done, and the stop that is announced. */
+function Banners(props: IDocumentOptions & { target: Target }): React.ReactElement {
+  const { target, trans, commands } = props;
+  const stop = stopNotice(target, trans);
+  useClock(stop ? 10_000 : 0);
+  const isWrong = isOff(target) || target.state === 'unusable';
+  const text = isChanging(target) ? currentStep(target) : target.message;
+  return (
+    <>
+      {text && (
         <div
-          className={`jp-perijove-banner${isOff(target) ? '' : ' jp-mod-warn'}`}
-          role={isOff(target) ? 'alert' : 'status'}
+          className={`jp-perijove-banner${isWrong ? '' : ' jp-mod-info'}`}
+          role={isWrong ? 'alert' : 'status'}
         >
-          <span>{target.message}</span>
+          <span>{text}</span>
         </div>
       )}
-    </header>
+      {stop && (
+        <div className="jp-perijove-banner jp-mod-warn" role="status">
+          <span>{stop}</span>
+          <button
+            className="jp-Button jp-mod-styled"
+            onClick={() => void commands.execute(CommandIDs.keep, { name: target.name })}
+          >
+            {trans.__('Keep running')}
+          </button>
+        </div>
+      )}
+    </>
   );
 }
 

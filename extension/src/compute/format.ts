@@ -3,7 +3,15 @@ import { TranslationBundle } from '@jupyterlab/translation';
 
 import type { Target, TargetNode } from '../api';
 import type { Tone } from '../components/state';
-import { isChanging, isManaged, isOff } from './manager';
+import {
+  comingStop,
+  currentStep,
+  isChanging,
+  isMachine,
+  isManaged,
+  isOff,
+  kernelsOn
+} from './manager';
 
 /** A state in the user's words. */
 export function stateText(target: Target, trans: TranslationBundle): string {
@@ -52,7 +60,8 @@ export function tone(target: Target): Tone {
   if (isOff(target)) {
     return 'waiting';
   }
-  return isChanging(target) || target.target_nodes !== target.current_nodes ? 'running' : 'ok';
+  const isMoving = !isMachine(target) && target.target_nodes !== target.current_nodes;
+  return isChanging(target) || isMoving ? 'running' : 'ok';
 }
 
 export function nodeTone(node: TargetNode): Tone {
@@ -68,28 +77,35 @@ export function nodeTone(node: TargetNode): Tone {
   }
 }
 
-/** `cluster · local`, beside the name; nothing for this machine itself. */
-export function kindText(target: Target, trans: TranslationBundle): string {
+/** A kind in the user's words. */
+export function kindWord(target: Target, trans: TranslationBundle): string {
   switch (target.kind) {
+    case 'local':
+      return trans.__('this machine');
     case 'cluster':
-      return trans.__('cluster · %1', target.on);
+      return trans.__('cluster');
     case 'instance':
-      return trans.__('instance · %1', target.on);
+      return trans.__('instance');
     case 'attached':
-      return trans.__('attached · %1', target.on);
+      return trans.__('attached');
     default:
-      return '';
+      return target.kind;
   }
 }
 
-/** How full it is, for choosing one: `3 of 8 busy, 5 queued`, `stopped`. */
+/** `cluster · local`, beside the name; nothing for this machine itself. */
+export function kindText(target: Target, trans: TranslationBundle): string {
+  return isManaged(target) ? [kindWord(target, trans), target.on].filter(Boolean).join(' · ') : '';
+}
+
+/** For choosing one: `cluster, 3 of 8 slots free, 5 queued`, `instance, stopped`. */
 export function occupancy(target: Target, trans: TranslationBundle): string {
+  const free = Math.max(0, target.slots - target.running_jobs);
   const parts = [
-    target.state !== 'running'
-      ? stateText(target, trans)
-      : isManaged(target)
-        ? trans.__('%1 of %2 nodes busy', target.busy_nodes, target.max_nodes)
-        : trans.__('%1 of %2 busy', target.running_jobs, target.slots)
+    kindWord(target, trans),
+    target.state === 'running'
+      ? trans.__('%1 of %2 slots free', free, target.slots)
+      : stateText(target, trans)
   ];
   if (target.queued_jobs) {
     parts.push(trans.__('%1 queued', target.queued_jobs));
@@ -102,6 +118,21 @@ export function nodeHours(target: Target, trans: TranslationBundle): string {
   return trans.__('%1 node-h', target.node_hours.toFixed(target.node_hours < 10 ? 2 : 1));
 }
 
+/** `box stops in 5 minutes: idle for 55 minutes`; null: no stop is announced. */
+export function stopNotice(
+  target: Target,
+  trans: TranslationBundle,
+  now = Date.now()
+): string | null {
+  const stop = comingStop(target);
+  if (!stop) {
+    return null;
+  }
+  const minutes = Math.max(1, Math.ceil((stop.at - now) / 60_000));
+  const when = trans._n('%2 stops in %1 minute', '%2 stops in %1 minutes', minutes, target.name);
+  return stop.reason ? `${when}: ${stop.reason}` : when;
+}
+
 /** The second line of a row. */
 export function summary(target: Target, trans: TranslationBundle): string {
   const parts: string[] = [];
@@ -110,7 +141,18 @@ export function summary(target: Target, trans: TranslationBundle): string {
     parts.push(trans.__('%1 busy', target.running_jobs));
   } else if (target.state !== 'running') {
     parts.push(stateText(target, trans));
-    parts.push(target.message ?? '');
+    parts.push(currentStep(target));
+  } else if (isMachine(target)) {
+    const stop = comingStop(target);
+    if (stop) {
+      const minutes = Math.max(1, Math.ceil((stop.at - Date.now()) / 60_000));
+      parts.push(trans.__('stops in %1 min', minutes));
+    }
+    const kernels = kernelsOn(target);
+    const jobs = target.running_jobs;
+    parts.push(jobs ? trans._n('%1 job', '%1 jobs', jobs) : '');
+    parts.push(kernels ? trans._n('%1 kernel', '%1 kernels', kernels) : '');
+    parts.push(jobs || kernels ? '' : trans.__('idle'));
   } else if (target.target_nodes > target.current_nodes) {
     parts.push(trans.__('%1 of %2 up', target.current_nodes, target.target_nodes));
   } else if (target.current_nodes) {

@@ -5,9 +5,11 @@ import { ISignal, Signal } from '@lumino/signaling';
 
 import {
   request,
-  type ClusterDefinition,
   type EventStream,
+  type HostKey,
   type Target,
+  type TargetDefinition,
+  type TargetEvent,
   type TargetLimits,
   type TargetNode,
   type TargetState
@@ -34,9 +36,32 @@ export function isManaged(target: Target): boolean {
   return target.kind !== 'local';
 }
 
-/** Has it ended well or badly, so that it may be started? */
+/** Is it not meant to run, so that it may be started? What is out of reach only is meant to. */
 export function isOff(target: Target): boolean {
-  return !isChanging(target) && target.state !== 'running';
+  return target.state === 'stopped' || target.state === 'failed';
+}
+
+/** Is it one machine, and no group of nodes? */
+export function isMachine(target: Target): boolean {
+  return target.kind === 'instance' || (target.kind === 'attached' && target.on === 'ssh');
+}
+
+/** The stop that is announced: when, in milliseconds, and why. */
+export function comingStop(target: Target): { at: number; reason: string } | null {
+  const { shutdown_at: at, shutdown_reason: reason } = target.properties ?? {};
+  return typeof at === 'string' ? { at: Date.parse(at), reason: String(reason ?? '') } : null;
+}
+
+/** Kernels that run on it. */
+export function kernelsOn(target: Target): number {
+  const { kernels } = target.properties ?? {};
+  return Array.isArray(kernels) ? kernels.length : 0;
+}
+
+/** What is being done to it while it comes up, in the hub's words. */
+export function currentStep(target: Target): string {
+  const { step } = target.properties ?? {};
+  return target.message || (typeof step === 'string' ? step : '');
 }
 
 export class ComputeManager implements IDisposable {
@@ -88,7 +113,7 @@ export class ComputeManager implements IDisposable {
       case 'stop':
         return target.state !== 'stopped';
       case 'restart':
-        return target.state === 'running';
+        return target.state === 'running' || target.state === 'unusable';
       case 'scale':
         return target.kind === 'cluster';
       case 'delete':
@@ -98,8 +123,14 @@ export class ComputeManager implements IDisposable {
 
   // What verbs answer is not taken into the list: the stream tells of it too, and in order.
 
-  create(definition: ClusterDefinition): Promise<Target> {
-    return this._post('compute', { kind: 'cluster', ...definition });
+  /** Make it, or attach what is there; answers when it is up. */
+  create(definition: TargetDefinition): Promise<Target> {
+    return this._post('compute', definition);
+  }
+
+  /** The key that a machine shows over SSH now, for a person to compare. */
+  hostKey(host: string, proxyJump: string | null = null): Promise<HostKey> {
+    return this._post('host-keys', { host, proxy_jump: proxyJump });
   }
 
   start(name: string): Promise<Target> {
@@ -126,6 +157,16 @@ export class ComputeManager implements IDisposable {
 
   nodes(name: string): Promise<TargetNode[]> {
     return request(this.settings, `compute/${encodeURIComponent(name)}/nodes`);
+  }
+
+  /** What happened to it, oldest first. */
+  events(name: string): Promise<TargetEvent[]> {
+    return request(this.settings, `compute/${encodeURIComponent(name)}/events`);
+  }
+
+  /** Call off the stop that is announced. */
+  keepRunning(name: string): Promise<Target> {
+    return this._verb(name, 'keep-running', {});
   }
 
   log(name: string): Promise<string> {

@@ -1,20 +1,20 @@
-/** A target's nodes: all together as charts, and each in a row. */
+/** A target's nodes, each in a row. */
 import { TranslationBundle } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
 import * as React from 'react';
 
 import type { Job, Target, TargetNode } from '../api';
 import { useClock } from '../components/clock';
-import { sizeText } from '../components/size';
 import { Spark } from '../components/spark';
 import { Dot } from '../components/state';
 import { duration } from '../jobs/format';
-import { Figures, type ITotal } from './figures';
+import { Figures } from './figures';
 import { nodeStateText, nodeTone } from './format';
 import { JobLink } from './jobsview';
-import { isOff } from './manager';
+import { isMachine, isOff } from './manager';
+import { memoryText, percent } from './overview';
 
-const HEIGHT = { chart: 64, cell: 20 };
+const HEIGHT = 20;
 
 interface INodesProps {
   target: Target;
@@ -31,69 +31,33 @@ export function NodesView(props: INodesProps): React.ReactElement {
   const now = useClock(nodes.length ? 1000 : 0);
   if (!nodes.length) {
     return (
-      <>
-        {figures.totals.some(total => total.up) && <Charts {...props} />}
-        <p className="jp-perijove-hint">
-          {isOff(target)
-            ? trans.__('It has no nodes while it is not running.')
-            : trans.__('It has no nodes now. They come as jobs wait, and leave when idle.')}
-        </p>
-      </>
+      <p className="jp-perijove-hint">
+        {isOff(target) || isMachine(target)
+          ? trans.__('It has no nodes while it is not running.')
+          : trans.__('It has no nodes now. They come as jobs wait, and leave when idle.')}
+      </p>
     );
   }
   const hasGpus = nodes.some(node => node.gpus);
   return (
-    <>
-      <Charts {...props} />
-      <table className="jp-perijove-table">
-        <thead>
-          <tr>
-            <th>{trans.__('Node')}</th>
-            <th>{trans.__('State')}</th>
-            <th>{trans.__('CPU')}</th>
-            <th>{trans.__('Memory')}</th>
-            {hasGpus && <th>{trans.__('GPUs')}</th>}
-            <th>{trans.__('Jobs')}</th>
-            <th>{trans.__('Up')}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {nodes.map(node => (
-            <NodeRow key={node.id} {...props} node={node} now={now} hasGpus={hasGpus} />
-          ))}
-        </tbody>
-      </table>
-    </>
-  );
-}
-
-function Charts({ target, figures, trans }: INodesProps): React.ReactElement {
-  const { totals, nodes } = figures;
-  const last = totals[totals.length - 1];
-  const room = nodes.reduce((sum, node) => sum + (node.memory ?? 0), 0);
-  const charts: [keyof ITotal, string, string, number][] = [
-    ['busy', trans.__('Busy nodes'), trans.__('%1 of %2', last.busy, last.up), target.max_nodes],
-    ['cpu', trans.__('CPU'), percent(last.cpu), 100],
-    ['memory', trans.__('Memory'), memoryText(last.memory, room), room]
-  ];
-  return (
-    <div className="jp-perijove-metrics">
-      {charts.map(([key, label, value, max]) => (
-        <figure key={key}>
-          <figcaption>
-            <span>{label}</span>
-            <b>{value}</b>
-          </figcaption>
-          <Spark
-            points={totals.map(total => [total.at, total[key]] as const)}
-            span={figures.span}
-            max={max}
-            height={HEIGHT.chart}
-            label={trans.__('%1 in the last minutes, now %2', label, value)}
-          />
-        </figure>
-      ))}
-    </div>
+    <table className="jp-perijove-table">
+      <thead>
+        <tr>
+          <th>{trans.__('Node')}</th>
+          <th>{trans.__('State')}</th>
+          <th>{trans.__('CPU')}</th>
+          <th>{trans.__('Memory')}</th>
+          {hasGpus && <th>{trans.__('GPUs')}</th>}
+          <th>{trans.__('Jobs')}</th>
+          <th>{trans.__('Up')}</th>
+        </tr>
+      </thead>
+      <tbody>
+        {nodes.map(node => (
+          <NodeRow key={node.id} {...props} node={node} now={now} hasGpus={hasGpus} />
+        ))}
+      </tbody>
+    </table>
   );
 }
 
@@ -111,7 +75,7 @@ function NodeRow(
           points={samples.map(sample => [sample.at, sample[key]] as const)}
           span={figures.span}
           max={max}
-          height={HEIGHT.cell}
+          height={HEIGHT}
           label={trans.__('%1 of node %2', label, node.id)}
         />
         <span>{value}</span>
@@ -152,13 +116,4 @@ function NodeRow(
       <td className="jp-perijove-count">{up === null ? '' : duration(Math.max(0, up))}</td>
     </tr>
   );
-}
-
-function percent(value: number): string {
-  return `${Math.round(value)} %`;
-}
-
-/** What is used, of how much where that is limited. */
-function memoryText(used: number, room: number): string {
-  return room ? `${sizeText(used)} / ${sizeText(room)}` : sizeText(used);
 }

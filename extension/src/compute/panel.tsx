@@ -41,16 +41,14 @@ export function ComputeSection(props: {
     }
   };
   const isKnown = targets.some(target => target.name === selected);
-  const clusters = targets.filter(target => target.kind === 'cluster').length;
-  const create = trans.__('New cluster…');
+  const up = targets.filter(target => isManaged(target) && target.state === 'running').length;
+  const create = trans.__('Create compute…');
   return (
     <section className="jp-perijove-section" aria-label={trans.__('Compute')}>
       <header className="jp-perijove-head">
         <span>{trans.__('Compute')}</span>
-        {clusters > 0 && (
-          <span className="jp-perijove-count">
-            {trans._n('%1 cluster', '%1 clusters', clusters)}
-          </span>
+        {targets.some(isManaged) && (
+          <span className="jp-perijove-count">{trans.__('%1 up', up)}</span>
         )}
         <button
           className="jp-perijove-head-action"
@@ -79,6 +77,7 @@ export function ComputeSection(props: {
             onOpen={() => run(CommandIDs.open, target.name)}
             onStart={() => run(CommandIDs.start, target.name)}
             onStop={() => run(CommandIDs.stop, target.name)}
+            onRestart={() => run(CommandIDs.restart, target.name)}
           />
         ))}
       </div>

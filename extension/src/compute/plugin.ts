@@ -1,16 +1,18 @@
 /** Puts compute targets into JupyterLab. */
 import { ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ICommandPalette, Notification, WidgetTracker } from '@jupyterlab/apputils';
+import { ILauncher } from '@jupyterlab/launcher';
 import { IRunningSessionManagers } from '@jupyterlab/running';
 import { ITranslator } from '@jupyterlab/translation';
 import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
 import type { Target } from '../api';
-import { perijoveIcon } from '../components/icons';
+import { attachedIcon, instanceIcon } from '../components/icons';
 import { IWorkspace } from '../workspace';
 import type { IActionOptions } from './actions';
 import type { ComputeDocument } from './document';
-import type { Verb } from './manager';
+import { comingStop, type Verb } from './manager';
+import { announceStops } from './notify';
 import { CommandIDs, PLUGIN_ID } from './tokens';
 
 export const computePlugin: JupyterFrontEndPlugin<void> = {
@@ -18,7 +20,7 @@ export const computePlugin: JupyterFrontEndPlugin<void> = {
   description: 'Shows compute targets, and creates, starts, stops, scales and deletes them.',
   autoStart: true,
   requires: [IWorkspace, ITranslator],
-  optional: [ILayoutRestorer, ICommandPalette, IRunningSessionManagers],
+  optional: [ILayoutRestorer, ICommandPalette, IRunningSessionManagers, ILauncher],
   activate
 };
 
@@ -28,7 +30,8 @@ function activate(
   translator: ITranslator,
   restorer: ILayoutRestorer | null,
   palette: ICommandPalette | null,
-  running: IRunningSessionManagers | null
+  running: IRunningSessionManagers | null,
+  launcher: ILauncher | null
 ): void {
   const { commands, shell } = app;
   const { jobs, compute } = workspace;
@@ -104,17 +107,51 @@ function activate(
   };
   const may = (name: Verb) => (target: Target) => compute.allows(name, target);
 
-  commands.addCommand(CommandIDs.create, {
-    label: trans.__('New cluster…'),
-    caption: trans.__('Create a training cluster that scales by itself'),
-    icon: perijoveIcon,
-    describedBy: { args: { type: 'object', properties: {} } },
-    execute: async () => {
-      const { createCluster } = await import('./form');
-      await createCluster(compute, trans);
-    }
-  });
-  palette?.addItem({ command: CommandIDs.create, category });
+  /** Opens the wizard; what it makes is in the list, so nothing is opened at its end. */
+  const wizard = (
+    id: string,
+    attach: boolean,
+    label: string,
+    caption: string,
+    icon: typeof instanceIcon
+  ) => {
+    commands.addCommand(id, {
+      label: args => (args.launcher ? label.replace('…', '') : label),
+      caption,
+      icon: args => (args.palette ? undefined : icon),
+      describedBy: {
+        args: {
+          type: 'object',
+          properties: {
+            choice: {
+              type: 'string',
+              description: trans.__('cluster, instance, machine or scheduler: what, if known')
+            }
+          }
+        }
+      },
+      execute: async args => {
+        const { createCompute } = await import('./wizard');
+        await createCompute({ manager: compute, trans, attach, choice: args.choice });
+      }
+    });
+    palette?.addItem({ command: id, args: { palette: true }, category });
+    launcher?.add({ command: id, args: { launcher: true }, category, rank: attach ? 1 : 0 });
+  };
+  wizard(
+    CommandIDs.create,
+    false,
+    trans.__('Create compute…'),
+    trans.__('Create an instance or a cluster, or attach what is there already'),
+    instanceIcon
+  );
+  wizard(
+    CommandIDs.attach,
+    true,
+    trans.__('Attach compute…'),
+    trans.__('Attach a machine over SSH, or a Dask scheduler'),
+    attachedIcon
+  );
   verb(
     CommandIDs.open,
     trans.__('Open'),
@@ -148,7 +185,14 @@ function activate(
     trans.__('Scale…'),
     trans.__('Scale compute target…'),
     may('scale'),
-    async target => (await import('./form')).scaleTarget(compute, target, trans)
+    async target => (await import('./scale')).scaleTarget(compute, target, trans)
+  );
+  verb(
+    CommandIDs.keep,
+    trans.__('Keep Running'),
+    trans.__('Keep compute target running…'),
+    target => comingStop(target) !== null,
+    target => compute.keepRunning(target.name)
   );
   verb(
     CommandIDs.remove,
@@ -175,6 +219,12 @@ function activate(
       actions: [{ label: trans.__('Open'), callback: () => void open(target.name) }]
     });
   });
+  announceStops(
+    compute,
+    trans,
+    name => commands.execute(CommandIDs.keep, { name }),
+    Notification.manager
+  );
   if (running) {
     void import('./running').then(({ addToRunning }) =>
       addToRunning(running, compute, commands, trans)

@@ -1,13 +1,15 @@
 /** A compute target in the list. */
 import { TranslationBundle } from '@jupyterlab/translation';
-import { runIcon, stopIcon } from '@jupyterlab/ui-components';
+import { refreshIcon, runIcon, stopIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { Target } from '../api';
+import { kindIcon } from '../components/icons';
 import { Dot } from '../components/state';
 import { kindText, stateText, summary, tone } from './format';
-import { isChanging, isManaged, isOff } from './manager';
+import { isChanging, isMachine, isManaged, isOff } from './manager';
 import { NodeBar } from './nodebar';
+import { UsageBars } from './usagebars';
 
 export interface IRowProps {
   target: Target;
@@ -19,14 +21,19 @@ export interface IRowProps {
   onOpen(): void;
   onStart(): void;
   onStop(): void;
+  onRestart(): void;
 }
 
 export function TargetRow(props: IRowProps): React.ReactElement {
   const { target, trans } = props;
   const off = isOff(target);
-  const label = off ? trans.__('Start %1', target.name) : trans.__('Stop %1', target.name);
-  const icon = off ? runIcon : stopIcon;
+  const kind = kindIcon(target.kind);
   const text = summary(target, trans);
+  const [label, icon, act] = off
+    ? ([trans.__('Start %1', target.name), runIcon, props.onStart] as const)
+    : target.state === 'unusable'
+      ? ([trans.__('Restart %1', target.name), refreshIcon, props.onRestart] as const)
+      : ([trans.__('Stop %1', target.name), stopIcon, props.onStop] as const);
   return (
     <div
       className={`jp-perijove-row${props.selected ? ' jp-mod-selected' : ''}`}
@@ -41,10 +48,16 @@ export function TargetRow(props: IRowProps): React.ReactElement {
       <Dot tone={tone(target)} label={stateText(target, trans)} />
       <div className="jp-perijove-row-text">
         <div className="jp-perijove-row-first">
+          <kind.react tag="span" className="jp-perijove-kind" width="14px" height="14px" />
           <span className="jp-perijove-row-name">
             {target.name} <small>{kindText(target, trans)}</small>
           </span>
-          {!off && <NodeBar target={target} trans={trans} />}
+          {!off &&
+            (isMachine(target) ? (
+              <UsageBars target={target} trans={trans} />
+            ) : (
+              <NodeBar target={target} trans={trans} />
+            ))}
         </div>
         <span className="jp-perijove-row-summary" title={text}>
           {text}
@@ -58,7 +71,7 @@ export function TargetRow(props: IRowProps): React.ReactElement {
           tabIndex={-1}
           onClick={event => {
             event.stopPropagation();
-            (off ? props.onStart : props.onStop)();
+            act();
           }}
         >
           <icon.react tag="span" width="14px" height="14px" />

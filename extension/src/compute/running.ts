@@ -6,7 +6,7 @@ import { CommandRegistry } from '@lumino/commands';
 import { Signal } from '@lumino/signaling';
 
 import type { Target } from '../api';
-import { perijoveIcon } from '../components/icons';
+import { kindIcon } from '../components/icons';
 import { kindText, summary } from './format';
 import { ComputeManager, isManaged, isOff } from './manager';
 import { CommandIDs } from './tokens';
@@ -62,7 +62,7 @@ class UpTarget implements IRunningSessions.IRunningItem {
   }
 
   icon(): LabIcon {
-    return perijoveIcon;
+    return kindIcon(this._target.kind);
   }
 
   label(): string {

@@ -2,7 +2,9 @@
 export const PLUGIN_ID = 'perijove:compute';
 
 export namespace CommandIDs {
-  export const create = 'perijove:create-cluster';
+  export const create = 'perijove:create-compute';
+  export const attach = 'perijove:attach-compute';
+  export const keep = 'perijove:keep-compute-running';
   export const open = 'perijove:open-compute';
   export const start = 'perijove:start-compute';
   export const stop = 'perijove:stop-compute';

@@ -181,8 +181,10 @@ function Form(props: IFormProps): React.ReactElement {
         }}
         note={
           target && isOff(target)
-            ? trans.__('It is not running: the job waits until it is started.')
-            : undefined
+            ? trans.__('It is not running: it has to be started, and the job waits until then.')
+            : target?.state === 'unusable'
+              ? trans.__('It is out of reach: the job waits until it is back.')
+              : undefined
         }
         onChange={compute => set({ compute })}
       />

@@ -14,10 +14,11 @@ from perijove.cli.output import ago, emit, say, state, table
 from perijove.client.compute import Compute, ComputeTarget
 from perijove.client.workspace import Workspace
 from perijove.errors import InvalidInput
-from perijove.models.compute import Node
+from perijove.models.compute import Node, TargetEvent
 from perijove.models.definitions import load_yaml
 
 HEAD = ["NAME", "KIND", "ON", "STATE", "NODES", "RUNNING", "QUEUED", "NODE-HOURS"]
+EVENT_HEAD = ["WHEN", "WHAT", "OUTCOME", "TOOK", "MESSAGE"]
 NODE_HEAD = ["NODE", "STATE", "CPU", "MEMORY", "GPUS", "JOBS", "UP"]
 SSH_OPTIONS = (
     click.option("--host", "hosts", multiple=True, metavar="[USER@]HOST[:PORT]", help="Over SSH."),
@@ -222,6 +223,15 @@ def keep_running(name: str, workspace: str | None, as_json: bool) -> None:
 
 @compute.command()
 @click.argument("name")
+@common
+def events(name: str, workspace: str | None, as_json: bool) -> None:
+    """List what happened to a target, the last at the end."""
+    found = Workspace(workspace).compute.get(name).events()
+    emit(found, as_json, table(EVENT_HEAD, [_event(event) for event in found]))
+
+
+@compute.command()
+@click.argument("name")
 @click.option("--follow", is_flag=True, help="Go on as there is more.")
 @common
 def logs(name: str, follow: bool, workspace: str | None, as_json: bool) -> None:
@@ -301,6 +311,16 @@ def _row(target: ComputeTarget) -> list[str]:
         str(data.running_jobs),
         str(data.queued_jobs),
         f"{data.node_hours:.2f}",
+    ]
+
+
+def _event(event: TargetEvent) -> list[str]:
+    return [
+        ago(event.at),
+        event.name,
+        "" if event.outcome == "noted" else state(event.outcome),
+        "" if event.seconds is None else f"{event.seconds:.1f} s",
+        event.message or "",
     ]
 
 

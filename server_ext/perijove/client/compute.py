@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from perijove.client.http import HubClient
 from perijove.errors import Conflict, MissingExtra, PerijoveError
-from perijove.models.compute import ComputeTargetInfo, Node, Scale
+from perijove.models.compute import ComputeTargetInfo, Node, Scale, TargetEvent
 from perijove.models.instances import DEFINITIONS, PluginDefinition, ShownKey
 from perijove.models.problems import validated
 
@@ -48,6 +48,11 @@ class ComputeTarget:
         """Its nodes."""
         found = self._client.request("GET", self._path("nodes"))
         return [Node.model_validate(item) for item in found]
+
+    def events(self) -> list[TargetEvent]:
+        """What happened to it, oldest first; the last ones of many."""
+        found = self._client.request("GET", self._path("events"))
+        return [TargetEvent.model_validate(item) for item in found]
 
     def logs(self) -> str:
         """The end of what it and its nodes have said."""

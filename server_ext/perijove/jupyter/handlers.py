@@ -193,7 +193,7 @@ class TargetHandler(HubHandler):
 
 
 class TargetPartHandler(HubHandler):
-    """What of a target is only read: nodes, logs."""
+    """What of a target is only read: nodes, logs, events."""
 
     @authenticated
     @authorized(action="read", resource=COMPUTE)
@@ -229,7 +229,7 @@ class TargetVerbHandler(HubHandler):
     @authenticated
     @authorized(action="execute", resource=COMPUTE)
     async def post(self, name: str, verb: str) -> None:
-        body = None if verb == "start" else self.body()
+        body = None if verb in ("start", "keep-running") else self.body()
         await self.forward("POST", f"/compute/{_quoted(name)}/{verb}", body)
 
 
@@ -238,6 +238,14 @@ class DeleteTargetHandler(HubHandler):
     @authorized(action="write", resource=COMPUTE)
     async def post(self, name: str) -> None:
         await self.forward("POST", f"/compute/{_quoted(name)}/delete", self.body())
+
+
+class HostKeysHandler(HubHandler):
+    @authenticated
+    @authorized(action="write", resource=COMPUTE)
+    async def post(self) -> None:
+        """The key that a machine shows; asking connects to it, so it is no mere reading."""
+        await self.forward("POST", "/host-keys", self.body())
 
 
 class ExperimentsHandler(HubHandler):
@@ -383,11 +391,12 @@ ROUTES: list[tuple[str, type[HubHandler]]] = [
     (rf"environments/{TARGET}/build", BuildHandler),
     (r"compute", TargetsHandler),
     (rf"compute/{TARGET}", TargetHandler),
-    (rf"compute/{TARGET}/(?P<part>nodes|logs|environments)", TargetPartHandler),
+    (rf"compute/{TARGET}/(?P<part>nodes|logs|events|environments)", TargetPartHandler),
     (rf"compute/{TARGET}/kernels", KernelsHandler),
     (r"kernels/(?P<kernel_id>[^/]+)", KernelHandler),
-    (rf"compute/{TARGET}/(?P<verb>start|stop|restart|scale)", TargetVerbHandler),
+    (rf"compute/{TARGET}/(?P<verb>start|stop|restart|scale|keep-running)", TargetVerbHandler),
     (rf"compute/{TARGET}/delete", DeleteTargetHandler),
+    (r"host-keys", HostKeysHandler),
     (r"experiments", ExperimentsHandler),
     (r"jobs", JobsHandler),
     (rf"jobs/{ID}", JobHandler),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Protocol
@@ -141,6 +142,18 @@ class Operation(BaseModel):
     ended_at: datetime | None = None
 
 
+class TargetEvent(BaseModel):
+    """Something that happened to a target."""
+
+    at: datetime
+    name: str = Field(
+        description="create | start | stop | restart | scale | unreachable | back …, or a plug-in's"
+    )
+    outcome: Literal["succeeded", "failed", "noted"] = "noted"
+    message: str | None = Field(default=None, description="why, or what went wrong")
+    seconds: float | None = Field(default=None, description="how long it took")
+
+
 class Node(BaseModel):
     """One node of a cluster. Figures are as last heard; CPU in percent of the node's CPUs."""
 
@@ -155,6 +168,29 @@ class Node(BaseModel):
     jobs: list[str] = Field(default_factory=list, description="ids of the jobs that run on it")
     started_at: datetime | None = None
     message: str | None = None
+
+
+class Usage(BaseModel):
+    """What all nodes of a target that are up use together."""
+
+    cpu_percent: float = Field(description="of all their CPUs")
+    memory_used: int = Field(description="bytes")
+    memory: int | None = Field(description="bytes they have; None: it is not known")
+
+    @classmethod
+    def of(cls, nodes: Sequence[Node]) -> Usage | None:
+        """What those of the nodes use that say so; None: no one does."""
+        heard = [node for node in nodes if node.cpu_percent is not None]
+        if not heard:
+            return None
+        rooms = [node.memory for node in heard if node.memory is not None]
+        return cls(
+            cpu_percent=round(
+                sum((n.cpu_percent or 0) * n.cpus for n in heard) / sum(n.cpus for n in heard), 1
+            ),
+            memory_used=sum(node.memory_used or 0 for node in heard),
+            memory=sum(rooms) if len(rooms) == len(heard) else None,
+        )
 
 
 class ClusterState(BaseModel):
@@ -187,6 +223,7 @@ class ComputeTargetInfo(BaseModel):
     running_jobs: int
     queued_jobs: int
     node_hours: float = Field(default=0, description="hours that its nodes have been up, summed")
+    usage: Usage | None = Field(default=None, description="None: no node of its is up")
     created_at: datetime | None = None
     created_by: str | None = None
     last_operation: Operation | None = None

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,9 @@ from perijove.models.compute import (
     Operation,
     Scale,
     StoredTarget,
+    TargetEvent,
     TargetState,
+    Usage,
 )
 from perijove.models.instances import (
     Definition,
@@ -34,6 +36,7 @@ from perijove.models.instances import (
 )
 from perijove.models.jobs import Job, JobState
 from perijove.services.broker import Broker
+from perijove.services.history import Histories
 
 if TYPE_CHECKING:
     from perijove.services.jobs import JobService
@@ -70,7 +73,12 @@ class ComputeService:
     show_key: Callable[[HostQuestion], Awaitable[ShownKey]]
     notices: dict[str, Notice] = field(default_factory=dict)
     _stored: dict[str, StoredTarget] = field(default_factory=dict)
+    history: Histories = field(init=False)
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
+    _usable: dict[str, bool] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.history = Histories(lambda name: self.jobs.folder.compute / self._exact(name))
 
     def load(self) -> None:
         """Make the targets that were created before. Call it before the supervisor starts."""
@@ -135,6 +143,10 @@ class ComputeService:
         """The target's nodes."""
         target = self._find(name)
         return target.nodes_now.nodes if isinstance(target, ManagedTarget) else []
+
+    def events(self, name: str) -> list[TargetEvent]:
+        """What happened to the target, oldest first; the last ones of many."""
+        return self.history.of(self._managed(name).name)
 
     def log(self, name: str) -> str:
         """The end of what the target and its nodes have said."""
@@ -203,12 +215,14 @@ class ComputeService:
         except BaseException:
             await self._erase(definition.name, abandon=True)
             raise
-        self._set(definition.name, state=TargetState.RUNNING, last_operation=_done("create", now))
+        done = _done("create", now)
+        self._set(definition.name, state=TargetState.RUNNING, last_operation=done)
+        self.history.ended(definition.name, done)
         self.jobs.supervisor.wake()
         return self.get(definition.name)
 
     async def start(self, name: str, why: str | None = None) -> ComputeTargetInfo:
-        """Bring it up; queued jobs begin."""
+        """Bring it up; queued jobs begin. `why`: what did it, if no user did."""
 
         async def work() -> None:
             await self._managed(name).power(True)
@@ -221,6 +235,7 @@ class ComputeService:
         self, name: str, force: bool = False, why: str | None = None
     ) -> ComputeTargetInfo:
         """End its nodes. Queued jobs wait; with `force` running ones are canceled.
+        `why`: what did it, if no user did.
 
         Raises
         ------
@@ -301,7 +316,22 @@ class ComputeService:
         return maker
 
     def _make(self, definition: Definition, on: bool) -> ManagedTarget:
-        return self._maker(definition).make(definition, self.workshop(definition.name), on)
+        workshop = replace(
+            self.workshop(definition.name), changed=lambda: self._look(definition.name)
+        )
+        return self._maker(definition).make(definition, workshop, on)
+
+    def _look(self, name: str) -> None:
+        """The target says that it is another one than before."""
+        target = self.jobs.supervisor.targets.get(name)
+        stored = self._stored.get(name.lower())
+        if isinstance(target, ManagedTarget) and stored is not None:
+            usable = target.usable or stored.state is not TargetState.RUNNING
+            if usable is not self._usable.get(name.lower(), True):
+                self._usable[name.lower()] = usable
+                message = None if usable else target.nodes_now.message
+                self.history.note(name, "back" if usable else "unreachable", message)
+        self.broker.changed()
 
     async def _free(self, name: str, force: bool, queued: bool) -> None:
         """Let no job of its be under way."""
@@ -344,8 +374,11 @@ class ComputeService:
             except PerijoveError as error:
                 failed = _done(verb, begun, str(error))
                 self._set(name, state=TargetState.FAILED, message=str(error), last_operation=failed)
+                self.history.ended(name, failed)
                 raise
-            self._set(name, state=after, message=None, last_operation=_done(verb, begun, said=why))
+            done = _done(verb, begun, said=why)
+            self._set(name, state=after, message=None, last_operation=done)
+            self.history.ended(name, done)
 
     @asynccontextmanager
     async def _lock(self, name: str) -> AsyncIterator[None]:
@@ -366,6 +399,8 @@ class ComputeService:
         await self.jobs.supervisor.remove(name)
         self.store.remove(name)
         self._stored.pop(name.lower(), None)
+        self._usable.pop(name.lower(), None)
+        self.history.forget(name)
         self.broker.changed()
 
     def _set(self, name: str, **changes: object) -> None:
@@ -373,6 +408,11 @@ class ComputeService:
         if found is not None:
             self._stored[name.lower()] = found
         self.broker.changed()
+
+    def _exact(self, name: str) -> str:
+        """As it was written when the target was made: what its folder is called."""
+        stored = self._stored.get(name.lower())
+        return stored.name if stored is not None else name
 
     def _keep_hours(self, name: str) -> None:
         stored, now = self._stored[name.lower()], self._managed(name).nodes_now
@@ -436,6 +476,7 @@ class ComputeService:
             running_jobs=max(0, running - now.waiting),
             queued_jobs=queued + min(running, now.waiting),
             node_hours=round((stored.node_seconds + now.node_seconds) / 3600, 4),
+            usage=Usage.of(up),
             created_at=stored.created_at,
             created_by=stored.created_by,
             last_operation=stored.last_operation,

@@ -76,6 +76,7 @@ class PowerService:
         if notice is not None:
             clock.kept = notice.at
             clock.overdue = None
+            self.compute.history.note(found.name, "keep running", notice.reason)
         self.compute.broker.changed()
 
     def touch(self, name: str) -> None:

@@ -128,7 +128,7 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
             state=state,
             address=next(iter(self.facts.addresses), None) if self.facts else None,
             cpus=size.cpus,
-            memory=size.memory,
+            memory=size.memory or (self.facts.memory if self.facts else None),
             gpus=size.gpus,
             cpu_percent=round(usage.cpu_percent / size.cpus, 1) if up else None,
             memory_used=usage.memory if up else None,

@@ -9,7 +9,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
 from perijove.hub.context import TheHub
-from perijove.models.compute import ComputeTargetInfo, Node, Scale
+from perijove.models.compute import ComputeTargetInfo, Node, Scale, TargetEvent
 from perijove.models.instances import AnyDefinition, HostQuestion, ShownKey
 
 router = APIRouter(tags=["compute"])
@@ -54,6 +54,12 @@ async def show(hub: TheHub, name: TargetName) -> ComputeTargetInfo:
 async def nodes(hub: TheHub, name: TargetName) -> list[Node]:
     """Its nodes."""
     return hub.compute.nodes(name)
+
+
+@router.get("/compute/{name}/events")
+async def events(hub: TheHub, name: TargetName) -> list[TargetEvent]:
+    """What happened to it, oldest first; the last ones of many."""
+    return hub.compute.events(name)
 
 
 @router.get("/compute/{name}/logs", responses=PLAIN, response_class=StreamingResponse)
