@@ -10,21 +10,17 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pydantic import JsonValue
-
 from perijove.abc import ComputeTarget, ManagedTarget, TargetMaker, TargetStore, Workshop
 from perijove.errors import Conflict, NotFound, PerijoveError
 from perijove.models.compute import (
     ComputeTargetInfo,
     Kind,
     Node,
-    NodeState,
     Operation,
     Scale,
     StoredTarget,
     TargetEvent,
     TargetState,
-    Usage,
 )
 from perijove.models.instances import (
     Definition,
@@ -32,11 +28,11 @@ from perijove.models.instances import (
     InstanceDefinition,
     ShownKey,
     read_definition,
-    size_of,
 )
 from perijove.models.jobs import Job, JobState
 from perijove.services.broker import Broker
 from perijove.services.history import Histories
+from perijove.services.targetinfo import Notice, describe, describe_local
 
 if TYPE_CHECKING:
     from perijove.services.jobs import JobService
@@ -47,16 +43,6 @@ LOG_CHARACTERS = 200_000
 """Of a target's log that are shown: its end."""
 CANCEL_PATIENCE = 60.0
 LOCAL = "local"
-
-
-@dataclass(frozen=True)
-class Notice:
-    """A stop that will come by itself."""
-
-    at: datetime
-    reason: str
-    idle: bool
-    """It comes because nothing uses the instance; else at a time that was set."""
 
 
 @dataclass
@@ -442,53 +428,9 @@ class ComputeService:
         running = len(self.jobs.supervisor.busy(target.name))
         stored = self._stored.get(target.name.lower())
         if stored is None or not isinstance(target, ManagedTarget):
-            return ComputeTargetInfo(
-                name=target.name,
-                kind=Kind.LOCAL,
-                on="local",
-                state=TargetState.RUNNING,
-                slots=target.slots,
-                current_nodes=1,
-                busy_nodes=int(running > 0),
-                target_nodes=1,
-                min_nodes=1,
-                max_nodes=1,
-                running_jobs=running,
-                queued_jobs=queued,
-            )
-        definition, now = read_definition(stored.definition), target.nodes_now
-        up = [n for n in now.nodes if n.state not in (NodeState.PREPARING, NodeState.UNUSABLE)]
-        state = stored.state
-        if state is TargetState.RUNNING and not target.usable:
-            state = TargetState.UNUSABLE
-        return ComputeTargetInfo(
-            name=stored.name,
-            kind=definition.kind,
-            on=definition.on,
-            state=state,
-            message=stored.message or now.message,
-            slots=target.slots,
-            current_nodes=len(up),
-            busy_nodes=sum(node.state is NodeState.RUNNING for node in up),
-            target_nodes=now.target_nodes,
-            min_nodes=getattr(definition, "min_nodes", 1),
-            max_nodes=getattr(definition, "max_nodes", 1),
-            running_jobs=max(0, running - now.waiting),
-            queued_jobs=queued + min(running, now.waiting),
-            node_hours=round((stored.node_seconds + now.node_seconds) / 3600, 4),
-            usage=Usage.of(up),
-            created_at=stored.created_at,
-            created_by=stored.created_by,
-            last_operation=stored.last_operation,
-            attributes=self._attributes(stored, definition),
-            properties=target.properties() | self._notice(stored.name),
-        )
-
-    def _notice(self, name: str) -> dict[str, JsonValue]:
-        notice = self.notices.get(name.lower())
-        if notice is None:
-            return {}
-        return {"shutdown_at": notice.at.isoformat(), "shutdown_reason": notice.reason}
+            return describe_local(target, running, queued)
+        notice = self.notices.get(stored.name.lower())
+        return describe(target, stored, running, queued, notice, self.jobs.folder.name)
 
     def instances(self) -> list[tuple[str, InstanceDefinition]]:
         """The instances, and what they were made as."""
@@ -502,19 +444,6 @@ class ComputeService:
     def has_jobs(self, name: str) -> bool:
         """Do jobs run on it?"""
         return bool(self._jobs(name, queued=False))
-
-    def _attributes(self, stored: StoredTarget, definition: Definition) -> dict[str, JsonValue]:
-        given = definition.model_dump(
-            mode="json", exclude={"name", "kind", "on"}, exclude_none=True
-        )
-        return given | {
-            "name": stored.name,
-            "size": size_of(definition),
-            "owner": stored.created_by,
-            "created_by": stored.created_by,
-            "created_at": stored.created_at.isoformat(),
-            "workspace": self.jobs.folder.name,
-        }
 
 
 def _done(

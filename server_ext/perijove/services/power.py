@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 from perijove.errors import Conflict, PerijoveError
 from perijove.models.compute import TargetState
 from perijove.models.instances import InstanceDefinition
-from perijove.services.compute import ComputeService, Notice
+from perijove.services.compute import ComputeService
+from perijove.services.targetinfo import Notice
 
 log = logging.getLogger(__name__)
 
