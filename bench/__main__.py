@@ -8,7 +8,17 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import cluster, first_job, kernels, memory, noop_job, scheduler, sklearn_job, throughput
+from bench import (
+    cluster,
+    first_job,
+    kernels,
+    memory,
+    noop_job,
+    scheduler,
+    sklearn_job,
+    ssh,
+    throughput,
+)
 
 BENCHES = {
     "noop_job": noop_job.main,
@@ -18,6 +28,7 @@ BENCHES = {
     "scheduler": scheduler.main,
     "cluster": cluster.main,
     "kernels": kernels.main,
+    "ssh": ssh.main,
     "memory": memory.main,
 }
 RESULTS = Path(__file__).with_name("RESULTS.md")

@@ -1,4 +1,4 @@
-"""Opening a kernel on a machine of ours that runs, against a plain local ipykernel.
+"""Opening a kernel on an instance of this machine that runs, against a plain local ipykernel.
 
 From the request to the first answer of the kernel, through jupyter_client's own kernel manager.
 """
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from bench import common
 
 ROUNDS = 7
-PLAIN, OURS = "python3", "base@local"
+PLAIN, OURS = "python3", "base@box"
 
 
 def opened(kernel_name: str) -> float:
@@ -39,14 +39,13 @@ def main() -> Iterator[str]:
     """The figures."""
     with common.folder() as folder:
         os.environ["JUPYTER_DATA_DIR"] = str(folder / "data")
-        workspace = folder / "home" / "workspaces" / "default"
-        workspace.mkdir(parents=True)
-        (workspace / "config.yaml").write_text("local_kernels: true\n")
         try:
             with common.hub(folder / "home") as hub:
                 hub.warm(common.noop(folder / "noop.ipynb"))
+                hub.perijove("compute", "create", "box", "--kind", "instance", "--cpus", "2")
                 while not (folder / "data" / "kernels" / OURS / "kernel.json").exists():
                     time.sleep(0.1)
+                time.sleep(10)
                 row = common.beside(
                     lambda: opened(OURS), lambda: opened(PLAIN), ROUNDS, "a local ipykernel"
                 )
