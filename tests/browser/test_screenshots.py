@@ -72,7 +72,7 @@ def test_screenshots_of_compute(open_page: OpenPage, lab: Lab, tmp_path: Path) -
         page.wait_for_timeout(8000)
         page.screenshot(path=tmp_path / f"instance-{theme}.png")
         page.click(".jp-perijove-head-action")
-        page.keyboard.press("Enter")
+        page.click(".jp-perijove-form button[type=submit]")
         page.locator(".jp-perijove-form select").select_option("ssh")
         page.screenshot(path=tmp_path / f"wizard-{theme}.png")
     for target in ("train", "box"):
