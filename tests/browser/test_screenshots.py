@@ -65,13 +65,14 @@ def test_screenshots_of_compute(open_page: OpenPage, lab: Lab, tmp_path: Path) -
         page.click('.jp-perijove-row[data-target="train"]')
         page.click(".jp-perijove-tabs:visible button:has-text('Nodes')")
         expect(page.locator("tr[data-node]").first).to_contain_text("slow", timeout=60_000)
+        page.click(".jp-perijove-tabs:visible button:has-text('Overview')")
         page.wait_for_timeout(8000)  # some points for the charts
         page.screenshot(path=tmp_path / f"compute-{theme}.png")
         page.click('.jp-perijove-row[data-target="box"]')
         page.wait_for_timeout(8000)
         page.screenshot(path=tmp_path / f"instance-{theme}.png")
         page.click(".jp-perijove-head-action")
-        page.keyboard.press("Enter")
+        page.click(".jp-perijove-form button[type=submit]")
         page.locator(".jp-perijove-form select").select_option("ssh")
         page.screenshot(path=tmp_path / f"wizard-{theme}.png")
     for target in ("train", "box"):

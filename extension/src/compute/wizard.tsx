@@ -78,6 +78,11 @@ function Wizard(
 
   const errors = check(choice, values, trans);
   const isValid = !Object.keys(errors).length;
+  for (const field of ['host', 'scheduler'] as const) {
+    if (!values[field]) {
+      delete errors[field]; // what has no default is not wrong before it is filled in
+    }
+  }
   if (refused?.field) {
     errors[refused.field] = refused.text;
   }
