@@ -86,7 +86,7 @@ def frames(page: Page, what: str) -> Iterator[None]:
 def crowded(lab: Lab) -> Lab:
     """A workspace with many finished jobs; the hub is started by the first page."""
     folder = WorkspaceFolder(lab.home, "default")
-    folder.root.mkdir(parents=True, mode=0o700)
+    folder.root.mkdir(parents=True, exist_ok=True, mode=0o700)
     store = SqlJobStore(open_database(folder.database, folder.backups))
     first = datetime.now(UTC) - timedelta(days=30)
     for number in range(JOBS):
