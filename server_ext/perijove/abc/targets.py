@@ -175,15 +175,6 @@ class AgentTarget(ABC):
         """What its agent tells."""
 
     @abstractmethod
-    async def call(self, verb: str, **args: JsonValue) -> JsonValue:
-        """Have the agent do something, and get its answer.
-
-        Raises
-        ------
-        Unreachable: it does not answer. Else what the agent raised.
-        """
-
-    @abstractmethod
     def delivered(self, job_id: str, attempt: int) -> None:
         """Everything of the attempt is in its folder on the hub's machine, and nothing runs."""
 

@@ -15,7 +15,7 @@ from perijove.models.kernels import PORTS, Connection, KernelInfo, KernelRequest
 
 
 class Call(Protocol):
-    """See `AgentTarget.call`."""
+    """See `AgentLink.call`."""
 
     def __call__(self, verb: str, **args: JsonValue) -> Awaitable[JsonValue]: ...
 

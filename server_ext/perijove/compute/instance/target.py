@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
-import json
 import logging
 import shutil
 import time
@@ -12,15 +10,15 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from pydantic import JsonValue
 
 from perijove.abc import AgentTarget, AttemptSink, InstanceFiles, KernelHost, ManagedTarget
 from perijove.compute.folders import Attempt, FolderTarget
 from perijove.compute.instance.hosted import AgentFiles, AgentKernels
+from perijove.compute.instance.link import PING, AgentLink
 from perijove.compute.instance.machine import Machine
-from perijove.errors import InvalidInput, PerijoveError, Unreachable, from_json
+from perijove.errors import InvalidInput, PerijoveError, Unreachable
 from perijove.models.agents import (
     SILENCE,
     AgentConfig,
@@ -42,9 +40,6 @@ COME_UP = 120.0
 GONE_FOR_GOOD = 1800.0
 """Seconds a machine may be out of reach until its attempts count as lost."""
 BACK_OFF = (0.5, 15.0)
-PING = 5.0
-CALL = 60.0
-"""Seconds an agent has to answer a call."""
 
 
 class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
@@ -78,16 +73,10 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
         self._changed = changed
         self._on = on
         self._power = asyncio.Event()
-        self._linked = asyncio.Event()
-        self._broken = asyncio.Event()
-        self._commands: asyncio.Queue[dict[str, Any] | None] | None = None
-        self._calls: dict[int, asyncio.Future[JsonValue]] = {}
-        self._numbers = itertools.count(1)
-        self._heard = 0.0
+        self._link = AgentLink(definition.name, changed)
         self._since: datetime | None = None
         self._up_at: float | None = None
         self._seconds = 0.0
-        self._report = AgentReport()
         self.facts: MachineFacts | None = None
         self.trouble: str | None = None
         self._refusal: PerijoveError | None = None
@@ -104,9 +93,7 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
         await self.machine.close()
 
     def hang_up(self) -> None:
-        if self._commands is not None:
-            self._commands.put_nowait(None)
-            self._commands = None
+        self._link.hang_up()
 
     @property
     def slots(self) -> int:
@@ -116,9 +103,9 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
 
     @property
     def nodes_now(self) -> ClusterState:
-        usage, size = self._report.usage, self._size()
+        usage, size = self._link.last.usage, self._size()
         jobs = sorted({job_id for job_id, _ in self._attempts})
-        up = self._linked.is_set()
+        up = self._link.up.is_set()
         state = NodeState.RUNNING if jobs else NodeState.IDLE
         message = self.trouble or self.machine.waiting
         if not up:
@@ -148,14 +135,14 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
         found: dict[str, JsonValue] = dict(self.machine.properties())
         if self.facts is not None:
             found |= self.facts.model_dump(mode="json", exclude={"cpus", "memory"})
-        found["kernels"] = list(self._report.kernels)
+        found["kernels"] = list(self._link.last.kernels)
         return found
 
     def summary(self) -> TargetSummary:
         return TargetSummary(
             name=self.name,
             kind=self.kind,
-            state="running" if self._linked.is_set() else "starting" if self._on else "stopped",
+            state="running" if self._link.up.is_set() else "starting" if self._on else "stopped",
             slots=self.slots,
             running_jobs=len(self._attempts),
             queued_jobs=0,
@@ -163,12 +150,12 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
 
     @property
     def usable(self) -> bool:
-        return self._linked.is_set() or self.trouble in (None, self.machine.waiting)
+        return self._link.up.is_set() or self.trouble in (None, self.machine.waiting)
 
     @property
     def in_use(self) -> list[str]:
         found = [f"job {job_id[:8]}" for job_id, _ in self._attempts]
-        return found + [str(kernel.get("kernel_id")) for kernel in self._report.kernels]
+        return found + [str(kernel.get("kernel_id")) for kernel in self._link.last.kernels]
 
     def check(self, wanted: Resources, timeout: float | None = None) -> None:
         size = self._size()
@@ -186,11 +173,11 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
 
     @property
     def kernels(self) -> KernelHost:
-        return AgentKernels(self.call, self.machine)
+        return AgentKernels(self._link.call, self.machine)
 
     @property
     def files(self) -> InstanceFiles:
-        return self.machine.files() or AgentFiles(self.call)
+        return self.machine.files() or AgentFiles(self._link.call)
 
     @property
     def shared(self) -> bool:
@@ -205,16 +192,16 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
             self._refusal = None
             await self.machine.renew()
             self._power.set()
-            self._broken.set()
+            self._link.broken.set()
             await self._await_link()
             return
         self._power.clear()
-        self._broken.set()
+        self._link.broken.set()
         self._count()
-        self._say({"stop": True})
+        self._link.say({"stop": True})
         await self.machine.stop_agent()
-        self._linked.clear()
-        self._report, self.trouble, self._since = AgentReport(), None, None
+        self._link.up.clear()
+        self._link.last, self.trouble, self._since = AgentReport(), None, None
         self._seconds = 0.0
         self._changed()
 
@@ -223,7 +210,7 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
             while True:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(COME_UP):
-                        while not self._linked.is_set():
+                        while not self._link.up.is_set():
                             if self._refusal is not None:
                                 raise self._refusal
                             await asyncio.sleep(0.02)
@@ -258,7 +245,7 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
         delay = BACK_OFF[0]
         while True:
             await self._power.wait()
-            self._broken.clear()
+            self._link.broken.clear()
             try:
                 address, tracking_uri = await self.machine.gate()
                 self._folder.mkdir(parents=True, exist_ok=True)
@@ -287,25 +274,24 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
             if self._power.is_set():
                 with suppress(TimeoutError):
                     async with asyncio.timeout(delay):
-                        await self._broken.wait()
+                        await self._link.broken.wait()
                 delay = min(BACK_OFF[1], delay * 2)
 
     async def _while_it_calls(self) -> None:
         """Return when the agent must be looked after."""
-        loop = asyncio.get_running_loop()
-        self._heard = loop.time()
+        self._link.listen()
         while self._power.is_set():
-            self._broken.clear()
+            self._link.broken.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(PING):
-                    await self._broken.wait()
-            if self._linked.is_set() and loop.time() - self._heard < SILENCE:
+                    await self._link.broken.wait()
+            if self._link.up.is_set() and not self._link.silent:
                 continue
-            if self._linked.is_set():
+            if self._link.up.is_set():
                 self._unlink(f"{self.name} has said nothing for {SILENCE:.0f} s.")
             elif (trouble := self.machine.trouble or self.machine.waiting) != self.trouble:
                 self._in_trouble(trouble)
-            if not await self.machine.alive() or loop.time() - self._heard > SILENCE:
+            if not await self.machine.alive() or self._link.silent:
                 return
 
     def _in_trouble(self, message: str | None) -> None:
@@ -313,7 +299,7 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
             log.warning("Instance %s: %s", self.name, message)
         self.trouble = message
         self._count()
-        self._linked.clear()
+        self._link.up.clear()
         self._changed()
 
     def _unlink(self, message: str) -> None:
@@ -327,32 +313,14 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
 
     # the agent
 
-    async def link(self, hello: AgentHello) -> AsyncIterator[bytes]:
-        self.hang_up()
-        commands = self._commands = asyncio.Queue()
-        self.facts, self.trouble, self._heard = hello.facts, None, asyncio.get_running_loop().time()
+    def link(self, hello: AgentHello) -> AsyncIterator[bytes]:
+        self.facts, self.trouble = hello.facts, None
         if self._up_at is None:
             self._up_at, self._since = time.monotonic(), self._since or datetime.now(UTC)
-        self._linked.set()
+        lines = self._link.open()
         self._changed()
         self._reconcile(set(hello.attempts))
-        try:
-            while True:
-                yield b"{}\n"  # also says at once that the link is made
-                try:
-                    async with asyncio.timeout(PING):
-                        command = await commands.get()
-                        if command is None:
-                            return
-                        yield json.dumps(command).encode() + b"\n"
-                except TimeoutError:
-                    continue
-        finally:
-            if self._commands is commands:
-                self._commands = None
-                self._linked.clear()
-                self._broken.set()
-                self._changed()
+        return lines
 
     def _reconcile(self, there: set[str]) -> None:
         ours = {_key(attempt): attempt for attempt in self._attempts.values()}
@@ -363,11 +331,10 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
                 attempt.why = "The machine knows nothing of the job any more."
                 attempt.over.set()
             if attempt.canceling:
-                self._say({"cancel": key})
+                self._link.say({"cancel": key})
 
     async def report(self, report: AgentReport) -> None:
-        self._heard = asyncio.get_running_loop().time()
-        self._report = report
+        self._link.take(report)
         for key, why in report.gone.items():
             job_id, _, number = key.partition("/")
             attempt = self._attempts.get((job_id, int(number)))
@@ -375,37 +342,7 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
                 attempt.why = attempt.why or why
                 attempt.taken.set()
                 attempt.over.set()
-        for answer in report.answers:
-            waiting = self._calls.pop(answer.id, None)
-            if waiting is None or waiting.done():
-                continue
-            if answer.error is not None:
-                waiting.set_exception(from_json(answer.error))
-            else:
-                waiting.set_result(answer.result)
         self._changed()
-
-    async def call(self, verb: str, **args: JsonValue) -> JsonValue:
-        if not self._linked.is_set():
-            raise Unreachable(
-                f"{self.name} does not answer now.",
-                remedy=f"Look at it with: perijove compute show {self.name}.",
-            )
-        number = next(self._numbers)
-        waiting = self._calls[number] = asyncio.get_running_loop().create_future()
-        self._say({"call": number, "do": verb, "args": args})
-        try:
-            async with asyncio.timeout(CALL):
-                result: JsonValue = await waiting
-                return result
-        except TimeoutError:
-            raise Unreachable(f"{self.name} has not answered for {CALL:.0f} s.") from None
-        finally:
-            self._calls.pop(number, None)
-
-    def _say(self, command: dict[str, Any]) -> None:
-        if self._commands is not None:
-            self._commands.put_nowait(command)
 
     # attempts
 
@@ -420,7 +357,7 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
             folder=spec.folder if self.machine.shared else None,
             token=self._attempt_token(spec.job_id, spec.attempt),
         )
-        self._say({"launch": order.model_dump()})
+        self._link.say({"launch": order.model_dump()})
 
     async def claimed(self, attempt: Attempt, pid: int | None) -> None:
         while attempt.runner() is None and not (attempt.folder / STATUS).exists():
@@ -438,7 +375,7 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
         await attempt.over.wait()
 
     async def withdraw(self, attempt: Attempt) -> None:
-        self._say({"cancel": _key(attempt)})
+        self._link.say({"cancel": _key(attempt)})
 
     async def interrupt(self, attempt: Attempt) -> None:
         if self.machine.shared:
@@ -448,11 +385,11 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
         if self.machine.shared:
             await super().end(attempt)
         else:
-            self._say({"forget": _key(attempt)})
+            self._link.say({"forget": _key(attempt)})
         attempt.over.set()
 
     def overdue(self, attempt: Attempt, silent: float) -> bool:
-        if not self.machine.shared and not self._linked.is_set():
+        if not self.machine.shared and not self._link.up.is_set():
             return silent > GONE_FOR_GOOD
         return super().overdue(attempt, silent)
 
