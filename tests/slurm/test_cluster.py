@@ -14,7 +14,8 @@ import psutil
 import pytest
 
 from perijove.abc import ComputeTarget
-from perijove.compute.cluster.target import ClusterTarget, check_slurm
+from perijove.compute.cluster.checks import check_slurm
+from perijove.compute.cluster.target import ClusterTarget
 from perijove.errors import Conflict, InvalidInput
 from perijove.models.attempts import AttemptSpec, RunnerProcess
 from perijove.models.compute import ClusterDefinition, NodeState, Resources

@@ -131,14 +131,14 @@ class FolderTarget(ComputeTarget):
         # the process just seen may have found the attempt taken: wait for the one that has it
         while (runner := attempt.runner()) is not None and is_alive(runner):
             await wait_for_exit(runner.pid)
-        if self.is_far(runner):
+        if self.is_far(attempt):
             await attempt.over.wait()
             await _await_verdict(attempt)
 
     async def interrupt(self, attempt: Attempt) -> None:
         """Ask the runner to save its notebook and end."""
         runner = attempt.runner()
-        if self.is_far(runner):
+        if self.is_far(attempt):
             await self.end_far(attempt, force=False)
         elif runner is not None and is_alive(runner):
             with suppress(ProcessLookupError):
@@ -147,7 +147,7 @@ class FolderTarget(ComputeTarget):
     async def end(self, attempt: Attempt) -> None:
         """End every process of the attempt."""
         spec, runner = attempt.spec, attempt.runner()
-        if self.is_far(runner):
+        if self.is_far(attempt):
             await self.end_far(attempt, force=True)
         key = (spec.job_id, spec.attempt)
         await asyncio.to_thread(end_attempt, *key, runner, attempt.keeper())
@@ -156,8 +156,9 @@ class FolderTarget(ComputeTarget):
         """Has a runner lost its attempt that gave no sign of life for `silent` seconds?"""
         return silent > self._lease
 
-    def is_far(self, runner: RunnerProcess | None) -> bool:
-        """Is the runner another host's process?"""
+    def is_far(self, attempt: Attempt) -> bool:
+        """Is the attempt's runner another host's process?"""
+        runner = attempt.runner()
         return self.far_runners and runner is not None and runner.boot_id != boot_id()
 
     async def end_far(self, attempt: Attempt, force: bool) -> None:
@@ -292,7 +293,7 @@ class FolderTarget(ComputeTarget):
     def _is_over(self, attempt: Attempt, now: float) -> bool:
         """Has a far runner given its verdict itself, or been silent since it was given?"""
         runner = attempt.runner()
-        if not self.is_far(runner):
+        if not self.is_far(attempt):
             return False
         try:
             status = AttemptStatus.model_validate_json((attempt.folder / STATUS).read_text())

@@ -10,7 +10,8 @@ import psutil
 
 from perijove.abc import ManagedTarget, TargetMaker, Workshop
 from perijove.compute import slurm
-from perijove.compute.cluster.target import ClusterTarget, check_local, check_slurm
+from perijove.compute.cluster.checks import check_local, check_scheduler, check_slurm
+from perijove.compute.cluster.target import AttachedTarget, ClusterTarget, ProcessOptions
 from perijove.compute.instance.local import LocalMachine
 from perijove.compute.instance.machine import Machine
 from perijove.compute.instance.target import InstanceTarget
@@ -60,9 +61,7 @@ class Clusters:
             workshop.folder,
             definition,
             on=on,
-            lease=workshop.lease,
-            preload=workshop.preload,
-            changed=workshop.changed,
+            **_process(workshop),
         )
 
 
@@ -118,9 +117,13 @@ class Attached:
         assert isinstance(definition, AttachedDefinition)
         if definition.host:
             check_ssh(definition)
+        else:
+            check_scheduler(definition)
 
     def make(self, definition: Definition, workshop: Workshop, on: bool) -> ManagedTarget:
         assert isinstance(definition, AttachedDefinition)
+        if definition.scheduler:
+            return AttachedTarget(workshop.folder, definition, on=on, **_process(workshop))
         return _instance(definition, ssh_machine(definition, workshop), workshop, on)
 
 
@@ -187,6 +190,17 @@ def _instance(
         attempt_token=workshop.attempt_token,
         changed=workshop.changed,
     )
+
+
+def _process(workshop: Workshop) -> ProcessOptions:
+    return {
+        "lease": workshop.lease,
+        "preload": workshop.preload,
+        "changed": workshop.changed,
+        "gate": workshop.gate,
+        "network_gate": workshop.network_gate,
+        "attempt_token": workshop.attempt_token,
+    }
 
 
 def check_size(definition: InstanceDefinition) -> None:

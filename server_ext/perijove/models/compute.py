@@ -204,6 +204,7 @@ class ClusterState(BaseModel):
     dashboard: str = Field(default="", description="http://…, loopback only")
     certificates: str = Field(default="", description="folder of the cluster's certificate")
     message: str | None = None
+    reachable: bool = Field(default=True, description="can it take work, or will it soon")
 
 
 class ComputeTargetInfo(BaseModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -25,6 +26,7 @@ from perijove.models.compute import (
     check_number,
     parse_memory,
 )
+from perijove.models.problems import PartError
 from perijove.models.schedules import PowerSchedule
 from perijove.models.slurm import SlurmWish
 from perijove.models.ssh import HostKey
@@ -40,6 +42,14 @@ ONLY = {
     **dict.fromkeys(SlurmWish.model_fields, "slurm"),
 }
 """Fields that mean something on one kind of machine only."""
+
+
+CERTIFICATES = ("ca.pem", "cert.pem", "key.pem")
+"""What the folder with a Dask scheduler's certificates holds: who is trusted, and who we are."""
+SCHEDULER = re.compile(
+    r"(?P<scheme>tls|tcp)://(?P<host>[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})"
+)
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 
 class ShownKey(HostKey):
@@ -148,7 +158,24 @@ class AttachedDefinition(SshOptions):
     def _one_of_both(self) -> AttachedDefinition:
         if bool(self.host) == bool(self.scheduler):
             raise ValueError("give a host or a scheduler, and not both")
+        if self.scheduler is None and self.certificates:
+            raise PartError("certificates", "certificates are a scheduler's, and not a host's")
         return self
+
+    @field_validator("scheduler")
+    @classmethod
+    def _scheduler(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        found = SCHEDULER.fullmatch(value)
+        if found is None or not 0 < int(found["port"]) < 65536:
+            raise ValueError("a scheduler's address is tls://HOST:PORT")
+        if found["scheme"] == "tcp" and found["host"] not in LOOPBACK:
+            raise ValueError(
+                "a scheduler on another machine must speak TLS: start it with --tls-ca-file, "
+                "--tls-cert and --tls-key, and give tls://HOST:PORT"
+            )
+        return value
 
 
 class PluginDefinition(BaseModel):

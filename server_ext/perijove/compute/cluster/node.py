@@ -70,6 +70,10 @@ class NodeZygote:
             pid = message.get("pid")
             return None if pid is None else int(pid)
 
+    def close(self) -> None:
+        """It ends when nobody can ask it any more."""
+        self._socket.close()
+
     def _hear(self) -> dict[str, Any]:
         data = self._socket.recv(1 << 16)
         if not data:
@@ -106,6 +110,8 @@ _zygote: NodeZygote | None = None
 _gpus = Gpus(0)
 _usage = Usage()
 _environments: EnvironmentZygotes | None = None
+_borrowers: set[str] = set()
+"""Targets that use a worker they have not started."""
 
 
 def start_zygote(preload: str, log: BinaryIO) -> socket.socket:
@@ -138,17 +144,50 @@ def dask_setup(worker: Any) -> None:
         _zygote = NodeZygote(socket.socket(fileno=int(os.environ.pop(ZYGOTE))))
 
 
+def lend(worker: Any, target: str, preload: str, gpus: int) -> None:
+    """Make a worker that somebody else has started a node of `target` too."""
+    global _zygote, _gpus, _environments
+    if not _borrowers:
+        _gpus = Gpus(gpus)
+        if sys.platform == "linux":
+            worker.metrics[USAGE] = lambda _: _usage.figures()
+            _environments = EnvironmentZygotes(preload.split(",")) if preload else None
+            control = start_zygote(preload, sys.stderr.buffer)
+            _zygote = NodeZygote(control)
+    _borrowers.add(target)
+
+
+def give_back(worker: Any, target: str) -> None:
+    """Undo `lend`."""
+    global _zygote, _environments
+    _borrowers.discard(target)
+    if _borrowers:
+        return
+    worker.metrics.pop(USAGE, None)
+    if _zygote is not None:
+        _zygote.close()
+    if _environments is not None:
+        _environments.close()
+    _zygote = _environments = None
+
+
 def run_attempt(folder: str, gpus: int) -> str:
     """Run the attempt in `folder` and return when its runner has ended. A Dask task."""
     from distributed import get_worker
 
     worker = get_worker()
     _await_folder(folder, str(worker.name))
+    run_here(folder, gpus, str(worker.name))
+    return "ended" if (Path(folder) / STATUS).exists() else "lost"
+
+
+def run_here(folder: str, gpus: int, name: str) -> None:
+    """Start a runner for the attempt in `folder` on this node; returns when it has ended."""
     taken = _gpus.take(gpus)
     try:
         # CUDA sees no GPU that is not this attempt's
         environ = {"CUDA_VISIBLE_DEVICES": ",".join(taken)} if GPUS in os.environ else {}
-        elsewhere = warm_attempt(_environments, Path(folder), str(worker.name), environ)
+        elsewhere = warm_attempt(_environments, Path(folder), name, environ)
         runner = _start(folder, kernel=not elsewhere)
         pid = runner if isinstance(runner, int) else runner.pid
         _usage.add(pid, Path(folder))
@@ -158,7 +197,6 @@ def run_attempt(folder: str, gpus: int) -> str:
             _usage.remove(pid)
     finally:
         _gpus.give(taken)
-    return "ended" if (Path(folder) / STATUS).exists() else "lost"
 
 
 def _await_folder(folder: str, node: str) -> None:

@@ -4,13 +4,16 @@ They speak one JSON object a line over a Unix socket.
 
 ::
 
-    hub → cluster   {"launch": "JOB/1", "folder": "…", "resources": {…}, "timeout": 60.0}
+    hub → cluster   {"launch": "JOB/1", "folder": "…", "resources": {…}, "timeout": 60.0,
+                     "token": "…"}
                                                known ones are ignored
+                    {"gate": {…}, "network_gate": null | {…}}   where nodes find the hub
                     {"withdraw": "JOB/1"}      nothing is started for it any more
                     {"end": "JOB/1", "force": false}   ask, or make, its runner on the node end
                     {"define": {…}}            new limits
                     {"stop": true}             end the nodes and the process
-    cluster → hub   {"state": {…}}             ClusterState, when it changes
+    cluster → hub   {"refused": {…}}           an error: it cannot be used as it is
+                    {"state": {…}}             ClusterState, when it changes
                     {"ended": "JOB/1", "lost": null | "why", "gone": true}
                                                nothing will be started for it any more; *gone*:
                                                its node says that nothing of it is left
@@ -26,6 +29,8 @@ from pydantic import BaseModel
 from perijove.models.attempts import RunnerProcess
 from perijove.models.processes import end_session
 
+CARRIED = "carried"
+"""A file in the attempt's folder: its node does not share this machine's disk."""
 DEFINITION, PROCESS, SOCKET, LOG, NODES, TLS, SLURM = (
     "definition.json",
     "process.json",

@@ -253,6 +253,14 @@ class Scaling:
         limits = [timeout for _, timeout in self._waiting()]
         return not all(self._has_time(name, timeout) for timeout in [None, *limits])
 
+    def doubt(self, name: str, doubted: bool) -> None:
+        """A node was told something and has not answered yet; or it has."""
+        (self.suspects.add if doubted else self.suspects.discard)(name)
+
+    async def give_up(self, name: str, why: str | None) -> None:
+        """A node does not do as it is told: it goes at the next look."""
+        self.condemned[name] = why or "it does not answer"
+
     async def _give_up(self, name: str, why: str | None) -> None:
         """Let a node go at once, whatever it does. `why`: it failed."""
         if why is not None:

@@ -11,16 +11,15 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict, Unpack
 
-import psutil
 from pydantic import JsonValue
 
 from perijove.abc import ManagedTarget
 from perijove.compute import slurm
 from perijove.compute.cluster.protocol import (
+    CARRIED,
     DEFINITION,
     LOG,
     NODES,
@@ -32,10 +31,18 @@ from perijove.compute.cluster.protocol import (
 )
 from perijove.compute.folders import Attempt, FolderTarget
 from perijove.compute.logs import end_of, last_line
-from perijove.errors import Conflict, InvalidInput, MissingExtra, Unreachable
+from perijove.errors import InvalidInput, PerijoveError, Unreachable, from_json
+from perijove.models.agents import GateAddress
 from perijove.models.attempts import STATUS, RunnerProcess
-from perijove.models.compute import ClusterDefinition, ClusterState, Kind, Resources
-from perijove.models.instances import Definition
+from perijove.models.compute import (
+    ClusterDefinition,
+    ClusterState,
+    Kind,
+    Node,
+    NodeState,
+    Resources,
+)
+from perijove.models.instances import AttachedDefinition, Definition
 from perijove.models.jobs import FailureReason, JobState
 from perijove.models.processes import end_session, is_alive
 from perijove.models.slurm import SlurmWish, walltime_seconds
@@ -50,34 +57,61 @@ GO = 30.0
 ANSWER = 15.0
 """Seconds a batch system has to end what the process could not."""
 LINE = 1 << 22
-LOCAL_NODES = 16
-"""Nodes one machine can always be asked for."""
 BACK_OFF = (0.2, 5.0)
 
 
-class ClusterTarget(FolderTarget, ManagedTarget):
-    """See `ManagedTarget`."""
+class ProcessOptions(TypedDict):
+    """What a hub gives to such a target."""
 
-    kind = Kind.CLUSTER.value
+    lease: float
+    preload: Sequence[str]
+    changed: Callable[[], None]
+    gate: NotRequired[Path | None]
+    network_gate: NotRequired[Callable[[], GateAddress | None]]
+    attempt_token: NotRequired[Callable[[str, int], str]]
+
+
+class TargetOptions(ProcessOptions):
+    """And whether it is meant to run."""
+
+    on: bool
+
+
+class ProcessTarget(FolderTarget, ManagedTarget):
+    """A target that a process of its own keeps, which hands attempts to Dask.
+
+    What the two say to each other is in `protocol`.
+    """
+
     claims_late = True  # it waits for a node
     far_runners = True
 
     def __init__(
         self,
         folder: Path,
-        definition: ClusterDefinition,
+        definition: ClusterDefinition | AttachedDefinition,
         *,
         on: bool,
         lease: float,
         preload: Sequence[str],
         changed: Callable[[], None],
+        gate: Path | None = None,
+        network_gate: Callable[[], GateAddress | None] = lambda: None,
+        attempt_token: Callable[[str, int], str] = lambda job_id, attempt: "",
     ) -> None:
-        """`on`: it is meant to run. `changed` is called when its state is another one."""
+        """`on`: it is meant to run. `changed` is called when its state is another one.
+
+        `gate`, `network_gate` and `attempt_token`: see `Workshop`.
+        """
         super().__init__(definition.name, lease)
         self._folder = folder
-        self._definition = definition
+        self._limits = definition
         self._preload = preload
         self._changed = changed
+        self._gate = gate
+        self._network_gate = network_gate
+        self._attempt_token = attempt_token
+        self._refusal: PerijoveError | None = None
         self._on = on
         self._power = asyncio.Event()
         self._up = asyncio.Event()
@@ -89,10 +123,6 @@ class ClusterTarget(FolderTarget, ManagedTarget):
     async def start(self, sink: Any) -> None:
         await super().start(sink)
         self.spawn(self._keep())
-
-    @property
-    def slots(self) -> int:
-        return self._definition.max_nodes * self._definition.cpus if self._on else 0
 
     @property
     def nodes_now(self) -> ClusterState:
@@ -108,55 +138,24 @@ class ClusterTarget(FolderTarget, ManagedTarget):
             queued_jobs=0,
         )
 
-    def check(self, wanted: Resources, timeout: float | None = None) -> None:
-        node = self._definition.node
-        for field in ("cpus", "gpus", "memory"):
-            asked, has = getattr(wanted, field), getattr(node, field)
-            if asked is not None and has is not None and asked > has:
-                raise InvalidInput(
-                    f"The job needs {asked} {field}, and a node of {self.name} has {has}.",
-                    field=field,
-                    remedy="Ask for less, or create a cluster with larger nodes.",
-                )
-        walltime = self._definition.walltime
-        if timeout is not None and walltime is not None and timeout > walltime_seconds(walltime):
-            raise InvalidInput(
-                f"The job may take {timeout:g} s, and a node of {self.name} lives for {walltime}.",
-                field="timeout",
-                remedy="Give it less time, or create a cluster with a longer walltime.",
-            )
-
     def log_text(self) -> str:
         return end_of(self._folder / LOG)
-
-    def properties(self) -> dict[str, JsonValue]:
-        asked, now = self._definition, self._now
-        return {
-            "cpus": asked.cpus,
-            "memory": asked.memory,
-            "gpus": asked.gpus,
-            "idle_seconds_before_scale_down": asked.idle_seconds_before_scale_down,
-            **(
-                asked.model_dump(include=set(SlurmWish.model_fields), exclude_none=True)
-                if asked.on == "slurm"
-                else {}
-            ),
-            "scheduler": now.scheduler,
-            "dashboard": now.dashboard,
-            "certificates": now.certificates,
-        }
 
     async def power(self, on: bool) -> None:
         self._on = on
         if on:
+            self._refusal = None
             self._power.set()
             try:
                 async with asyncio.timeout(COME_UP):
-                    await self._up.wait()
+                    while not self._up.is_set() and self._refusal is None:
+                        await asyncio.sleep(0.02)
             except TimeoutError:
                 raise Unreachable(
-                    f"The cluster {self.name} did not come up: {last_line(self.log_text())}"
+                    f"{self.name} did not come up: {last_line(self.log_text())}"
                 ) from None
+            if self._refusal is not None:
+                raise self._refusal
             return
         self._power.clear()
         self._say({"stop": True})
@@ -171,12 +170,6 @@ class ClusterTarget(FolderTarget, ManagedTarget):
         await self._end_jobs()
         self._now = ClusterState(node_seconds=0)
         self._changed()
-
-    async def define(self, definition: Definition) -> None:
-        assert isinstance(definition, ClusterDefinition)
-        self._definition = definition
-        self._write_definition()
-        self._say({"define": definition.model_dump(mode="json")})
 
     async def destroy(self, abandon: bool = False) -> None:
         if self._on:
@@ -213,6 +206,7 @@ class ClusterTarget(FolderTarget, ManagedTarget):
                 "folder": attempt.spec.folder,
                 "resources": attempt.spec.resources.model_dump(),
                 "timeout": attempt.spec.timeout,
+                "token": self._attempt_token(attempt.spec.job_id, attempt.spec.attempt),
             }
         )
 
@@ -254,6 +248,7 @@ class ClusterTarget(FolderTarget, ManagedTarget):
             return reader
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
+        self._say(self._ways())
         for attempt in list(self._attempts.values()):
             if attempt.runner() is None:
                 self._launch(attempt)
@@ -261,10 +256,26 @@ class ClusterTarget(FolderTarget, ManagedTarget):
             message = json.loads(line)
             if "state" in message:
                 self._now = ClusterState.model_validate(message["state"])
+                if self._now.reachable:
+                    self._refusal = None
                 self._up.set()
                 self._changed()
+            elif "refused" in message:
+                self._refusal = from_json(message["refused"])
             elif "ended" in message:
                 self._ended(message["ended"], message["lost"], message["gone"])
+
+    def _ways(self) -> dict[str, Any]:
+        """How nodes reach the hub."""
+        here = GateAddress(url="http://hub", socket=None if not self._gate else str(self._gate))
+        there = self._network_gate()
+        return {
+            "gate": here.model_dump(),
+            "network_gate": None if there is None else there.model_dump(),
+        }
+
+    def is_far(self, attempt: Attempt) -> bool:
+        return super().is_far(attempt) or (attempt.folder / CARRIED).exists()
 
     def _ended(self, key: str, lost: str | None, gone: bool) -> None:
         job_id, _, number = key.partition("/")
@@ -275,6 +286,8 @@ class ClusterTarget(FolderTarget, ManagedTarget):
         attempt.taken.set()
         if gone:
             attempt.over.set()
+        if lost is not None and (attempt.folder / CARRIED).exists():
+            attempt.over.set()  # whoever runs there is told so, should it ever ask
         if lost is not None and not attempt.canceling and attempt.runner() is not None:
             self.spawn(self.revoke(attempt, JobState.FAILED, FailureReason.LOST, attempt.why))
 
@@ -306,7 +319,7 @@ class ClusterTarget(FolderTarget, ManagedTarget):
     def _write_definition(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         partial = self._folder / f".{DEFINITION}"
-        partial.write_text(self._definition.model_dump_json(indent=1))
+        partial.write_text(self._limits.model_dump_json(indent=1))
         partial.replace(self._folder / DEFINITION)
 
     def _end_nodes(self) -> None:
@@ -321,52 +334,123 @@ class ClusterTarget(FolderTarget, ManagedTarget):
             await slurm.end(known["prefix"], ANSWER)
 
 
-async def check_local(definition: ClusterDefinition) -> None:
-    """Does this machine have room for the nodes?
+class ClusterTarget(ProcessTarget):
+    """A training cluster, which scales by itself."""
 
-    Raises
-    ------
-    Conflict: no, with the field at fault.
-    InvalidInput: something is asked that only Slurm could do.
-    """
-    if definition.given is not None:
-        raise InvalidInput(
-            f"{definition.given} is for clusters over Slurm, and {definition.name} is to be "
-            "on local.",
-            field=definition.given,
-            remedy="Leave it out, or use --on slurm.",
-        )
-    cores, memory = os.cpu_count() or 1, psutil.virtual_memory().total
-    most = max(LOCAL_NODES, 2 * cores)
-    rules: tuple[tuple[str, int, int, str], ...] = (
-        ("cpus", definition.cpus, cores, f"This machine has {cores} CPUs"),
-        ("memory", definition.memory or 0, memory, f"This machine has {memory} bytes of memory"),
-        ("max_nodes", definition.max_nodes, most, f"This machine takes {most} nodes at most"),
-    )
-    for field, asked, has, rule in rules:
-        if asked > has:
-            raise Conflict(
-                f"{rule}; {field} is {asked}.",
-                field=field,
-                remedy="Ask for less, or launch the cluster over other machines.",
+    kind = Kind.CLUSTER.value
+    _definition: ClusterDefinition
+
+    def __init__(
+        self, folder: Path, definition: ClusterDefinition, **options: Unpack[TargetOptions]
+    ) -> None:
+        super().__init__(folder, definition, **options)
+        self._definition = definition
+
+    @property
+    def slots(self) -> int:
+        return self._definition.max_nodes * self._definition.cpus if self._on else 0
+
+    def check(self, wanted: Resources, timeout: float | None = None) -> None:
+        node = self._definition.node
+        for field in ("cpus", "gpus", "memory"):
+            asked, has = getattr(wanted, field), getattr(node, field)
+            if asked is not None and has is not None and asked > has:
+                raise InvalidInput(
+                    f"The job needs {asked} {field}, and a node of {self.name} has {has}.",
+                    field=field,
+                    remedy="Ask for less, or create a cluster with larger nodes.",
+                )
+        walltime = self._definition.walltime
+        if timeout is not None and walltime is not None and timeout > walltime_seconds(walltime):
+            raise InvalidInput(
+                f"The job may take {timeout:g} s, and a node of {self.name} lives for {walltime}.",
+                field="timeout",
+                remedy="Give it less time, or create a cluster with a longer walltime.",
             )
 
+    def properties(self) -> dict[str, JsonValue]:
+        asked, now = self._definition, self._now
+        return {
+            "cpus": asked.cpus,
+            "memory": asked.memory,
+            "gpus": asked.gpus,
+            "idle_seconds_before_scale_down": asked.idle_seconds_before_scale_down,
+            **(
+                asked.model_dump(include=set(SlurmWish.model_fields), exclude_none=True)
+                if asked.on == "slurm"
+                else {}
+            ),
+            "scheduler": now.scheduler,
+            "dashboard": now.dashboard,
+            "certificates": now.certificates,
+        }
 
-async def check_slurm(definition: ClusterDefinition) -> None:
-    """Would Slurm take the nodes?
+    async def define(self, definition: Definition) -> None:
+        assert isinstance(definition, ClusterDefinition)
+        self._definition = self._limits = definition
+        self._write_definition()
+        self._say({"define": definition.model_dump(mode="json")})
 
-    Raises
-    ------
-    Conflict, Unreachable: see `perijove.compute.slurm.check`.
-    MissingExtra: dask-jobqueue is not installed.
-    """
-    if find_spec("dask_jobqueue") is None:
-        raise MissingExtra(
-            "Clusters over Slurm need dask-jobqueue.",
-            field="on",
-            remedy="Install it: pip install dask-jobqueue.",
+
+class AttachedTarget(ProcessTarget):
+    """A Dask scheduler that somebody else runs, used as it is."""
+
+    kind = Kind.ATTACHED.value
+
+    def __init__(
+        self, folder: Path, definition: AttachedDefinition, **options: Unpack[TargetOptions]
+    ) -> None:
+        super().__init__(folder, definition, **options)
+        self._definition = definition
+
+    @property
+    def slots(self) -> int:
+        return (self._definition.cpus or sum(n.cpus for n in self._usable)) if self._on else 0
+
+    @property
+    def usable(self) -> bool:
+        return self._now.reachable
+
+    @property
+    def _usable(self) -> list[Node]:
+        return [node for node in self._now.nodes if node.state is not NodeState.UNUSABLE]
+
+    def check(self, wanted: Resources, timeout: float | None = None) -> None:
+        nodes = self._usable
+        if not nodes or any(wanted.fits(node) for node in nodes):
+            return  # without any it waits for one
+        raise InvalidInput(
+            f"The job needs {_said(wanted)}, and no worker of {self.name} has that.",
+            field=_field(wanted, nodes),
+            remedy="Ask for less, or start a larger worker.",
         )
-    await slurm.check(definition, definition.node)
+
+    def properties(self) -> dict[str, JsonValue]:
+        return {
+            "scheduler": self._definition.scheduler,
+            "dashboard": self._now.dashboard,
+            "certificates": self._definition.certificates,
+        }
+
+    async def define(self, definition: Definition) -> None:
+        assert isinstance(definition, AttachedDefinition)
+        self._definition = self._limits = definition
+        self._write_definition()
+        self._say({"define": definition.model_dump(mode="json")})
+
+
+def _said(wanted: Resources) -> str:
+    found = [f"{count} {name}" for name, count in wanted.model_dump().items() if count]
+    return ", ".join(found)
+
+
+def _field(wanted: Resources, nodes: Sequence[Node]) -> str:
+    """What is too much for every node by itself, if something is."""
+    for name in ("cpus", "gpus", "memory"):
+        asked, has = getattr(wanted, name), [getattr(node, name) for node in nodes]
+        if asked is not None and None not in has and asked > max(has):
+            return name
+    return "cpus"
 
 
 def _key(attempt: Attempt) -> str:

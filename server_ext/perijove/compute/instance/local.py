@@ -21,7 +21,7 @@ from perijove.models.agents import AGENT_LOG, CONFIG, AgentConfig, GateAddress
 from perijove.models.instances import InstanceDefinition
 from perijove.models.processes import end_marked
 
-START = 20.0
+START = 60.0
 """Seconds an agent has to start."""
 
 

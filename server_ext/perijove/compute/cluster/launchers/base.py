@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from distributed.deploy.spec import ProcessInterface
 
+from perijove.models.agents import GateAddress
 from perijove.models.compute import ClusterDefinition
 
 
@@ -52,6 +53,10 @@ class Launcher:
 
     async def close(self) -> None:
         """All nodes were closed: return when nothing of them is left."""
+
+    def gate(self, name: str) -> GateAddress | None:
+        """How that node reaches the hub; None: it shares this machine's disk."""
+        return None
 
     @property
     def message(self) -> str | None:

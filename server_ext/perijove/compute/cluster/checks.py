@@ -1,0 +1,96 @@
+"""What can be known to go wrong before a cluster is made, or a scheduler attached."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+
+import psutil
+
+from perijove.compute import slurm
+from perijove.errors import Conflict, InvalidInput, MissingExtra
+from perijove.models.compute import ClusterDefinition
+from perijove.models.instances import CERTIFICATES, AttachedDefinition
+
+LOCAL_NODES = 16
+"""Nodes one machine can always be asked for."""
+
+
+async def check_local(definition: ClusterDefinition) -> None:
+    """Does this machine have room for the nodes?
+
+    Raises
+    ------
+    Conflict: no, with the field at fault.
+    InvalidInput: something is asked that only Slurm could do.
+    """
+    if definition.given is not None:
+        raise InvalidInput(
+            f"{definition.given} is for clusters over Slurm, and {definition.name} is to be "
+            "on local.",
+            field=definition.given,
+            remedy="Leave it out, or use --on slurm.",
+        )
+    cores, memory = os.cpu_count() or 1, psutil.virtual_memory().total
+    most = max(LOCAL_NODES, 2 * cores)
+    rules: tuple[tuple[str, int, int, str], ...] = (
+        ("cpus", definition.cpus, cores, f"This machine has {cores} CPUs"),
+        ("memory", definition.memory or 0, memory, f"This machine has {memory} bytes of memory"),
+        ("max_nodes", definition.max_nodes, most, f"This machine takes {most} nodes at most"),
+    )
+    for field, asked, has, rule in rules:
+        if asked > has:
+            raise Conflict(
+                f"{rule}; {field} is {asked}.",
+                field=field,
+                remedy="Ask for less, or launch the cluster over other machines.",
+            )
+
+
+async def check_slurm(definition: ClusterDefinition) -> None:
+    """Would Slurm take the nodes?
+
+    Raises
+    ------
+    Conflict, Unreachable: see `perijove.compute.slurm.check`.
+    MissingExtra: dask-jobqueue is not installed.
+    """
+    if find_spec("dask_jobqueue") is None:
+        raise MissingExtra(
+            "Clusters over Slurm need dask-jobqueue.",
+            field="on",
+            remedy="Install it: pip install dask-jobqueue.",
+        )
+    await slurm.check(definition, definition.node)
+
+
+def check_scheduler(definition: AttachedDefinition) -> None:
+    """Is there what a connection to the scheduler needs?
+
+    Raises
+    ------
+    InvalidInput: certificates are missing, or cannot be read.
+    """
+    encrypted = (definition.scheduler or "").startswith("tls://")
+    if definition.certificates is None:
+        if encrypted:
+            raise InvalidInput(
+                f"{definition.scheduler} wants certificates.",
+                field="certificates",
+                remedy=f"Give the folder with its {', '.join(CERTIFICATES)}.",
+            )
+        return
+    folder = Path(definition.certificates)
+    if not folder.is_absolute():
+        raise InvalidInput(
+            f"The folder of certificates {folder} must be given from the root on.",
+            field="certificates",
+        )
+    for name in CERTIFICATES:
+        if not os.access(folder / name, os.R_OK) or not (folder / name).is_file():
+            raise InvalidInput(
+                f"{folder / name} is not there, or cannot be read.",
+                field="certificates",
+                remedy=f"Give the folder with the scheduler's {', '.join(CERTIFICATES)}.",
+            )
