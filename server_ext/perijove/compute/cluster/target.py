@@ -21,6 +21,7 @@ from perijove.compute import slurm
 from perijove.compute.cluster.protocol import (
     CARRIED,
     DEFINITION,
+    LEFT,
     LOG,
     NODES,
     PROCESS,
@@ -326,10 +327,15 @@ class ProcessTarget(FolderTarget, ManagedTarget):
             end_node(record)
 
     async def _end_jobs(self) -> None:
-        """End what a batch system still has of the cluster."""
+        """End what other machines still have of the cluster."""
         with suppress(OSError):
             known = json.loads((self._folder / SLURM).read_text())
             await slurm.end(known["prefix"], GO)
+        if self._limits.on == "ssh" and list((self._folder / NODES).glob(f"*{LEFT}")):
+            from perijove.compute.cluster.hosts import end_left  # asyncssh takes 0.2 s
+
+            assert isinstance(self._limits, ClusterDefinition)
+            await end_left(self._folder, self._limits)
 
 
 class ClusterTarget(ProcessTarget):
