@@ -246,6 +246,7 @@ async def _attach_until_refused(target: AttachedTarget) -> None:
         {"scheduler": "tls://10.0.0.1"},
         {"scheduler": "tls://10.0.0.1:99999", "certificates": "/x"},
         {"scheduler": "tls://10.0.0.1:8786", "host": "box"},
+        {"host": "box", "certificates": "/x"},
     ],
 )
 def test_what_is_no_address_is_refused(given: dict[str, str]) -> None:

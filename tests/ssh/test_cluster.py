@@ -15,8 +15,9 @@ from conftest import perijove, write_notebook
 from perijove.compute.cluster.checks import check_hosts
 from perijove.compute.ssh.connection import SshHost
 from perijove.compute.ssh.prepare import prepare
-from perijove.errors import Conflict
+from perijove.errors import Conflict, InvalidInput
 from perijove.models.compute import ClusterDefinition
+from perijove.models.problems import validated
 
 from .hosts import Host, Hosts
 
@@ -72,6 +73,7 @@ def left(host: Host) -> list[str]:
 
 
 @pytest.mark.integration
+@pytest.mark.soak
 def test_a_pool_of_hosts(hosts: Hosts, home: Path, tmp_path: Path) -> None:
     boxes = [hosts.add(), hosts.add()]
     prepare_both(*boxes, folder=tmp_path)
@@ -133,8 +135,9 @@ def test_a_pool_of_hosts(hosts: Hosts, home: Path, tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_pool_is_refused(field: str, given: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match=field):
-        ClusterDefinition.model_validate({"name": "pool", "on": "ssh"} | given)
+    with pytest.raises(InvalidInput) as caught:
+        validated(ClusterDefinition, {"name": "pool", "on": "ssh"} | given)
+    assert str(caught.value.field).rpartition(".")[2] == field
 
 
 def test_every_host_has_one_node() -> None:

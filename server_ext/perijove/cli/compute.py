@@ -127,6 +127,8 @@ def attach(
     given = {key: value for key, value in fields.items() if value is not None}
     given |= {"name": name, "kind": "attached"}
     given |= _hosts(hosts, host_keys, pool=False)
+    if "certificates" in given:  # the hub runs in another folder
+        given["certificates"] = str(Path(given["certificates"]).expanduser().absolute())
     compute = Workspace(workspace).compute
     _tell(compute.create(_confirmed(compute, given, yes)), as_json)
 
