@@ -18,8 +18,8 @@ from distributed.security import Security
 
 from conftest import perijove, write_notebook
 from perijove.abc import ComputeTarget
+from perijove.compute.cluster.borrowed import AttachedTarget
 from perijove.compute.cluster.checks import check_scheduler
-from perijove.compute.cluster.target import AttachedTarget
 from perijove.errors import Conflict, InvalidInput, Unreachable
 from perijove.models.compute import NodeState, Resources
 from perijove.models.instances import AttachedDefinition, read_definition
