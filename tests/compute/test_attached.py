@@ -18,8 +18,8 @@ from distributed.security import Security
 
 from conftest import perijove, write_notebook
 from perijove.abc import ComputeTarget
+from perijove.compute.cluster.borrowed import AttachedTarget
 from perijove.compute.cluster.checks import check_scheduler
-from perijove.compute.cluster.target import AttachedTarget
 from perijove.errors import Conflict, InvalidInput, Unreachable
 from perijove.models.compute import NodeState, Resources
 from perijove.models.instances import AttachedDefinition, read_definition
@@ -246,6 +246,7 @@ async def _attach_until_refused(target: AttachedTarget) -> None:
         {"scheduler": "tls://10.0.0.1"},
         {"scheduler": "tls://10.0.0.1:99999", "certificates": "/x"},
         {"scheduler": "tls://10.0.0.1:8786", "host": "box"},
+        {"host": "box", "certificates": "/x"},
     ],
 )
 def test_what_is_no_address_is_refused(given: dict[str, str]) -> None:

@@ -12,7 +12,8 @@ import psutil
 import pytest
 
 from perijove.compute import slurm
-from perijove.compute.cluster.target import ClusterTarget, check_slurm
+from perijove.compute.cluster.checks import check_slurm
+from perijove.compute.cluster.target import ClusterTarget
 from perijove.errors import Conflict, Unreachable
 from perijove.models.compute import ClusterDefinition, NodeState
 from perijove.models.jobs import JobState

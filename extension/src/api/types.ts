@@ -1013,6 +1013,18 @@ export interface components {
              */
             gpus: number;
             /**
+             * Host Keys
+             * @description the keys they were confirmed to have, in the same order: type base64
+             */
+            host_keys?: string[];
+            /**
+             * Hosts
+             * @description on ssh: [user@]host[:port] each
+             */
+            hosts?: string[];
+            /** Identity File */
+            identity_file?: string | null;
+            /**
              * Idle Seconds Before Scale Down
              * @default 120
              */
@@ -1055,6 +1067,8 @@ export interface components {
              * @description Slurm's default if left out
              */
             partition?: string | null;
+            /** Proxy Jump */
+            proxy_jump?: string | null;
             /**
              * Walltime
              * @description how long a node may live: "01:00:00", "2-12"

@@ -24,7 +24,13 @@ SSH_OPTIONS = (
     click.option("--host", "hosts", multiple=True, metavar="[USER@]HOST[:PORT]", help="Over SSH."),
     click.option("--identity-file", metavar="FILE", help="Private key [default: as ssh does]."),
     click.option("--proxy-jump", metavar="HOST", help="Reach the host through this one."),
-    click.option("--host-key", metavar="KEY", help="The key it must have: type and base64."),
+    click.option(
+        "--host-key",
+        "host_keys",
+        multiple=True,
+        metavar="KEY",
+        help="The key it must have: type and base64. One for each host.",
+    ),
     click.option("--yes", is_flag=True, help="Take the host key that it shows now."),
 )
 FORCE = click.option("--force", is_flag=True, help="Cancel its jobs first.")
@@ -80,6 +86,7 @@ def create(
     start_at: tuple[str, ...],
     stop_at: tuple[str, ...],
     hosts: tuple[str, ...],
+    host_keys: tuple[str, ...],
     yes: bool,
     workspace: str | None,
     as_json: bool,
@@ -94,8 +101,7 @@ def create(
     schedules += [{"action": "stop", "cron": cron} for cron in stop_at]
     if schedules:
         given["schedules"] = schedules
-    if hosts:
-        given |= {"hosts": list(hosts)} if given["kind"] == "cluster" else {"host": hosts[0]}
+    given |= _hosts(hosts, host_keys, pool=given["kind"] == "cluster")
     if "name" not in given:
         raise InvalidInput("A target needs a NAME.", field="name")
     compute = Workspace(workspace).compute
@@ -112,6 +118,7 @@ def create(
 def attach(
     name: str,
     hosts: tuple[str, ...],
+    host_keys: tuple[str, ...],
     yes: bool,
     workspace: str | None,
     as_json: bool,
@@ -120,8 +127,9 @@ def attach(
     """Attach the machine or the Dask scheduler that is there already, as NAME."""
     given = {key: value for key, value in fields.items() if value is not None}
     given |= {"name": name, "kind": "attached"}
-    if hosts:
-        given["host"] = hosts[0]
+    given |= _hosts(hosts, host_keys, pool=False)
+    if "certificates" in given:  # the hub runs in another folder
+        given["certificates"] = str(Path(given["certificates"]).expanduser().absolute())
     compute = Workspace(workspace).compute
     _tell(compute.create(_confirmed(compute, given, yes)), as_json)
 
@@ -256,6 +264,17 @@ def delete(name: str, force: bool, workspace: str | None, as_json: bool) -> None
     Workspace(workspace).compute.get(name).delete(force)
     emit({"name": name, "state": "deleted"}, as_json)
     say(f"{name} is deleted.")
+
+
+def _hosts(hosts: tuple[str, ...], keys: tuple[str, ...], pool: bool) -> dict[str, Any]:
+    """The fields of a definition that name hosts."""
+    if pool:
+        found = {"hosts": list(hosts), "host_keys": list(keys)}
+        return {key: value for key, value in found.items() if value}
+    if len(hosts) > 1 or len(keys) > 1:
+        raise InvalidInput("It is one machine: give one host.", field="host")
+    found_one = {"host": hosts[:1], "host_key": keys[:1]}
+    return {key: value[0] for key, value in found_one.items() if value}
 
 
 def _read(path: str) -> dict[str, Any]:

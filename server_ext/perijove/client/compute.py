@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 from perijove.client.http import HubClient
 from perijove.errors import Conflict, MissingExtra, PerijoveError
-from perijove.models.compute import ComputeTargetInfo, Node, Scale, TargetEvent
-from perijove.models.instances import DEFINITIONS, PluginDefinition, ShownKey
+from perijove.models.compute import ComputeTargetInfo, Kind, Node, Scale, TargetEvent
+from perijove.models.instances import CERTIFICATES, DEFINITIONS, PluginDefinition, ShownKey
 from perijove.models.problems import validated
 
 if TYPE_CHECKING:
@@ -135,9 +135,13 @@ class ComputeTarget:
             from distributed.security import Security
         except ImportError:
             raise MissingExtra("Dask is not installed here: pip install distributed.") from None
-        certificate, key = f"{folder}/cluster.pem", f"{folder}/cluster.key"
+        if not folder:  # an attached scheduler on this machine, without TLS
+            return Client(scheduler, **options)
+        theirs = self.data.kind == Kind.ATTACHED.value
+        names = CERTIFICATES if theirs else ("cluster.pem", "cluster.pem", "cluster.key")
+        authority, certificate, key = (f"{folder}/{name}" for name in names)
         security = Security(
-            tls_ca_file=certificate,
+            tls_ca_file=authority,
             tls_client_cert=certificate,
             tls_client_key=key,
             require_encryption=True,
@@ -194,7 +198,8 @@ class Compute:
         fields: those of `ClusterDefinition`: ``on="local"``, ``min_nodes=0``, ``max_nodes=4``,
             ``cpus=1``, ``memory="4GiB"``, ``gpus=0``, ``idle_seconds_before_scale_down=120``;
             ``on="slurm"`` with ``partition``, ``account``, ``walltime="01:00:00"``,
-            ``directives=["--constraint=x"]``, ``interface``.
+            ``directives=["--constraint=x"]``, ``interface``; ``on="ssh"`` with ``hosts=``,
+            ``host_keys=`` (as `host_key` shows them), ``identity_file``, ``proxy_jump``.
         """
         return self.create({"name": name, "kind": "cluster"} | fields)
 

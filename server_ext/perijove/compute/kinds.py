@@ -10,8 +10,9 @@ import psutil
 
 from perijove.abc import ManagedTarget, TargetMaker, Workshop
 from perijove.compute import slurm
-from perijove.compute.cluster.checks import check_local, check_scheduler, check_slurm
-from perijove.compute.cluster.target import AttachedTarget, ClusterTarget, ProcessOptions
+from perijove.compute.cluster.borrowed import AttachedTarget
+from perijove.compute.cluster.checks import check_hosts, check_local, check_scheduler, check_slurm
+from perijove.compute.cluster.target import ClusterTarget, ProcessOptions
 from perijove.compute.instance.local import LocalMachine
 from perijove.compute.instance.machine import Machine
 from perijove.compute.instance.target import InstanceTarget
@@ -35,6 +36,7 @@ class Clusters:
     kind = "cluster"
     launchers: ClassVar[dict[str, Callable[[ClusterDefinition], Awaitable[None]]]] = {
         "local": check_local,
+        "ssh": check_hosts,
         "slurm": check_slurm,
     }
     """What a cluster can be launched over, and what refuses one that cannot be."""

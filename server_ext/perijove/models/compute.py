@@ -8,8 +8,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
+from perijove.models.problems import PartError
 from perijove.models.slurm import SlurmWish
 
 TARGET_NAME = r"^[A-Za-z][A-Za-z0-9-]{2,23}$"
@@ -114,6 +115,17 @@ class ClusterDefinition(SlurmWish):
     gpus: int = Field(default=0, ge=0, le=64, description="GPUs of a node")
     idle_seconds_before_scale_down: float = Field(default=120, ge=0, le=10**7, allow_inf_nan=False)
 
+    hosts: list[Annotated[str, Field(max_length=300)]] = Field(
+        default_factory=list, max_length=1000, description="on ssh: [user@]host[:port] each"
+    )
+    host_keys: list[Annotated[str, Field(max_length=2000)]] = Field(
+        default_factory=list,
+        max_length=1000,
+        description="the keys they were confirmed to have, in the same order: type base64",
+    )
+    identity_file: str | None = Field(default=None, max_length=1000)
+    proxy_jump: str | None = Field(default=None, max_length=300)
+
     @field_validator("memory", mode="before")
     @classmethod
     def _memory(cls, value: object) -> object:
@@ -125,6 +137,23 @@ class ClusterDefinition(SlurmWish):
     @classmethod
     def _number(cls, value: object) -> object:
         return check_number(value)
+
+    @model_validator(mode="after")
+    def _its_hosts(self) -> ClusterDefinition:
+        for field in ("hosts", "host_keys", "identity_file", "proxy_jump"):
+            if getattr(self, field) and self.on != "ssh":
+                raise PartError(field, f"{field} is for clusters on ssh only")
+        if self.on != "ssh":
+            return self
+        if not self.hosts:
+            raise PartError("hosts", "a cluster on ssh needs hosts")
+        if len(set(self.hosts)) < len(self.hosts):
+            raise PartError("hosts", "a host is named twice")
+        if len(self.host_keys) != len(self.hosts):
+            raise PartError("host_keys", "every host needs its confirmed key, in the same order")
+        if "max_nodes" not in self.model_fields_set:
+            self.max_nodes = len(self.hosts)
+        return self
 
     @property
     def node(self) -> Resources:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import socket
 import threading
@@ -30,6 +31,7 @@ class Carrier:
 
     def __init__(self, folder: Path) -> None:
         """`folder`: of the worker's own; attempts lie there until they are delivered."""
+        logging.getLogger("httpx").setLevel(logging.WARNING)
         self._folder = folder
         self._couriers: dict[str, Courier] = {}
         self._gates: dict[str, tuple[Gate, str]] = {}

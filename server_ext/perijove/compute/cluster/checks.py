@@ -48,6 +48,33 @@ async def check_local(definition: ClusterDefinition) -> None:
             )
 
 
+async def check_hosts(definition: ClusterDefinition) -> None:
+    """May nodes be on these hosts?
+
+    Raises
+    ------
+    Conflict: there are more nodes than hosts.
+    InvalidInput: a host or its key is not what it should be, or something else does not belong.
+    """
+    from perijove.compute.cluster.hosts import addresses  # asyncssh takes 0.2 s
+
+    if definition.given is not None:
+        raise InvalidInput(
+            f"{definition.given} is for clusters over Slurm, and {definition.name} is to be "
+            "on ssh.",
+            field=definition.given,
+            remedy="Leave it out, or use --on slurm.",
+        )
+    if definition.max_nodes > len(definition.hosts):
+        raise Conflict(
+            f"There are {len(definition.hosts)} hosts, with one node each; max_nodes is "
+            f"{definition.max_nodes}.",
+            field="max_nodes",
+            remedy="Ask for less, or name more hosts.",
+        )
+    addresses(definition)
+
+
 async def check_slurm(definition: ClusterDefinition) -> None:
     """Would Slurm take the nodes?
 

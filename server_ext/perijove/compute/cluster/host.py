@@ -1,6 +1,7 @@
 """The first process of a node on another host: a worker and a zygote, and who waits for both.
 
 ``python -m perijove.compute.cluster.host tls://SCHEDULER WORKER-OPTIONS…``, run by a batch system.
+``--end FOLDER`` ends the node in that folder, with everything that it has started.
 It ends when nothing that the node has started is left: a worker may go, because its cluster's
 process was killed, and the attempts that it had started come to their end all the same.
 """
@@ -8,6 +9,7 @@ process was killed, and the attempts that it had started come to their end all t
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,11 +19,16 @@ from types import FrameType
 from urllib.parse import urlsplit
 
 from perijove.compute.cluster.node import PRELOAD, ZYGOTE, start_zygote
+from perijove.models.processes import end_marked
 from perijove.runner.forking import PR_SET_CHILD_SUBREAPER, prctl
 
 
 def main(arguments: list[str]) -> None:
     """Start both, and wait until all that came of them is gone."""
+    if arguments[0] == "--end":
+        end_marked(mark(arguments[1]))
+        shutil.rmtree(arguments[1], ignore_errors=True)
+        return
     if sys.platform == "linux":
         prctl(PR_SET_CHILD_SUBREAPER, 1)
     # a batch system tells all processes: this one ends after the others
@@ -52,6 +59,11 @@ def address_towards(scheduler: str) -> str:
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         probe.connect((there.hostname, there.port or 9))  # sends nothing
         return str(probe.getsockname()[0])
+
+
+def mark(folder: str) -> str:
+    """What everything a node has started has in its environment."""
+    return f"PERIJOVE_NODE={folder}"
 
 
 def _go_on(number: int, frame: FrameType | None) -> None:

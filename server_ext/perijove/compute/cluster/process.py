@@ -115,6 +115,8 @@ class ClusterProcess(AttemptProcess):
         here = {worker.address for worker in self._scheduler.workers.values()}
         gone, self._arrivals.gone = set(self._arrivals.gone) - here, []
         self.lose(gone)
+        if self._gate is not None:
+            self._launcher.hub_is(self._gate)
         await self._scaling.adapt()
         return SOON if self._scaling.arriving else LOOK
 
@@ -155,6 +157,7 @@ def main() -> None:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    logging.getLogger("asyncssh").setLevel(logging.WARNING)
     with dask.config.set(SETTINGS):
         asyncio.run(_process(folder).run())
 

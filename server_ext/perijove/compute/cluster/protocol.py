@@ -29,6 +29,9 @@ from pydantic import BaseModel
 from perijove.models.attempts import RunnerProcess
 from perijove.models.processes import end_session
 
+LEFT = ".ssh"
+"""How the records of nodes end that are on other hosts."""
+HOST_LOG = "node.log"
 CARRIED = "carried"
 """A file in the attempt's folder: its node does not share this machine's disk."""
 DEFINITION, PROCESS, SOCKET, LOG, NODES, TLS, SLURM = (

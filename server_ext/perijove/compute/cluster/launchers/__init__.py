@@ -8,6 +8,7 @@ from perijove.compute.cluster.launchers.base import Launcher
 
 LAUNCHERS = {
     "local": "perijove.compute.cluster.launchers.local:LocalLauncher",
+    "ssh": "perijove.compute.cluster.launchers.ssh:SshLauncher",
     "slurm": "perijove.compute.cluster.launchers.slurm:SlurmLauncher",
 }
 

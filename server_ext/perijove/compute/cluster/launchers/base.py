@@ -58,6 +58,9 @@ class Launcher:
         """How that node reaches the hub; None: it shares this machine's disk."""
         return None
 
+    def hub_is(self, gate: GateAddress) -> None:
+        """Where the hub's gate is on this machine."""
+
     @property
     def message(self) -> str | None:
         """What hinders it now."""

@@ -1,0 +1,148 @@
+"""Clusters over SSH: two machines that share nothing with this one but a network."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from conftest import perijove, write_notebook
+from perijove.compute.cluster.checks import check_hosts
+from perijove.compute.ssh.connection import SshHost
+from perijove.compute.ssh.prepare import prepare
+from perijove.errors import Conflict, InvalidInput
+from perijove.models.compute import ClusterDefinition
+from perijove.models.problems import validated
+
+from .hosts import Host, Hosts
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBC2bPn3yDLuhXHmCS6wQDK0NqJxPzVTz0y5v7aQDX1T"
+
+
+def said(*words: str, home: Path, code: int = 0) -> dict[str, object]:
+    done = perijove(*words, "--json", home=home, timeout=600)
+    assert done.returncode == code, done.stdout + done.stderr
+    found: dict[str, object] = json.loads(done.stdout)
+    return found
+
+
+def until(condition: Callable[[], object], seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.3)
+
+
+def create(home: Path, *hosts: Host, more: tuple[str, ...] = ()) -> dict[str, object]:
+    words = [word for host in hosts for word in ("--host", f"root@{host.ip}")]
+    keys = [word for host in hosts for word in ("--host-key", str(host.address().host_key))]
+    return said(
+        *("compute", "create", "pool", "--on", "ssh", *words, *keys),
+        *("--identity-file", str(hosts[0].address().identity_file)),
+        *("--idle-seconds-before-scale-down", "5", *more),
+        home=home,
+    )
+
+
+def prepare_both(first: Host, second: Host, folder: Path) -> None:
+    """Have our package on both; making it twice would only take longer."""
+
+    async def one() -> None:
+        async with SshHost(first.address(), folder / "first") as host:
+            await prepare(host)
+
+    asyncio.run(one())
+    made = ".perijove-node"
+    subprocess.run(["cp", "-al", first.home / made, second.home / made], check=True)
+
+
+def nodes(home: Path) -> list[dict[str, str]]:
+    found = said("compute", "nodes", "pool", home=home)
+    assert isinstance(found, list)
+    return found
+
+
+def left(host: Host) -> list[str]:
+    lines = [" ".join(process.cmdline()) for process in host.processes()]
+    return [line for line in lines if "perijove" in line]
+
+
+@pytest.mark.integration
+@pytest.mark.soak
+def test_a_pool_of_hosts(hosts: Hosts, home: Path, tmp_path: Path) -> None:
+    boxes = [hosts.add(), hosts.add()]
+    prepare_both(*boxes, folder=tmp_path)
+    made = create(home, *boxes)
+    assert (made["state"], made["max_nodes"], made["current_nodes"]) == ("running", 2, 0)
+    folder = tmp_path / "work"  # what lies beside a notebook goes with it
+    folder.mkdir()
+    path = write_notebook(
+        folder / "where.ipynb",
+        "import mlflow, os, socket, time\nmlflow.log_metric('seen', 1)\ntime.sleep(8)",
+        "open(os.environ['PERIJOVE_OUTPUTS'] + '/host', 'w').write(socket.gethostname())",
+    )
+    submit = ("job", "submit", str(path), "--compute", "pool", "--retries", "1")
+    ids = [str(said(*submit, home=home)["id"]) for _ in range(2)]
+    seen = set()
+    for job in [said("job", "wait", id, home=home) for id in ids]:
+        assert job["state"] == "succeeded", job
+        output = Path(str(job["output_notebook"])).parent / "work" / "outputs" / "host"
+        seen.add(output.read_text())
+    assert seen == {box.name for box in boxes}
+    until(lambda: nodes(home) == [])
+    until(lambda: not any(map(left, boxes)))
+
+    # a node dies: its job is lost, and tried again
+    slow = write_notebook(folder / "slow.ipynb", "import time\ntime.sleep(15)")
+    job = said("job", "submit", str(slow), "--compute", "pool", "--retries", "1", home=home)
+    until(lambda: said("job", "show", str(job["id"]), home=home)["state"] == "running")
+    for process in [process for box in boxes for process in box.processes()]:
+        if "distributed.cli.dask_worker" in process.cmdline():
+            process.kill()
+    job = said("job", "wait", str(job["id"]), home=home)
+    assert (job["state"], job["attempt"]) == ("succeeded", 2), job
+
+    # a host is away: another is used
+    until(lambda: nodes(home) == [])
+    boxes[0].power_off()
+    quick = write_notebook(folder / "quick.ipynb", "print(1)")
+    job = said("job", "submit", str(quick), "--compute", "pool", "--wait", home=home)
+    assert job["state"] == "succeeded", job
+    assert boxes[0].ip in str(said("compute", "show", "pool", home=home)["message"])
+    boxes[0].power_on()
+
+    # deleted with a node that is up and a job that runs, it leaves nothing
+    job = said("job", "submit", str(slow), "--compute", "pool", home=home)
+    until(lambda: said("job", "show", str(job["id"]), home=home)["state"] == "running")
+    assert perijove("compute", "delete", "pool", "--force", home=home).returncode == 0
+    assert said("job", "show", str(job["id"]), home=home)["state"] == "canceled"
+    until(lambda: not any(map(left, boxes)))
+    assert not any(list((box.home / ".perijove-node" / "nodes").iterdir()) for box in boxes)
+
+
+@pytest.mark.parametrize(
+    ("field", "given"),
+    [
+        ("hosts", {}),
+        ("hosts", {"hosts": ["a", "a"], "host_keys": [KEY, KEY]}),
+        ("host_keys", {"hosts": ["a", "b"], "host_keys": [KEY]}),
+        ("hosts", {"on": "local", "hosts": ["a"], "host_keys": [KEY]}),
+    ],
+)
+def test_what_is_no_pool_is_refused(field: str, given: dict[str, object]) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        validated(ClusterDefinition, {"name": "pool", "on": "ssh"} | given)
+    assert str(caught.value.field).rpartition(".")[2] == field
+
+
+def test_every_host_has_one_node() -> None:
+    given = {"name": "pool", "on": "ssh", "hosts": ["a", "b"], "host_keys": [KEY, KEY]}
+    assert ClusterDefinition.model_validate(given).max_nodes == 2
+    with pytest.raises(Conflict) as caught:
+        asyncio.run(check_hosts(ClusterDefinition.model_validate(given | {"max_nodes": 3})))
+    assert caught.value.field == "max_nodes"
