@@ -205,3 +205,12 @@ async def test_web_sockets(guard: Guard, folder: WorkspaceFolder) -> None:
 
     for token in (None, attempt_token(folder)):
         assert await connect(token) == [{"type": "websocket.close", "code": 1008}]
+
+
+async def test_a_token_of_kernels_ends_with_their_machine(
+    guard: Guard, folder: WorkspaceFolder
+) -> None:
+    token = sign(AttemptToken(job_id="kernels-box", attempt=0, run_id=""), KEY)
+    assert (await ask(guard, "/version", token=token)).status_code == 401
+    (folder.compute / "box").mkdir(parents=True)
+    assert (await ask(guard, "/version", token=token)).status_code == 200

@@ -45,7 +45,7 @@ from perijove.hub.listener import Listener
 from perijove.hub.pokes import Pokes
 from perijove.hub.tracking import Tracking
 from perijove.models.processes import current_process, runtime_dir
-from perijove.models.tokens import agent_token
+from perijove.models.tokens import KERNELS, agent_token
 from perijove.models.workspaces import HubInfo, HubStatus, WorkspaceConfig, WorkspaceFolder
 from perijove.plugins import COMPUTE, with_plugins
 from perijove.services.broker import Broker
@@ -243,7 +243,7 @@ async def serve(folder: WorkspaceFolder) -> None:
         found = targets.get(target)
         if isinstance(found, AgentTarget) and not found.shared:
             # its agent says where MLflow is from there; the owner's token stays here
-            return {"MLFLOW_TRACKING_TOKEN": supervisor.token(f"kernels-{target}", 0)}
+            return {"MLFLOW_TRACKING_TOKEN": supervisor.token(f"{KERNELS}{target}", 0)}
         return {
             "PERIJOVE_HOME": str(folder.home),
             "PERIJOVE_WORKSPACE": folder.name,

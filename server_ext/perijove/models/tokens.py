@@ -12,6 +12,8 @@ from pydantic import BaseModel, ValidationError
 
 PREFIX = "pja."
 AGENT_PREFIX = "pjn."
+KERNELS = "kernels-"
+"""Instead of a job's id, before a target's name: the target's interactive kernels."""
 
 
 class AttemptToken(BaseModel):

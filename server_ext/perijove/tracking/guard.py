@@ -27,7 +27,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from perijove.models.attempts import STATUS
-from perijove.models.tokens import AttemptToken, verify
+from perijove.models.tokens import KERNELS, AttemptToken, verify
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 GRACE = 60.0
@@ -121,7 +121,10 @@ class Guard:
         return attempt is not None and self._is_open(attempt), attempt
 
     def _is_open(self, attempt: AttemptToken) -> bool:
-        """Has the attempt no verdict yet, or only just?"""
+        """Has the attempt no verdict yet, or only just? Kernels: is their machine still ours?"""
+        if attempt.job_id.startswith(KERNELS):
+            target = attempt.job_id.removeprefix(KERNELS)
+            return (self._jobs.parent / "compute" / target).is_dir()
         folder = self._jobs / attempt.job_id / "attempts" / str(attempt.attempt)
         try:
             return time.time() - (folder / STATUS).stat().st_mtime <= GRACE
