@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -52,6 +53,11 @@ class Dask:
             [*_dask("scheduler"), *("--host", "127.0.0.1", "--port", str(self.port))],
             ["--no-dashboard", "--no-show"],
         )
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
+                break
+            time.sleep(0.1)
         return self.scheduler
 
     def add(

@@ -38,6 +38,8 @@ CONNECT = 10.0
 """Seconds a scheduler has to answer."""
 CLAIM = 15.0
 """Seconds until an attempt whose scheduler has gone is started anew, if no runner has it."""
+AGAIN = 15.0
+"""Seconds until a worker that could not be used is looked at again."""
 MARK = "disk"
 """A file that a worker sees which shares this machine's disk."""
 
@@ -160,6 +162,12 @@ class AttachedProcess(AttemptProcess):
         workers: dict[str, dict[str, Any]] = found["workers"]
         gone = set(self._guests.all) - set(workers)
         self.lose({address for _, (_, address) in self._guests.taken()} - set(workers))
+        # what was wrong with a worker may have been put right
+        gone |= {
+            guest.address
+            for guest in self._guests.all.values()
+            if guest.trouble is not None and time.time() - guest.began > AGAIN
+        }
         for address in gone:
             del self._guests.all[address]
         fresh = [
