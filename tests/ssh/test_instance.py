@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -31,8 +34,15 @@ def until(condition: Callable[[], object], seconds: float = 120) -> None:
 
 
 @pytest.fixture
-def attached(box: Host, home: Path) -> Path:
+def box(hosts: Hosts, node: Path) -> Host:
+    """A machine that is prepared already."""
+    return hosts.add(node=node)
+
+
+@pytest.fixture
+def attached(box: Host, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The home of a workspace with the machine attached as *box*."""
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
     address = box.address()
     found = said(
         *("compute", "attach", "box", "--host", f"root@{box.ip}"),
@@ -74,6 +84,30 @@ def test_a_machine_is_attached_used_and_let_go(attached: Path, box: Host, tmp_pa
     box.restore()
     job = said("job", "wait", str(job["id"]), home=home)
     assert (job["state"], job["attempt"]) == ("succeeded", 1), job
+
+    # a kernel there, from papermill, by its kernelspec; and the machine's files
+    data = tmp_path / "data"
+    kernelspec = data / "kernels" / "base@box"
+    until(kernelspec.exists)
+    cells = [
+        "import mlflow, os, socket",
+        "print(socket.gethostname())",
+        "mlflow.set_experiment('k')",
+    ]
+    here = write_notebook(folder / "kernel.ipynb", *cells)
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "papermill", "-k", "base@box"),
+            *(str(here), str(folder / "executed.ipynb")),
+        ],
+        env=os.environ | {"JUPYTER_DATA_DIR": str(data), "PERIJOVE_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert box.name in (folder / "executed.ipynb").read_text()
 
     # power is lost: what ran there is lost, and tried again where that is wished
     path = write_notebook(folder / "again.ipynb", "import time\ntime.sleep(8)")
