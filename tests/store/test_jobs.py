@@ -102,6 +102,10 @@ def test_lists_are_newest_first_and_page(store: SqlJobStore) -> None:
     assert [job.id for job in store.page(limit=2)] == newest[:2]
     assert [job.id for job in store.page(before=newest[1])] == newest[2:]
     assert [job.id for job in store.queued("local", 2)] == [jobs[0].id, jobs[1].id]
+    urgent = make_job(created_at=start + timedelta(seconds=9), priority=1)
+    store.add(urgent)
+    store.add(make_job(created_at=start, priority=-1))
+    assert [job.id for job in store.queued("local", 2)] == [urgent.id, jobs[0].id]
 
 
 def test_the_outbox_gives_each_job_s_first_step(store: SqlJobStore) -> None:

@@ -1787,6 +1787,11 @@ export interface components {
             };
             /** Path */
             path: string;
+            /**
+             * Priority
+             * @default 0
+             */
+            priority: number;
             progress?: components["schemas"]["Progress"];
             reason?: components["schemas"]["FailureReason"] | null;
             /**
@@ -1875,6 +1880,12 @@ export interface components {
             };
             /** Path */
             path: string;
+            /**
+             * Priority
+             * @description higher ones begin first, on their target
+             * @default 0
+             */
+            priority: number;
             /**
              * Retries
              * @description further attempts after a failure
@@ -2007,6 +2018,12 @@ export interface components {
             };
             /** Path */
             path: string;
+            /**
+             * Priority
+             * @description higher ones begin first, on their target
+             * @default 0
+             */
+            priority: number;
             /**
              * Retries
              * @description further attempts after a failure

@@ -120,6 +120,7 @@ export function addCommands(options: ICommandOptions): void {
         cpus: job.cpus,
         memory: job.memory,
         gpus: job.gpus,
+        priority: job.priority,
         tags: job.tags
       });
       if (again) {

@@ -37,6 +37,7 @@ interface IValues {
   cpus: string;
   memory: string;
   gpus: string;
+  priority: string;
   save: boolean;
 }
 
@@ -73,9 +74,10 @@ const NUMBERS = [
   ['timeout', 'float'],
   ['retries', 'int'],
   ['cpus', 'int'],
-  ['gpus', 'int']
+  ['gpus', 'int'],
+  ['priority', 'int']
 ] as const;
-const ADVANCED = ['name', 'timeout', 'retries', 'cpus', 'memory', 'gpus'];
+const ADVANCED = ['name', 'timeout', 'retries', 'cpus', 'memory', 'gpus', 'priority'];
 
 function Form(props: IFormProps): React.ReactElement {
   const { inspection, trans, manager } = props;
@@ -96,6 +98,7 @@ function Form(props: IFormProps): React.ReactElement {
     cpus: start.cpus && start.cpus > 1 ? String(start.cpus) : '',
     memory: start.memory ? exactSize(start.memory) : '',
     gpus: start.gpus ? String(start.gpus) : '',
+    priority: start.priority ? String(start.priority) : '',
     save: false
   }));
   const set = (change: Partial<IValues>) => {
@@ -132,6 +135,7 @@ function Form(props: IFormProps): React.ReactElement {
       ...(values.cpus && { cpus: Number(values.cpus) }),
       ...(memory && { memory }),
       ...(values.gpus && { gpus: Number(values.gpus) }),
+      ...(values.priority && { priority: Number(values.priority) }),
       ...(start.tags && { tags: start.tags })
     };
     const job = await manager.submit(definition);
@@ -254,6 +258,13 @@ function Form(props: IFormProps): React.ReactElement {
           error={errors.gpus}
           placeholder="0"
           onChange={gpus => set({ gpus })}
+        />
+        <Field
+          label={trans.__('Priority')}
+          value={values.priority}
+          error={errors.priority}
+          placeholder={trans.__('0; higher ones begin first')}
+          onChange={priority => set({ priority })}
         />
       </Disclosure>
       <label className="jp-perijove-check">

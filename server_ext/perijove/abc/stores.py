@@ -72,7 +72,7 @@ class JobStore(ABC):
 
     @abstractmethod
     def queued(self, compute: str, limit: int, without: Collection[str] = ()) -> list[Job]:
-        """Queued jobs of a target, oldest first, those in the environments `without` left out."""
+        """Queued jobs of a target, those of a high priority and then the oldest first, those in the environments `without` left out."""
 
     @abstractmethod
     def queued_in(self, environments: Collection[str]) -> list[Job]:

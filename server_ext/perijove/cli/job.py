@@ -85,6 +85,7 @@ def job() -> None:
 @click.option("--cpus", type=int, metavar="N", help="CPUs it needs of a node [default: 1].")
 @click.option("--memory", metavar="SIZE", help="Memory it needs of a node, for example 2GiB.")
 @click.option("--gpus", type=int, metavar="N", help="GPUs it needs of a node [default: 0].")
+@click.option("--priority", type=int, metavar="N", help="Higher ones begin first [default: 0].")
 @click.option("--tag", "tags", multiple=True, metavar="NAME=TEXT", help="A tag.")
 @click.option("--save", is_flag=True, help="Write <stem>.job.yaml beside the notebook.")
 @click.option("--wait", "wait_for_it", is_flag=True, help="Wait for its end; exit 0, 1 or 130.")

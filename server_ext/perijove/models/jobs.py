@@ -127,6 +127,9 @@ class JobDefinition(BaseModel):
         default=None, ge=1 << 20, le=MEMORY_MAX, description="bytes it needs; None: not said"
     )
     gpus: int = Field(default=0, ge=0, le=64, description="GPUs it needs of a node")
+    priority: int = Field(
+        default=0, ge=-100, le=100, description="higher ones begin first, on their target"
+    )
 
     @field_validator("parameters", mode="before")
     @classmethod
@@ -151,7 +154,7 @@ class JobDefinition(BaseModel):
     def _memory(cls, value: object) -> object:
         return parse_memory(value) if isinstance(value, str) else check_number(value)
 
-    @field_validator("retries", "cpus", "gpus", mode="before")
+    @field_validator("retries", "cpus", "gpus", "priority", mode="before")
     @classmethod
     def _whole(cls, value: object) -> object:
         return check_number(value)
@@ -214,6 +217,7 @@ class Job(BaseModel):
     cpus: int = 1
     memory: int | None = None
     gpus: int = 0
+    priority: int = 0
     attempt: int = Field(default=0, description="the attempt that owns the job; 0: none yet")
     progress: Progress = Field(default_factory=Progress)
     created_at: datetime

@@ -98,6 +98,7 @@ class JobService:
             cpus=first.cpus,
             memory=first.memory,
             gpus=first.gpus,
+            priority=first.priority,
         )
         return await self._submit(str(rerun.id), definition, rerun_of=first)
 
@@ -193,6 +194,7 @@ class JobService:
             cpus=definition.cpus,
             memory=definition.memory,
             gpus=definition.gpus,
+            priority=definition.priority,
             progress=Progress(done=0, total=source.code_cells),
             created_at=datetime.now(UTC),
             rerun_of=None if rerun_of is None else rerun_of.id,

@@ -111,7 +111,8 @@ class SqlJobStore(JobStore):
             known = jobs.c.environment
             query = query.where(known.is_(None) | known.not_in(list(without)))
         with self._engine.connect() as connection:
-            found = connection.execute(query.order_by(jobs.c.created_at, jobs.c.id).limit(limit))
+            order = (jobs.c.priority.desc(), jobs.c.created_at, jobs.c.id)
+            found = connection.execute(query.order_by(*order).limit(limit))
             return [_job(row) for row in found]
 
     def queued_in(self, environments: Collection[str]) -> list[Job]:

@@ -59,6 +59,7 @@ jobs = Table(
     Column("cpus", Integer, nullable=False, server_default="1"),
     Column("memory", BigInteger),
     Column("gpus", Integer, nullable=False, server_default="0"),
+    Column("priority", Integer, nullable=False, server_default="0"),
     Column("attempt", Integer, nullable=False),
     Column("done", Integer, nullable=False),
     Column("total", Integer, nullable=False),
