@@ -72,7 +72,8 @@ class JobStore(ABC):
 
     @abstractmethod
     def queued(self, compute: str, limit: int, without: Collection[str] = ()) -> list[Job]:
-        """Queued jobs of a target, those of a high priority and then the oldest first, those in the environments `without` left out."""
+        """Queued jobs of a target, the highest priority and then the oldest first; those in the
+        environments `without` are left out."""
 
     @abstractmethod
     def queued_in(self, environments: Collection[str]) -> list[Job]:
