@@ -136,15 +136,8 @@ def check_ssh(definition: SshOptions) -> SshAddress:
     ------
     InvalidInput: it is none, or its host key is not confirmed.
     """
-    address = validated(
-        SshAddress,
-        {
-            "host": definition.host,
-            "identity_file": definition.identity_file,
-            "host_key": definition.host_key,
-            "proxy_jump": definition.proxy_jump,
-        },
-    )
+    given = definition.model_dump(include={"host", "identity_file", "host_key", "proxy_jump"})
+    address = ssh_address(given)
     if address.host_key is None:
         raise InvalidInput(
             f"The host key of {address} is not confirmed.",
@@ -152,6 +145,17 @@ def check_ssh(definition: SshOptions) -> SshAddress:
             remedy="Compare the fingerprint that it shows, and give the key with the definition.",
         )
     return address
+
+
+def ssh_address(given: dict[str, object]) -> SshAddress:
+    """Raises InvalidInput, naming the field, if it is no address."""
+    try:
+        return validated(SshAddress, given)
+    except InvalidInput as error:
+        if error.field != "definition":
+            raise
+        said = error.message.removeprefix("definition: ")
+        raise InvalidInput(f"host: {said}", field="host") from None
 
 
 async def show_key(question: HostQuestion) -> ShownKey:
@@ -163,7 +167,7 @@ async def show_key(question: HostQuestion) -> ShownKey:
     """
     from perijove.compute.ssh.hostkeys import is_known, scan
 
-    address = validated(SshAddress, question.model_dump())
+    address = ssh_address(question.model_dump())
     key = (await scan(address))[0]
     return ShownKey(**key.model_dump(), host=str(address), known=await is_known(address, key))
 

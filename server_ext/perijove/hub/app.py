@@ -27,6 +27,7 @@ from perijove.hub.routes import (
     workspace,
 )
 from perijove.hub.security import Guard
+from perijove.models.instances import TAGS
 from perijove.models.problems import invalid
 
 log = logging.getLogger(__name__)
@@ -112,8 +113,8 @@ def _validation_error(_: Request, error: Exception) -> Response:
         return _answer(
             InvalidInput(f"The body is no valid JSON: {first['msg']}.", field="body"), 400
         )
-    place = [str(part) for part in first["loc"]]
-    return _answer(invalid(place[1:] or place, first))
+    place = [str(part) for part in first["loc"]][1:]
+    return _answer(invalid(place[1:] if place[:1] and place[0] in TAGS else place, first))
 
 
 def _http_error(request: Request, error: Exception) -> Response:

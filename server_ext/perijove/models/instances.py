@@ -119,9 +119,9 @@ class InstanceDefinition(SshOptions, SlurmWish):
     def _fields_of_its_machine(self) -> InstanceDefinition:
         for field, on in ONLY.items():
             if getattr(self, field) and self.on != on:
-                raise ValueError(f"{field} is for instances on {on} only")
+                raise PartError(field, f"is for instances on {on} only")
         if self.on == "ssh" and not self.host:
-            raise ValueError("an instance on ssh needs a host")
+            raise PartError("host", "an instance on ssh needs one")
         return self
 
     @property
@@ -157,7 +157,7 @@ class AttachedDefinition(SshOptions):
     @model_validator(mode="after")
     def _one_of_both(self) -> AttachedDefinition:
         if bool(self.host) == bool(self.scheduler):
-            raise ValueError("give a host or a scheduler, and not both")
+            raise PartError("host", "give a host or a scheduler, and not both")
         if self.scheduler is None and self.certificates:
             raise PartError("certificates", "certificates are a scheduler's, and not a host's")
         return self
@@ -186,6 +186,10 @@ class PluginDefinition(BaseModel):
     name: Annotated[str, Field(pattern=TARGET_NAME)]
     kind: Annotated[str, Field(pattern="^[a-z][a-z0-9_-]{1,31}$")]
     on: str = Field(default="", max_length=64)
+
+
+TAGS = frozenset({"cluster", "instance", "attached", "plugin"})
+"""What pydantic calls the kinds, in front of a field that breaks a rule."""
 
 
 def _tag(value: object) -> str:

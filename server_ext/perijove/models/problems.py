@@ -24,7 +24,7 @@ def invalid(place: Sequence[object], problem: Mapping[str, Any]) -> InvalidInput
     """The error for one of pydantic's problems at `place`."""
     cause = problem.get("ctx", {}).get("error")
     parts = [*map(str, place), *([cause.part] if isinstance(cause, PartError) else [])]
-    field = ".".join(parts)[:200]
+    field = ".".join(parts)[:200] or "body"
     message = str(problem["msg"]).removeprefix("Value error, ")
     return InvalidInput(f"{field}: {message}", field=field)
 
@@ -40,4 +40,5 @@ def validated(model: type[M], data: Mapping[str, Any]) -> M:
         return model.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
-        raise invalid(first["loc"] or ("definition",), first) from None
+        named = first["loc"] or isinstance(first.get("ctx", {}).get("error"), PartError)
+        raise invalid(first["loc"] if named else ("definition",), first) from None
