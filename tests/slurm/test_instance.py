@@ -28,7 +28,7 @@ def test_an_allocation_runs_jobs_and_leaves_nothing(
     create += ("--partition", "debug", "--cpus", "2", "--memory", "2GiB")
     # without a listener its nodes have no way to the hub, and nothing is left
     refused = said(*create, home=home, code=3)
-    remedy = re.search(r"--listen ([0-9.]+)", json.dumps(refused))
+    remedy = re.search(r"--listen (\d+(?:\.\d+){3})", json.dumps(refused))
     assert remedy is not None, refused
     assert slurm.queue() == []
     assert perijove("compute", "show", "box", home=home).returncode == 2

@@ -114,9 +114,10 @@ def _bind(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(place)
         listener.listen(128)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: it cannot be a name at all
+        said = getattr(error, "strerror", None) or error
         raise Conflict(
-            f"The hub cannot listen on {host} port {port}: {error.strerror or error}.",
+            f"The hub cannot listen on {host[:80]} port {port}: {said}.",
             field="listen",
             remedy="Give an address of this machine and a free port.",
         ) from None

@@ -194,7 +194,7 @@ TAGS = frozenset({"cluster", "instance", "attached", "plugin"})
 
 def _tag(value: object) -> str:
     kind = value.get("kind", "cluster") if isinstance(value, dict) else getattr(value, "kind", "")
-    return str(kind) if kind in DEFINITIONS else "plugin"
+    return kind if isinstance(kind, str) and kind in DEFINITIONS else "plugin"
 
 
 Definition = ClusterDefinition | InstanceDefinition | AttachedDefinition | PluginDefinition

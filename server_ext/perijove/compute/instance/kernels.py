@@ -58,6 +58,8 @@ LOOPBACK = "127.0.0.1"
 BOUND = 2.0
 """Seconds the start of a forked kernel waits for its sockets: a client that connects before they
 are there tries again 0.1 s later only."""
+CLOSING = 1.0
+"""Seconds the ports of a kernel that has died may still be taken."""
 LOOK = 0.005
 KEPT = timedelta(days=7)
 """How long the connection of a kernel that died is kept for its next start."""
@@ -235,7 +237,11 @@ class Kernels:
 
     async def _launch(self, kernel: _Kernel, request: KernelRequest, command: Command) -> None:
         await asyncio.to_thread(_end, kernel.process)  # what a dead one has left
-        if not _are_free(kernel.connection):
+        # a killed process may be gone before the last of its threads has closed its sockets
+        deadline = time.monotonic() + CLOSING
+        while not (free := _are_free(kernel.connection)) and time.monotonic() < deadline:
+            await asyncio.sleep(LOOK)
+        if not free:
             kernel.connection = self._connection(request, command)
         kernel.bound = False
         kernel.record = KernelRecord(request=request, started_at=datetime.now(UTC))
