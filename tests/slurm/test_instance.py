@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import MakeNotebook, perijove
+from conftest import perijove, write_notebook
 from slurm.bed import Slurm
 
 pytestmark = pytest.mark.integration
@@ -22,7 +22,7 @@ def said(*words: str, home: Path, code: int = 0) -> dict[str, object]:
 
 
 def test_an_allocation_runs_jobs_and_leaves_nothing(
-    slurm: Slurm, home: Path, notebook: MakeNotebook
+    slurm: Slurm, home: Path, tmp_path: Path
 ) -> None:
     create = ("compute", "create", "box", "--kind", "instance", "--on", "slurm")
     create += ("--partition", "debug", "--cpus", "2", "--memory", "2GiB")
@@ -38,7 +38,9 @@ def test_an_allocation_runs_jobs_and_leaves_nothing(
     assert box["state"] == "running"
     assert len(slurm.queue()) == 1
 
-    path = notebook(
+    (tmp_path / "beside").mkdir()  # what lies beside a notebook goes with it
+    path = write_notebook(
+        tmp_path / "beside" / "first.ipynb",
         "import mlflow, os, socket\nmlflow.log_metric('seen', 1)",
         "open(os.environ['PERIJOVE_OUTPUTS'] + '/host', 'w').write(socket.gethostname())",
     )

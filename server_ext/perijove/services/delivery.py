@@ -76,7 +76,7 @@ class Delivery:
         folder = self.folder.attempt(job_id, attempt)
         spec = AttemptSpec.model_validate_json((folder / SPEC).read_text())
         file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY, dir=str(folder))
-        with tarfile.open(fileobj=file, mode="w") as tar:
+        with tarfile.open(fileobj=file, mode="w", dereference=True) as tar:
             tar.add(folder / SPEC, "received.json")
             tar.add(spec.snapshot, "snapshot")
             if spec.python is not None:
