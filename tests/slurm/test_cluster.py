@@ -158,7 +158,7 @@ class TestSlurmCluster(ComputeTargetContract):
             [node] = target.nodes_now.nodes
             await asyncio.sleep(11)
             # what is left of the node is too short for this one, and another comes
-            second = await self.run(target, tmp_path, timeout=108.0)
+            second = await self.run(target, tmp_path, timeout=115.0)
             await self.until(lambda: len(sink.ends) == 2)
             assert self.said(tmp_path, first) == self.said(tmp_path, second) == ["start", "end"]
             assert target.nodes_now.nodes[0].id != node.id

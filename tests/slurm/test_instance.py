@@ -50,7 +50,7 @@ def test_an_allocation_runs_jobs_and_leaves_nothing(
     assert output.read_text() in str(box["properties"])
 
     # an allocation that Slurm takes away is not asked for again by itself
-    slurm.cancel(*slurm.ids())
+    slurm.clear()
     lost = said("job", "submit", str(path), "--compute", "box", home=home)
     assert lost["state"] == "queued" or lost["state"] == "preparing"
     assert slurm.queue() == []
