@@ -73,7 +73,7 @@ test: check ## everything: lint, types, unit, integration and browser tests
 	scripts/ensure-chromium
 	scripts/ensure-machines
 	$(PYTEST) -m "browser and not soak"
-	$(PYTEST) -m "not browser and not soak" --durations=10
+	$(PYTEST) -m "not browser and not soak" --durations=10 -n 2 --dist loadgroup
 
 soak: $(EXTENSION) ## long chaos runs
 	$(PYTEST) -m "soak"

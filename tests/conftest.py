@@ -27,6 +27,15 @@ def write_notebook(path: Path, *cells: str, parameters: str | None = None) -> Pa
     return path
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of two workers one takes all that shares a server, or hosts that are slow to start."""
+    for item in items:
+        folder, *place = item.nodeid.removeprefix("tests/").split("/", 1)
+        whole = folder in ("ssh", "slurm") or not place
+        group = folder if whole else item.nodeid.rpartition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture
 def notebook(tmp_path: Path) -> MakeNotebook:
     """Make a notebook in the test's folder: ``notebook("x = 1", name="a.ipynb")``."""
