@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
@@ -35,6 +35,9 @@ class Hub:
     files: FileService
     notebooks: NotebookService
     environments: Environments
+    experiments: Any
+    runs: Any
+    models: Any
     tracker: Tracker
     tasks: TaskRunner
     broker: Broker
