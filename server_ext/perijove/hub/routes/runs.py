@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
-from fastapi.responses import StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 
 from perijove.hub.context import TheHub
 from perijove.models.runs import (
@@ -34,22 +34,22 @@ CSV: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.post("/runs/search")
-async def search(hub: TheHub, question: RunSearch) -> RunPage:
+@router.post("/runs/search", response_model=RunPage)
+async def search(hub: TheHub, question: RunSearch) -> Response:
     """Runs that a filter is true of, in order."""
-    return await hub.runs.search(question)
+    return Response(await hub.runs.search(question), media_type="application/json")
 
 
 @router.post("/runs/csv", responses=CSV, response_class=StreamingResponse)
 async def export(hub: TheHub, question: RunSearch) -> StreamingResponse:
     """The same as a table; `limit` and `offset` count here, too."""
-    return StreamingResponse(hub.runs.csv(question), media_type="text/csv; charset=utf-8")
+    return StreamingResponse(await hub.runs.csv(question), media_type="text/csv; charset=utf-8")
 
 
-@router.post("/runs/history")
-async def history(hub: TheHub, wish: HistoryWish) -> list[RunSeries]:
+@router.post("/runs/history", response_model=list[RunSeries])
+async def history(hub: TheHub, wish: HistoryWish) -> Response:
     """Histories of metrics, thinned, or what came since a cursor."""
-    return await hub.runs.history(wish)
+    return Response(await hub.runs.history(wish), media_type="application/json")
 
 
 @router.post("/runs/delete")
