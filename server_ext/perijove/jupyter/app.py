@@ -12,6 +12,7 @@ from perijove.jupyter.events import EventsHandler
 from perijove.jupyter.gateway import Gateway
 from perijove.jupyter.handlers import ROUTES
 from perijove.jupyter.reattach import attach
+from perijove.jupyter.studio import STUDIO
 
 
 def _load_jupyter_server_extension(server_app: Any) -> None:
@@ -25,7 +26,8 @@ def _load_jupyter_server_extension(server_app: Any) -> None:
     gateway = server_app.web_app.settings["perijove_gateway"] = Gateway()
     attach(server_app, gateway.folder)
     handlers = [
-        (url_path_join(base, "perijove", "api", pattern), handler) for pattern, handler in ROUTES
+        (url_path_join(base, "perijove", "api", pattern), handler)
+        for pattern, handler in [*ROUTES, *STUDIO]
     ]
     handlers.append((url_path_join(base, "perijove", "events"), EventsHandler))
     handlers += [

@@ -68,7 +68,7 @@ class Histories:
         """See `Records.history`."""
         found = []
         with self._engine.connect() as connection:
-            statuses = dict(
+            statuses: dict[str, str] = dict(
                 connection.execute(
                     sa.select(RUNS.run_uuid, RUNS.status).where(RUNS.run_uuid.in_(wish.run_ids))
                 ).all()

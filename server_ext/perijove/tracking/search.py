@@ -84,6 +84,7 @@ def _rows(connection: sa.Connection, found: Sequence[Any], wanted: Chosen) -> li
     }
     for run_id, made in rows.items():
         made["tags"] = {key: text for key, text in tags[run_id].items() if wanted.shows(key)}
+    columns: tuple[Any, ...]
     if wanted.metrics is None or wanted.metrics:
         columns = (METRICS.run_uuid, METRICS.key, METRICS.value, METRICS.is_nan)
         for run_id, key, number, is_nan in _values(connection, columns, ids, wanted.metrics):
