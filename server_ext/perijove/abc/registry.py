@@ -110,9 +110,7 @@ class ModelRegistry(ABC):
         """A folder's entries, sorted; paths are relative to the location. Links are left out."""
 
     @abstractmethod
-    def open(
-        self, location: str, path: str
-    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+    def open(self, location: str, path: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """The bytes of a file."""
 
     @abstractmethod

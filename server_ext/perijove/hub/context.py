@@ -21,6 +21,7 @@ from perijove.services.jobs import JobService
 from perijove.services.kernels import KernelService
 from perijove.services.notebooks import NotebookService
 from perijove.services.power import PowerService
+from perijove.services.registry import Registry
 from perijove.services.runs import RunService
 
 
@@ -40,7 +41,7 @@ class Hub:
     environments: Environments
     experiments: ExperimentService
     runs: RunService
-    models: Any
+    models: Registry
     changes: Changes
     tracker: Tracker
     tasks: TaskRunner

@@ -64,8 +64,10 @@ from perijove.services.kernelspecs import KernelFolder, Kernelspecs
 from perijove.services.notebooks import NotebookService
 from perijove.services.power import PowerService
 from perijove.services.recorder import Recorder, user_name
+from perijove.services.registry import Registry
 from perijove.services.runs import RunService
 from perijove.services.supervisor import Supervisor
+from perijove.services.uploads import Uploads
 from perijove.store.database import open_database
 from perijove.store.environments import SqlEnvironmentStore
 from perijove.store.jobs import SqlJobStore
@@ -292,7 +294,7 @@ async def serve(folder: WorkspaceFolder) -> None:
         environments=environments,
         experiments=ExperimentService(tracking.records),
         runs=RunService(tracking.records),
-        models=None,
+        models=Registry(tracking.registry, store, Uploads(folder.root / "uploads"), user_name()),
         changes=changes,
         tracker=tracking.tracker,
         tasks=tasks,

@@ -17,6 +17,8 @@ from perijove.services.supervisor import Supervisor
 from perijove.tracking.connection import Connection
 from perijove.tracking.existing import RestRecords
 from perijove.tracking.records import EmbeddedRecords
+from perijove.tracking.api import Api
+from perijove.tracking.registry import RestRegistry
 from perijove.tracking.rest import RestTracker
 from perijove.tracking.server import MlflowServer
 
@@ -48,11 +50,13 @@ class Tracking:
                 self._server.uri, token=token, assigns_run_ids=True, artifacts=folder.artifacts
             )
             self.records: Records = EmbeddedRecords(self.connection)
+            self.registry = RestRegistry(Api(self.connection, embedded=True), folder.artifacts)
         else:
             uri, theirs = config.tracking_uri.rstrip("/"), os.environ.get("MLFLOW_TRACKING_TOKEN")
             self.connection = Connection(uri, token=theirs)
             self.tracker = RestTracker(uri, token=theirs)
             self.records = RestRecords(self.connection)
+            self.registry = RestRegistry(Api(self.connection))
 
     async def start(self) -> None:
         """Start the embedded server; returns when it was asked to, not when it serves."""

@@ -28,7 +28,7 @@ def read_mlmodel(data: bytes) -> tuple[dict[str, Any], list[str]]:
         return {}, [f"MLmodel has more than {MLMODEL_BYTES >> 10} KiB and was not read."]
     try:
         # the C loader nests on the C stack, which a hostile file would overflow
-        found = yaml.load(data, yaml.SafeLoader)  # noqa: S506
+        found = yaml.load(data, yaml.SafeLoader)
     except (yaml.YAMLError, ValueError, RecursionError, UnicodeDecodeError) as error:
         first = str(error).partition("\n")[0][:200]
         return {}, [f"MLmodel is no valid YAML: {first}"]

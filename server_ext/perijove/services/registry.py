@@ -26,7 +26,7 @@ from perijove.models.registry import (
     RegisteredModel,
     Use,
 )
-from perijove.models.runs import Artifact, ArtifactPage, Lineage
+from perijove.models.runs import Artifact, ArtifactPage, ArtifactPreview, Lineage
 from perijove.services.modelfacts import (
     EXAMPLE_BYTES,
     MLMODEL_BYTES,
@@ -37,6 +37,7 @@ from perijove.services.modelfacts import (
     read_mlmodel,
     read_requirements,
 )
+from perijove.services.modelpreview import HEAD, preview_of
 from perijove.services.uploads import Uploads
 
 WALKED = 20_000
@@ -140,6 +141,34 @@ class Registry:
         path = _checked_path(path)
         entries = await self.models.entries(await self._location(name, version), path)
         return ArtifactPage(path=path, entries=entries)
+
+    async def preview(self, name: str, version: str, path: str) -> ArtifactPreview:
+        """What can be shown of a file."""
+        location = await self._location(name, version)
+        entry = await self._entry(location, path)
+        head = await self._head(location, entry.path, HEAD)
+        return await asyncio.to_thread(preview_of, entry.path, entry.size or 0, head)
+
+    async def file(
+        self, name: str, version: str, path: str
+    ) -> tuple[Artifact, AsyncIterator[bytes]]:
+        """A file, and its bytes."""
+        location = await self._location(name, version)
+        entry = await self._entry(location, path)
+
+        async def pieces() -> AsyncIterator[bytes]:
+            async with self.models.open(location, entry.path) as opened:
+                async for piece in opened:
+                    yield piece
+
+        return entry, pieces()
+
+    async def _entry(self, location: str, path: str) -> Artifact:
+        path = _checked_path(path)
+        for entry in await self.models.entries(location, path.rpartition("/")[0]):
+            if entry.path == path and not entry.is_dir:
+                return entry
+        raise NotFound(f"The version has no file {path[:200]!r}.", field="path")
 
     async def download(self, name: str, version: str) -> tuple[str, AsyncIterator[bytes]]:
         """The name of a zip of all its files, and its bytes as they are made."""

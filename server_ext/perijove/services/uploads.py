@@ -71,11 +71,11 @@ class Uploads:
                 async for piece in stream:
                     await asyncio.to_thread(target.write, piece)
         except (IsADirectoryError, NotADirectoryError, FileExistsError):
-            raise InvalidInput(
-                f"{path!r} is a folder and a file at once.", field="path"
-            ) from None
+            raise InvalidInput(f"{path!r} is a folder and a file at once.", field="path") from None
         except OSError as error:
-            raise InvalidInput(f"{path!r} cannot be kept: {error.strerror}.", field="path") from None
+            raise InvalidInput(
+                f"{path!r} cannot be kept: {error.strerror}.", field="path"
+            ) from None
         return upload, [name for _, name in self.files(upload)]
 
     def files(self, upload: str) -> list[tuple[Path, str]]:

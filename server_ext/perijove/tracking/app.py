@@ -20,6 +20,7 @@ from perijove.tracking.announce import Announcer
 from perijove.tracking.changes import Changes
 from perijove.tracking.database import prepare
 from perijove.tracking.guard import Guard
+from perijove.tracking.routes import add_routes
 from perijove.tracking.store import JobTrackingStore
 
 
@@ -40,6 +41,7 @@ def create_app(*_: Any, **__: Any) -> ASGIApp:
     changes.watch_registry(handlers._get_model_registry_store())
     app = create_fastapi_app()
     studio.add_routes(app, store, changes.tell)
+    add_routes(app)
     return Guard(
         app,
         Path(os.environ["PERIJOVE_SECRETS"]),

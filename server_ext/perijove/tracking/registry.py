@@ -101,9 +101,7 @@ class RestRegistry(ModelRegistry):
                     "registered-models/alias", {"name": name, "alias": version[1:]}
                 )
             except InvalidInput:
-                raise NotFound(
-                    f"{name!r} has no alias {version[1:]!r}.", field="version"
-                ) from None
+                raise NotFound(f"{name!r} has no alias {version[1:]!r}.", field="version") from None
         elif not (version.isascii() and version.isdigit()) or len(version) > 9:
             raise NotFound(
                 f"{version[:40]!r} is no version: these are numbers, or @alias.", field="version"
@@ -228,9 +226,7 @@ class RestRegistry(ModelRegistry):
             "source": place.source,
             "tags": [{"key": key, "value": value} for key, value in tags.items()],
         }
-        optional = {
-            "run_id": place.run_id, "model_id": place.model_id, "description": description
-        }
+        optional = {"run_id": place.run_id, "model_id": place.model_id, "description": description}
         body |= {key: value for key, value in optional.items() if value}
         made = await self._api.post("model-versions/create", body)
         return _version(made["model_version"])
@@ -310,7 +306,11 @@ class RestRegistry(ModelRegistry):
     async def store(self, name: str, files: Sequence[tuple[Path, str]]) -> Place:
         made = await self._api.post(
             "logged-models",
-            {"experiment_id": await self._uploads(), "name": _plain(name), "model_type": "uploaded"},
+            {
+                "experiment_id": await self._uploads(),
+                "name": _plain(name),
+                "model_type": "uploaded",
+            },
         )
         model_id = made["model"]["info"]["model_id"]
         done = "LOGGED_MODEL_UPLOAD_FAILED"
@@ -345,9 +345,7 @@ class RestRegistry(ModelRegistry):
     async def entries(self, location: str, path: str = "") -> list[Artifact]:
         return await self._files.entries(location, path)
 
-    def open(
-        self, location: str, path: str
-    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+    def open(self, location: str, path: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         return self._files.open(location, path)
 
     async def close(self) -> None:

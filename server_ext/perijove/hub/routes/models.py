@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import mimetypes
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
@@ -18,7 +21,8 @@ from perijove.models.registry import (
     RegisteredModel,
     Use,
 )
-from perijove.models.runs import ArtifactPage, ArtifactPreview, Lineage
+from perijove.models.runs import Artifact, ArtifactPage, ArtifactPreview, Lineage
+from perijove.services.modelpreview import IMAGES
 
 router = APIRouter(tags=["models"])
 ModelName = Annotated[str, Query(max_length=1000, description="a registered model's name")]
@@ -31,6 +35,7 @@ ZIP: dict[int | str, dict[str, Any]] = {
 BYTES: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/octet-stream": {}}, "description": "the file"}
 }
+BODY = {"requestBody": {"content": {"application/octet-stream": {}}, "required": True}}
 
 
 class Upload(BaseModel):
@@ -44,6 +49,23 @@ class ModelDeleted(BaseModel):
     name: str
     version: str | None = None
     state: str = "deleted"
+
+
+def streamed(entry: Artifact, pieces: AsyncIterator[bytes], download: bool) -> StreamingResponse:
+    """A file that can do nothing in a browser: images are shown, everything else is saved."""
+    mime = mimetypes.guess_type(entry.path)[0] or ""
+    shown = mime in IMAGES and not download
+    file = quote(entry.path.rpartition("/")[2])
+    headers = {
+        "Content-Disposition": f"{'inline' if shown else 'attachment'}; filename*=UTF-8''{file}",
+        "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'",
+        "X-Content-Type-Options": "nosniff",
+    }
+    if entry.size is not None:
+        headers["Content-Length"] = str(entry.size)
+    return StreamingResponse(
+        pieces, media_type=mime if shown else "application/octet-stream", headers=headers
+    )
 
 
 @router.get("/models")
@@ -146,10 +168,24 @@ async def preview(
     return await hub.models.preview(name, version, path)
 
 
+@router.get("/model/version/file", responses=BYTES, response_class=StreamingResponse)
+async def file(
+    hub: TheHub, name: ModelName, version: VersionNumber, path: FilePath, download: bool = False
+) -> StreamingResponse:
+    """A file's bytes. Only images are shown by browsers; the rest is saved."""
+    entry, pieces = await hub.models.file(name, version, path)
+    return streamed(entry, pieces, download)
+
+
 @router.get("/model/version/download", responses=ZIP, response_class=StreamingResponse)
 async def download(hub: TheHub, name: ModelName, version: VersionNumber) -> StreamingResponse:
-    """All its files."""
-    return await hub.models.download(name, version)
+    """All its files, packed while they are sent."""
+    file, pieces = await hub.models.download(name, version)
+    return StreamingResponse(
+        pieces,
+        media_type="application/zip",
+        headers={"Content-Disposition": f'attachment; filename="{file}"'},
+    )
 
 
 @router.put("/model/alias")
@@ -171,12 +207,15 @@ async def remove_alias(
     return await hub.models.remove_alias(name, alias, expected)
 
 
-@router.post("/model/uploads")
+@router.post("/model/uploads", openapi_extra=BODY)
 async def upload(
     hub: TheHub,
     request: Request,
     path: Annotated[str, Query(max_length=400, description="of the file, in the version")],
     upload: Annotated[str | None, Query(max_length=64)] = None,
+    offset: Annotated[int, Query(ge=0, description="where in the file the piece goes")] = 0,
 ) -> Upload:
-    """Bring a file in: the body is its bytes. Without `upload` a new set of files begins."""
-    return await hub.models.upload(request.stream(), path, upload)
+    """Bring a file in, in pieces of at most 16 MiB: the body is the bytes. Without `upload` a new
+    set of files begins."""
+    made, files = await hub.models.upload(request.stream(), path, upload, offset)
+    return Upload(upload=made, files=files)
