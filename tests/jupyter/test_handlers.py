@@ -18,6 +18,7 @@ from perijove.errors import HubUnreachable
 from perijove.jupyter.events import Cursor
 from perijove.jupyter.gateway import Gateway
 from perijove.jupyter.handlers import ROUTES
+from perijove.jupyter.modelhandlers import MODEL_ROUTES
 
 pytest_plugins = ["pytest_jupyter.jupyter_server"]
 
@@ -80,7 +81,25 @@ PAIRS = {
     ("POST", "prune"): ("write", "perijove:jobs"),
     ("POST", "notebooks/inspect"): ("read", "perijove:notebooks"),
     ("POST", "definitions"): ("write", "perijove:notebooks"),
+    ("GET", "models"): ("read", "perijove:models"),
+    ("GET", "model"): ("read", "perijove:models"),
+    ("PATCH", "model"): ("write", "perijove:models"),
+    ("GET", "model/uses"): ("read", "perijove:models"),
+    ("POST", "model/delete"): ("write", "perijove:models"),
+    ("GET", "model/versions"): ("read", "perijove:models"),
+    ("POST", "model/versions"): ("write", "perijove:models"),
+    ("GET", "model/version"): ("read", "perijove:models"),
+    ("PATCH", "model/version"): ("write", "perijove:models"),
+    ("POST", "model/version/delete"): ("write", "perijove:models"),
+    ("GET", "model/version/facts"): ("read", "perijove:models"),
+    ("GET", "model/version/download"): ("read", "perijove:models"),
+    ("PUT", "model/alias"): ("write", "perijove:models"),
+    ("DELETE", "model/alias"): ("write", "perijove:models"),
+    ("POST", "model/uploads"): ("write", "perijove:models"),
 }
+
+
+WRITES = ("POST", "PUT", "PATCH")
 
 
 class Recording(Authorizer):  # type: ignore[misc]
@@ -138,7 +157,7 @@ async def test_every_verb_refuses_without_a_token(
 ) -> None:
     for method, path in PAIRS:
         url = f"{jp_base_url}perijove/api/{path}"
-        body = "{}" if method == "POST" else None
+        body = "{}" if method in WRITES else None
         answer = await http_server_client.fetch(
             url, method=method, body=body, raise_error=False, follow_redirects=False
         )
@@ -155,7 +174,7 @@ async def test_every_verb_asks_for_its_own_action_and_resource(
     monkeypatch.setitem(settings, "authorizer", Recording(parent=jp_serverapp))
     for (method, path), pair in [*PAIRS.items(), *reversed(PAIRS.items())]:
         Recording.asked.clear()
-        body = {"body": "{}"} if method == "POST" else {}
+        body = {"body": "{}"} if method in WRITES else {}
         code, _ = await refused(jp_fetch, path, method=method, **body)
         assert code == 403
         assert Recording.asked == [pair], (method, path)
@@ -164,8 +183,9 @@ async def test_every_verb_asks_for_its_own_action_and_resource(
 def test_the_table_has_every_route() -> None:
     import re
 
-    covered = {p for p, _ in ROUTES if any(re.fullmatch(p, path) for _, path in PAIRS)}
-    assert covered == {pattern for pattern, _ in ROUTES}
+    routes = [*ROUTES, *MODEL_ROUTES]
+    covered = {p for p, _ in routes if any(re.fullmatch(p, path) for _, path in PAIRS)}
+    assert covered == {pattern for pattern, _ in routes}
 
 
 async def test_the_root_is_always_the_server_s(

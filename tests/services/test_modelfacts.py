@@ -55,7 +55,9 @@ def test_foreign_loaders_pickles_and_code_are_warned_of() -> None:
     for module in ("os", "mlflow", "mlflow.x;y", 3, None, "mlflowx.y"):
         found = facts_of({"flavors": {"python_function": {"loader_module": module}}}, [])
         assert found.warnings, module
-    assert not facts_of({"flavors": {"python_function": {"loader_module": "mlflow.x"}}}, []).warnings
+    assert not facts_of(
+        {"flavors": {"python_function": {"loader_module": "mlflow.x"}}}, []
+    ).warnings
 
 
 def test_signatures_of_all_kinds() -> None:

@@ -22,6 +22,7 @@ from perijove.models.registry import AliasMove, ModelChange, NewVersion
 from perijove.services.registry import Registry
 from perijove.services.uploads import Uploads
 from perijove.tracking.api import Api
+from perijove.tracking.connection import Connection
 from perijove.tracking.registry import RestRegistry
 from tracking.conftest import API, OWNER, Served
 from tracking.plain import plain_mlflow
@@ -64,13 +65,14 @@ class Bench:
         """Do something with a service of its own."""
 
         async def inside() -> T:
-            api = Api(self.uri, self.token, embedded=self.folder is not None)
-            models = RestRegistry(api, self.folder)
+            embedded = self.folder is not None
+            connection = Connection(self.uri, token=self.token, embedded=embedded)
+            models = RestRegistry(Api(connection, embedded), self.folder)
             store: Any = SimpleNamespace(active=lambda: self.jobs)
             try:
                 return await work(Registry(models, store, Uploads(self.staging), "ann"))
             finally:
-                await models.close()
+                await connection.close()
 
         return asyncio.run(inside())
 

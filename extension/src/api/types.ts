@@ -1051,7 +1051,8 @@ export interface paths {
         put?: never;
         /**
          * Upload
-         * @description Bring a file in: the body is its bytes. Without `upload` a new set of files begins.
+         * @description Bring a file in, in pieces of at most 16 MiB: the body is the bytes. Without `upload` a new
+         *     set of files begins.
          */
         post: operations["upload_api_model_uploads_post"];
         delete?: never;
@@ -1133,7 +1134,7 @@ export interface paths {
         };
         /**
          * Download
-         * @description All its files.
+         * @description All its files, packed while they are sent.
          */
         get: operations["download_api_model_version_download_get"];
         put?: never;
@@ -1156,6 +1157,26 @@ export interface paths {
          * @description Its signature, input example, flavours and requirements, read as text.
          */
         get: operations["facts_api_model_version_facts_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/model/version/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * File
+         * @description A file's bytes. Only images are shown by browsers; the rest is saved.
+         */
+        get: operations["file_api_model_version_file_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -10846,12 +10867,18 @@ export interface operations {
                 /** @description of the file, in the version */
                 path: string;
                 upload?: string | null;
+                /** @description where in the file the piece goes */
+                offset?: number;
             };
             header?: never;
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/octet-stream": unknown;
+            };
+        };
         responses: {
             /** @description Successful Response */
             200: {
@@ -11500,6 +11527,115 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ModelFacts"];
+                };
+            };
+            /** @description The request is no valid JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The bearer token is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The Host header is not this machine's. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The path has no such method. */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Its state forbids it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body or the snapshot is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Something asked for breaks a rule; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description MLflow or a helper process does not answer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    file_api_model_version_file_get: {
+        parameters: {
+            query: {
+                /** @description a registered model's name */
+                name: string;
+                /** @description a version's number */
+                version: string;
+                /** @description below the version's files */
+                path: string;
+                download?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
                 };
             };
             /** @description The request is no valid JSON. */

@@ -112,7 +112,3 @@ class ModelRegistry(ABC):
     @abstractmethod
     def open(self, location: str, path: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """The bytes of a file."""
-
-    @abstractmethod
-    async def close(self) -> None:
-        """Release connections."""

@@ -31,11 +31,18 @@ def cli(debug: bool) -> None:
 
 
 def _register() -> None:
-    from perijove.cli import compute, environment, experiment, hub, job, prune
+    from perijove.cli import compute, environment, experiment, hub, job, model, prune
 
     for command in (hub.up, hub.down, hub.status, prune.prune):
         cli.add_command(command)
-    for group in (job.job, compute.compute, environment.environment, experiment.experiment):
+    groups = (
+        job.job,
+        compute.compute,
+        environment.environment,
+        experiment.experiment,
+        model.model,
+    )
+    for group in groups:
         cli.add_command(group)
 
 

@@ -8,6 +8,7 @@ from perijove.client.environments import Environments
 from perijove.client.http import HubClient
 from perijove.client.jobs import Jobs
 from perijove.client.kernels import Kernels
+from perijove.client.models import Models
 from perijove.models.workspaces import HubStatus, HubUp
 
 
@@ -40,6 +41,7 @@ class Workspace:
         self.kernels = Kernels(self.client)
         self.environments = Environments(self.client)
         self.experiments = Experiments(self.client)
+        self.models = Models(self.client)
 
     @property
     def tracking_uri(self) -> str:

@@ -14,10 +14,10 @@ from perijove.models.jobs import JobState
 from perijove.models.workspaces import WorkspaceConfig, WorkspaceFolder
 from perijove.services.broker import Broker
 from perijove.services.supervisor import Supervisor
+from perijove.tracking.api import Api
 from perijove.tracking.connection import Connection
 from perijove.tracking.existing import RestRecords
 from perijove.tracking.records import EmbeddedRecords
-from perijove.tracking.api import Api
 from perijove.tracking.registry import RestRegistry
 from perijove.tracking.rest import RestTracker
 from perijove.tracking.server import MlflowServer

@@ -11,6 +11,7 @@ from perijove.jupyter.drive import DRIVES
 from perijove.jupyter.events import EventsHandler
 from perijove.jupyter.gateway import Gateway
 from perijove.jupyter.handlers import ROUTES
+from perijove.jupyter.modelhandlers import MODEL_ROUTES
 from perijove.jupyter.reattach import attach
 from perijove.jupyter.studio import STUDIO
 
@@ -27,7 +28,7 @@ def _load_jupyter_server_extension(server_app: Any) -> None:
     attach(server_app, gateway.folder)
     handlers = [
         (url_path_join(base, "perijove", "api", pattern), handler)
-        for pattern, handler in [*ROUTES, *STUDIO]
+        for pattern, handler in [*ROUTES, *STUDIO, *MODEL_ROUTES]
     ]
     handlers.append((url_path_join(base, "perijove", "events"), EventsHandler))
     handlers += [

@@ -1,4 +1,4 @@
-"""MLflow's REST API for what a user waits for: nothing is tried again, errors say what to do."""
+"""MLflow's REST API for what a user waits for: what is missing or taken is said as that."""
 
 from __future__ import annotations
 
@@ -9,36 +9,29 @@ from typing import Any
 import httpx
 
 from perijove.errors import Conflict, InvalidInput, NotFound, PerijoveError, TrackingUnreachable
-from perijove.tracking.rest import API, _auth, _json, _verify
+from perijove.tracking.connection import API, Connection
 
-TIMEOUT = httpx.Timeout(60, connect=5)
 REMEDY = "This goes on by itself as soon as MLflow answers; perijove status says how it is."
-CODES: dict[str, type[PerijoveError]] = {
+CODES: dict[str | None, type[PerijoveError]] = {
     "RESOURCE_DOES_NOT_EXIST": NotFound,
     "NOT_FOUND": NotFound,
     "RESOURCE_ALREADY_EXISTS": Conflict,
 }
+TIMEOUT = httpx.Timeout(300, connect=5)
+"""Of files on their way."""
 
 
 class Api:
-    """A connection pool to an MLflow server.
+    """A server behind a connection, which stays its owner's to close.
 
     All methods raise `NotFound` and `Conflict` where MLflow says so, `InvalidInput` for other
     refusals, and `TrackingUnreachable` when it cannot be reached or fails.
     """
 
-    def __init__(self, uri: str, token: str | None = None, embedded: bool = False) -> None:
-        self.uri = uri
+    def __init__(self, connection: Connection, embedded: bool = False) -> None:
+        """`embedded`: the server is the hub's own, with routes of ours."""
         self.embedded = embedded
-        self._client = httpx.AsyncClient(
-            base_url=uri,
-            timeout=TIMEOUT,
-            # proxies and .netrc are for servers elsewhere
-            trust_env=not embedded,
-            verify=_verify(uri),
-            auth=_auth(token),
-            follow_redirects=False,
-        )
+        self._connection = connection
 
     async def get(self, route: str, query: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The answer of a route below MLflow's API, or with a leading slash of any route."""
@@ -50,49 +43,28 @@ class Api:
 
     async def send(self, method: str, route: str, **content: Any) -> dict[str, Any]:
         """Any method."""
+        url = route if route.startswith("/") else f"{API}/{route}"
         try:
-            answer = await self._client.request(method, _url(route), **content)
-        except httpx.HTTPError as error:
-            raise self._away(error) from None
-        return self._checked(answer)
+            return await self._connection.send(method, url, **content)
+        except (InvalidInput, TrackingUnreachable) as error:
+            raise _understood(error) from None
 
     @asynccontextmanager
-    async def stream(
-        self, route: str, query: Mapping[str, Any] | None = None
-    ) -> AsyncIterator[httpx.Response]:
+    async def stream(self, url: str) -> AsyncIterator[httpx.Response]:
         """An answer that is read as it comes."""
         try:
-            async with self._client.stream("GET", _url(route), params=dict(query or {})) as answer:
+            async with self._connection.http.stream("GET", url, timeout=TIMEOUT) as answer:
                 if answer.status_code >= 300:
                     await answer.aread()
-                    self._checked(answer)
+                    raise _understood(self._connection.refusal(answer, url))
                 yield answer
         except httpx.HTTPError as error:
-            raise self._away(error) from None
-
-    async def close(self) -> None:
-        """Release connections."""
-        await self._client.aclose()
-
-    def _checked(self, answer: httpx.Response) -> dict[str, Any]:
-        said = _json(answer)
-        if answer.status_code < 300 and said is not None:
-            return said
-        message = (said or {}).get("message") or (said or {}).get("detail")
-        if answer.status_code in range(400, 500) and said is not None:
-            kind = CODES.get(str(said.get("error_code")), InvalidInput)
-            if answer.status_code not in (401, 403, 408, 429):
-                raise kind(str(message or f"MLflow answered {answer.status_code}."))
-        raise TrackingUnreachable(
-            f"MLflow at {self.uri} answered {answer.status_code}: {message or 'no reason'}.",
-            remedy=REMEDY,
-        )
-
-    def _away(self, error: Exception) -> TrackingUnreachable:
-        return TrackingUnreachable(
-            f"MLflow at {self.uri} does not answer ({type(error).__name__}).", remedy=REMEDY
-        )
+            raise _understood(self._connection.unreachable(error)) from None
 
 
-def _url(route: str) -> str:
-    return route if route.startswith("/") else f"{API}/{route}"
+def _understood(error: PerijoveError) -> PerijoveError:
+    """As somebody who waits for it is told."""
+    if isinstance(error, TrackingUnreachable):
+        return TrackingUnreachable(error.message, remedy=REMEDY)
+    said = error.message.partition(": ")[2] or error.message
+    return CODES.get(error.field, InvalidInput)(said)

@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from perijove.errors import InvalidInput, NotFound
 from perijove.models.runs import Artifact
-from perijove.tracking.api import Api
+from perijove.tracking.api import TIMEOUT, Api
 
 CHUNK = 1 << 20
 PROXY = "/api/2.0/mlflow-artifacts/artifacts"
@@ -62,6 +62,7 @@ class ModelFiles:
             f"{PROXY}/{quote(f'{root}/{path}')}",
             content=_pieces(file.open("rb")),
             headers={"Content-Length": str(file.stat().st_size)},
+            timeout=TIMEOUT,
         )
 
 

@@ -348,9 +348,6 @@ class RestRegistry(ModelRegistry):
     def open(self, location: str, path: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         return self._files.open(location, path)
 
-    async def close(self) -> None:
-        await self._api.close()
-
 
 def _model(item: Mapping[str, Any], versions: int) -> RegisteredModel:
     tags = _tags(item)
