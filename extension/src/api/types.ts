@@ -517,7 +517,8 @@ export interface paths {
         };
         /**
          * Events
-         * @description Server-sent events: ``jobs``, ``job_event``, ``compute``, ``environments``, ``status``.
+         * @description Server-sent events: ``jobs``, ``job_event``, ``compute``, ``environments``, ``status``,
+         *     ``tracking``.
          */
         get: operations["events_api_events_get"];
         put?: never;
