@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
-import httpx
 from jupyter_server.auth.decorator import authorized
 from tornado.web import authenticated
 
 from perijove.errors import InvalidInput
-from perijove.jupyter.gateway import unreachable
 from perijove.jupyter.handlers import BODY_BYTES, HubHandler
 
 MODELS = "perijove:models"
@@ -94,31 +92,10 @@ class VersionBytesHandler(HubHandler):
     @authenticated
     @authorized(action="read", resource=MODELS)
     async def get(self, part: str) -> None:
-        client = await self.gateway.client()
         query = {key: self.get_query_argument(key) for key in self.request.query_arguments}
         query.pop("token", None)
-        try:
-            await self._copy(client, f"/api/model/version/{part}?{urlencode(query)}")
-        except httpx.TransportError as error:
-            await self.gateway.forget(client)
-            raise unreachable(error) from None
-
-    async def _copy(self, client: httpx.AsyncClient, url: str) -> None:
-        async with client.stream("GET", url) as answer:
-            if answer.status_code != 200:
-                await answer.aread()
-                self.answer(answer)
-                return
-            self.pass_headers_on(answer)
-            self.set_header("X-Content-Type-Options", "nosniff")
-            self.set_header("Content-Security-Policy", "sandbox; default-src 'none'")
-            if "Content-Length" in answer.headers:
-                # without it a file that breaks off would look complete
-                self.set_header("Content-Length", answer.headers["Content-Length"])
-            async for piece in answer.aiter_bytes():
-                self.write(piece)
-                await self.flush()
-        self.finish()
+        name = query.get("path", "").rpartition("/")[2]
+        await self.stream(f"/model/version/{part}?{urlencode(query)}", name)
 
 
 class AliasHandler(HubHandler):
