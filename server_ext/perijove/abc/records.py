@@ -59,6 +59,10 @@ class Records(ABC):
         """A run, deleted or not."""
 
     @abstractmethod
+    async def artifact_root(self, run_id: str) -> str:
+        """The URI below which its artifacts are."""
+
+    @abstractmethod
     async def history(self, wish: HistoryWish) -> bytes:
         """A list of `RunSeries` as JSON, in the order of the wish."""
 

@@ -65,6 +65,7 @@ from perijove.services.notebooks import NotebookService
 from perijove.services.power import PowerService
 from perijove.services.recorder import Recorder, user_name
 from perijove.services.registry import Registry
+from perijove.services.runfiles import RunFiles
 from perijove.services.runs import RunService
 from perijove.services.supervisor import Supervisor
 from perijove.services.uploads import Uploads
@@ -293,8 +294,8 @@ async def serve(folder: WorkspaceFolder) -> None:
         notebooks=NotebookService(tasks),
         environments=environments,
         experiments=ExperimentService(tracking.records),
-        runs=RunService(tracking.records),
         models=Registry(tracking.registry, store, Uploads(folder.root / "uploads"), user_name()),
+        runs=RunService(tracking.records, RunFiles(tracking.records, tracking.artifacts, tasks)),
         changes=changes,
         tracker=tracking.tracker,
         tasks=tasks,

@@ -8,6 +8,7 @@ import os
 from contextlib import suppress
 
 from perijove.abc import JobStore, Tracker
+from perijove.abc.artifacts import Artifacts
 from perijove.abc.records import Records
 from perijove.errors import PerijoveError
 from perijove.models.jobs import JobState
@@ -15,6 +16,7 @@ from perijove.models.workspaces import WorkspaceConfig, WorkspaceFolder
 from perijove.services.broker import Broker
 from perijove.services.supervisor import Supervisor
 from perijove.tracking.api import Api
+from perijove.tracking.artifacts import FolderArtifacts, RestArtifacts
 from perijove.tracking.connection import Connection
 from perijove.tracking.existing import RestRecords
 from perijove.tracking.records import EmbeddedRecords
@@ -51,12 +53,14 @@ class Tracking:
             )
             self.records: Records = EmbeddedRecords(self.connection)
             self.registry = RestRegistry(Api(self.connection, embedded=True), folder.artifacts)
+            self.artifacts: Artifacts = FolderArtifacts(self.connection, folder.artifacts)
         else:
             uri, theirs = config.tracking_uri.rstrip("/"), os.environ.get("MLFLOW_TRACKING_TOKEN")
             self.connection = Connection(uri, token=theirs)
             self.tracker = RestTracker(uri, token=theirs)
             self.records = RestRecords(self.connection)
             self.registry = RestRegistry(Api(self.connection))
+            self.artifacts = RestArtifacts(self.connection)
 
     async def start(self) -> None:
         """Start the embedded server; returns when it was asked to, not when it serves."""

@@ -81,16 +81,19 @@ class HubHandler(APIHandler):
         self.pass_headers_on(answer)
         self.finish(answer.content)
 
-    async def stream(self, path: str, name: str) -> None:
-        """Answer with a file of the hub's as it comes, because it may be large."""
+    async def stream(self, path: str, policy: str | None = None) -> None:
+        """Answer with a file of the hub's as it comes, because it may be large.
+
+        `policy`: its Content-Security-Policy, in place of the hub's.
+        """
         client = await self.gateway.client()
         try:
-            await self._copy(client, f"/api{path}", name)
+            await self._copy(client, f"/api{path}", policy)
         except httpx.TransportError as error:
             await self.gateway.forget(client)
             raise unreachable(error) from None
 
-    async def _copy(self, client: httpx.AsyncClient, url: str, name: str) -> None:
+    async def _copy(self, client: httpx.AsyncClient, url: str, policy: str | None) -> None:
         asked = self.request.headers.get("Range")
         headers = {"Range": asked} if asked else {}
         async with client.stream("GET", url, headers=headers) as answer:
@@ -104,13 +107,9 @@ class HubHandler(APIHandler):
                 # without its length a file that breaks off would look complete
                 if header in answer.headers:
                     self.set_header(header, answer.headers[header])
-            # pages and scripts that users' code wrote must not run as if they were ours
-            self.set_header("Content-Security-Policy", "sandbox allow-scripts")
+            if policy is not None:
+                self.set_header("Content-Security-Policy", policy)
             self.set_header("X-Content-Type-Options", "nosniff")
-            if self.get_query_argument("download", "") in ("1", "true"):
-                self.set_header(
-                    "Content-Disposition", f"attachment; filename*=UTF-8''{quoted(name)}"
-                )
             async for piece in answer.aiter_bytes():
                 self.write(piece)
                 await self.flush()
@@ -350,8 +349,12 @@ class JobFileHandler(HubHandler):
     @authenticated
     @authorized(action="read", resource=JOBS)
     async def get(self, job_id: str, path: str) -> None:
-        """A file of the job."""
-        await self.stream(f"/jobs/{quoted(job_id)}/files/{quoted(path, safe='/')}", Path(path).name)
+        """A file of the job; pages and scripts in it must not run as if they were ours."""
+        if self.get_query_argument("download", "") == "1":
+            name = quoted(Path(path).name)
+            self.set_header("Content-Disposition", f"attachment; filename*=UTF-8''{name}")
+        url = f"/jobs/{quoted(job_id)}/files/{quoted(path, safe='/')}"
+        await self.stream(url, policy="sandbox allow-scripts")
 
 
 class PruneHandler(HubHandler):

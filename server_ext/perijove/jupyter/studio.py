@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+from urllib.parse import urlencode
 
 from jupyter_server.auth.decorator import authorized
 from tornado.web import authenticated
@@ -123,9 +123,13 @@ class RunFileHandler(HubHandler):
     @authenticated
     @authorized(action="read", resource=RUNS)
     async def get(self, run_id: str) -> None:
-        path = self.get_query_argument("path", "")
-        url = f"/runs/{quoted(run_id)}/artifacts/file?path={quoted(path)}"
-        await self.stream(url, PurePosixPath(path).name)
+        query = urlencode(
+            {
+                "path": self.get_query_argument("path", "", strip=False),
+                "download": self.get_query_argument("download", "false"),
+            }
+        )
+        await self.stream(f"/runs/{quoted(run_id)}/artifacts/file?{query}")
 
 
 STUDIO: list[tuple[str, type[HubHandler]]] = [

@@ -16,6 +16,7 @@ from perijove.models.names import check_printable
 from perijove.models.runs import HistoryWish, Lineage, Run, RunChange, RunsDone, RunSearch
 from perijove.services.experiments import NOTE, check_lengths, check_tags
 from perijove.services.lineage import lineage_of
+from perijove.services.runfiles import RunFiles
 
 NAME_LENGTH = 250
 """What MLflow's database keeps of a run's name."""
@@ -28,9 +29,10 @@ ATTRIBUTES = ("run_id", "name", "status", "started_at", "duration", "user", "sou
 
 @dataclass
 class RunService:
-    """See the routes."""
+    """See the routes; `files` has what is about their artifacts."""
 
     records: Records
+    files: RunFiles
 
     async def search(self, question: RunSearch) -> bytes:
         """A `RunPage` as JSON."""

@@ -195,6 +195,11 @@ class RestRecords(Records):
             }
         )
 
+    async def artifact_root(self, run_id: str) -> str:
+        with _about("run", run_id):
+            found = await self._connection.get("runs/get", {"run_id": run_id})
+        return str(found["run"]["info"].get("artifact_uri") or "")
+
     async def points(self, run_id: str, keys: Sequence[str]) -> dict[str, int]:
         """How many points each metric has."""
 

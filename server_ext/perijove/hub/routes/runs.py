@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Header, Path, Query
 from fastapi.responses import Response, StreamingResponse
 
 from perijove.hub.context import TheHub
+from perijove.hub.fileresponse import file_response, wanted_range
 from perijove.models.runs import (
     ArtifactPage,
     ArtifactPreview,
@@ -71,7 +72,7 @@ async def notebook_diff(
     right: Annotated[str, Query(max_length=64)],
 ) -> NotebookDiff:
     """What differs between the executed notebooks of two runs."""
-    return await hub.runs.notebook_diff(left, right)
+    return await hub.runs.files.notebook_diff(left, right)
 
 
 @router.get("/runs/{run_id}")
@@ -101,18 +102,23 @@ async def artifacts(
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
 ) -> ArtifactPage:
     """One folder of its artifacts, folders first."""
-    return await hub.runs.artifacts(run_id, path, page, limit)
+    return await hub.runs.files.list(run_id, path, page, limit)
 
 
 @router.get("/runs/{run_id}/artifacts/preview")
 async def preview(hub: TheHub, run_id: RunId, path: ArtifactPath) -> ArtifactPreview:
     """What can be shown of a file."""
-    return await hub.runs.preview(run_id, path)
+    return await hub.runs.files.preview(run_id, path)
 
 
 @router.get("/runs/{run_id}/artifacts/file", responses=BYTES, response_class=StreamingResponse)
 async def file(
-    hub: TheHub, run_id: RunId, path: ArtifactPath, download: bool = False
+    hub: TheHub,
+    run_id: RunId,
+    path: ArtifactPath,
+    download: bool = False,
+    range: Annotated[str | None, Header(max_length=200, include_in_schema=False)] = None,
 ) -> StreamingResponse:
     """A file's bytes. Only images and plain text are shown by browsers; the rest is saved."""
-    return await hub.runs.file(run_id, path, download)
+    start, end = wanted_range(range)
+    return file_response(await hub.runs.files.open(run_id, path, start, end), range, download)
