@@ -31,7 +31,7 @@ def cli(debug: bool) -> None:
 
 
 def _register() -> None:
-    from perijove.cli import compute, environment, experiment, hub, job, model, prune
+    from perijove.cli import compute, environment, experiment, hub, job, model, prune, run
 
     for command in (hub.up, hub.down, hub.status, prune.prune):
         cli.add_command(command)
@@ -40,6 +40,7 @@ def _register() -> None:
         compute.compute,
         environment.environment,
         experiment.experiment,
+        run.run,
         model.model,
     )
     for group in groups:

@@ -99,6 +99,7 @@ class HubHandler(APIHandler):
         async with client.stream("GET", url, headers=headers) as answer:
             if answer.status_code not in (200, 206):
                 await answer.aread()
+                self.clear_header("Content-Disposition")
                 self.answer(answer)
                 return
             self.set_status(answer.status_code)

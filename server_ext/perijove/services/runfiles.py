@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import JsonValue
+
 from perijove.abc import TaskRunner
 from perijove.abc.artifacts import Artifacts, OpenFile
 from perijove.abc.records import Records
@@ -55,9 +57,9 @@ class RunFiles:
         if size > COPIED_BYTES and await self._local(run_id, path) is None:
             return nothing(path, size, f"Tables of up to {COPIED_BYTES >> 20} MiB are shown.")
         async with self._file(run_id, path, COPIED_BYTES) as local:
-            args = {"file": str(local), "rows": ROWS, "columns": COLUMNS, "cell": CELL}
+            limits: dict[str, JsonValue] = {"rows": ROWS, "columns": COLUMNS, "cell": CELL}
             try:
-                found = await self.tasks.run("table", args)
+                found = await self.tasks.run("table", {"file": str(local), **limits})
             except InvalidInput as error:
                 return nothing(path, size, error.message)
         return ArtifactPreview.model_validate({"path": path, "kind": "table", "size": size} | found)
