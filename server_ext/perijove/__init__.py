@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from perijove.errors import TrackingUnreachable as TrackingUnreachable
     from perijove.errors import WaitTimeout as WaitTimeout
     from perijove.models.jobs import JobDefinition as JobDefinition
+    from perijove.notebook import widgets as widgets
 
 _HOME = {
     "Conflict": "perijove.errors",
@@ -36,13 +37,16 @@ _HOME = {
     "WaitTimeout": "perijove.errors",
     "Workspace": "perijove.client.workspace",
 }
-__all__ = sorted([*_HOME, "__version__"])
+_MODULES = {"widgets": "perijove.notebook.widgets"}
+__all__ = sorted([*_HOME, *_MODULES, "__version__"])
 
 
 def __getattr__(name: str) -> Any:
     # imported when used: the runner and the zygote import this package, and need none of these
     if name in _HOME:
         return getattr(import_module(_HOME[name]), name)
+    if name in _MODULES:
+        return import_module(_MODULES[name])
     raise AttributeError(f"module 'perijove' has no attribute {name!r}")
 
 
