@@ -47,6 +47,9 @@ export type ArtifactPreview = Schemas['ArtifactPreview'];
 export type Lineage = Schemas['Lineage'];
 export type LineageNode = Schemas['LineageNode'];
 export type NotebookDiff = Schemas['NotebookDiff'];
+export type RegisteredModel = Schemas['RegisteredModel'];
+export type ModelVersion = Schemas['ModelVersion'];
+export type ModelFacts = Schemas['ModelFacts'];
 /** What changed in MLflow; `everything`: anything may have. */
 export type TrackingChange = Schemas['TrackingChange'];
 export type NotebookInspection = Schemas['NotebookInspection'];
