@@ -31,9 +31,19 @@ def cli(debug: bool) -> None:
 
 
 def _register() -> None:
-    from perijove.cli import compute, environment, experiment, hub, job, model, prune, run
+    from perijove.cli import (
+        compute,
+        dashboard,
+        environment,
+        experiment,
+        hub,
+        job,
+        model,
+        prune,
+        run,
+    )
 
-    for command in (hub.up, hub.down, hub.status, prune.prune):
+    for command in (hub.up, hub.down, hub.status, prune.prune, dashboard.dashboard):
         cli.add_command(command)
     groups = (
         job.job,
