@@ -77,13 +77,13 @@ class _OfRuns(PerijoveWidget):
 
     runs = t.List(t.Unicode()).tag(sync=True)
     """Ids of the runs it shows; link it to a table's `selected`."""
-    keys = t.List(t.Unicode(), allow_none=True, default_value=None).tag(sync=True)
+    metrics = t.List(t.Unicode(), allow_none=True, default_value=None).tag(sync=True)
     """The metrics it draws; None: all but the system's."""
     axis = t.Enum(["step", "time", "relative"], "step").tag(sync=True)
     log_scale = t.Bool(False).tag(sync=True)
     smoothing = t.Float(0.0, min=0.0, max=0.99).tag(sync=True)
     """The weight of what was before in the exponential average that is drawn."""
-    questions = ("runs", "keys")
+    questions = ("runs", "metrics")
 
     def __init__(
         self,
@@ -101,7 +101,7 @@ class _OfRuns(PerijoveWidget):
                 remedy=f"Choose at most {MOST}.",
             )
         runs = [client.request("GET", f"/runs/{quote(run, safe='')}") for run in self.runs]
-        return {"runs": runs, "history": history(client, runs, self.keys)}
+        return {"runs": runs, "history": history(client, runs, self.metrics)}
 
     def concerns(self, kind: str, data: Any) -> bool:
         if kind == "tracking":
@@ -115,7 +115,7 @@ class MetricChart(_OfRuns):
     Parameters
     ----------
     runs: ids, runs or jobs; one or several.
-    keys: names of metrics; None: all but the system's.
+    metrics: their names; None: all but the system's.
     """
 
     view = t.Unicode("MetricChart").tag(sync=True)
