@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from perijove.errors import TrackingUnreachable as TrackingUnreachable
     from perijove.errors import WaitTimeout as WaitTimeout
     from perijove.models.jobs import JobDefinition as JobDefinition
-    from perijove.notebook import widgets as widgets
 
 _HOME = {
     "Conflict": "perijove.errors",

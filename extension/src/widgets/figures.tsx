@@ -12,13 +12,13 @@ interface IFigure {
 export function Figures(): React.ReactElement {
   const [{ figures }] = useTrait<{ figures: IFigure[] }>('data');
   return (
-    <dl className="jp-perijove-figures">
+    <div className="jp-perijove-figures">
       {figures.map(({ label, value, tone }) => (
         <div key={label} className={tone && value !== '0' ? `jp-mod-${tone}` : undefined}>
-          <dd>{value}</dd>
-          <dt>{label}</dt>
+          <b>{value}</b>
+          <span>{label}</span>
         </div>
       ))}
-    </dl>
+    </div>
   );
 }

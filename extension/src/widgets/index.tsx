@@ -14,7 +14,7 @@ import { ComputeView } from './compute';
 import { Figures } from './figures';
 import { JobCard, JobTable } from './jobs';
 import { ModelContext, type IModel, useTrait } from './model';
-import { ModelRegistry } from './models';
+import { LineageView, ModelRegistry } from './models';
 import { CompareRuns, MetricChart, RunView } from './runs';
 import { RunTable } from './runtable';
 import { ThemeContext, useTheme } from './theme';
@@ -25,6 +25,7 @@ const VIEWS: Record<string, React.FunctionComponent> = {
   Figures,
   JobCard,
   JobTable,
+  LineageView,
   MetricChart,
   ModelRegistry,
   RunTable,

@@ -39,8 +39,5 @@ export function useTrait<T>(name: string): [T, (value: T) => void] {
 /** Ask the kernel to do something. */
 export function useAct(): (verb: string, content?: object) => void {
   const model = React.useContext(ModelContext);
-  return React.useCallback(
-    (verb, content = {}) => model.send({ ...content, do: verb }),
-    [model]
-  );
+  return React.useCallback((verb, content = {}) => model.send({ ...content, do: verb }), [model]);
 }

@@ -1,8 +1,9 @@
 /** The registered models, the versions of one, and what a version takes and gives. */
 import * as React from 'react';
 
-import type { ModelFacts, ModelVersion, RegisteredModel } from '../api';
+import type { Lineage, ModelFacts, ModelVersion, RegisteredModel } from '../api';
 import { Details } from '../components/details';
+import { LineageView as Picture } from '../components/lineage';
 import { ago } from '../jobs/format';
 import { useTrait } from './model';
 import { trans } from './trans';
@@ -128,4 +129,12 @@ function Facts({ facts }: { facts: ModelFacts }): React.ReactElement {
       />
     </>
   );
+}
+
+export function LineageView(): React.ReactElement {
+  const [lineage] = useTrait<Lineage>('data');
+  if (!lineage.nodes.length) {
+    return <p className="jp-perijove-hint">{trans.__('Select a version.')}</p>;
+  }
+  return <Picture lineage={lineage} canOpen={() => false} onOpen={() => undefined} trans={trans} />;
 }

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import parse_qs
 
-import perijove
+from perijove import __file__ as package_file
 
 PREFIX = "PERIJOVE_DASHBOARD_"
 
@@ -30,7 +30,7 @@ EXTENSIONS = [
 
 def folder() -> Path:
     """Where the notebooks are: in the package, or beside it in a work tree."""
-    package = Path(perijove.__file__).parent
+    package = Path(package_file).parent
     inside = package / "dashboards"
     return inside if inside.is_dir() else package.parents[1] / "notebooks" / "dashboards"
 

@@ -9,8 +9,16 @@ from perijove.notebook.widgets.base import PerijoveWidget
 from perijove.notebook.widgets.compute import ComputeView
 from perijove.notebook.widgets.figures import Figures
 from perijove.notebook.widgets.jobs import JobCard, JobTable
+from perijove.notebook.widgets.lineage import LineageView
 from perijove.notebook.widgets.models import ModelRegistry
-from perijove.notebook.widgets.runs import CompareRuns, MetricChart, RunTable, RunView
+from perijove.notebook.widgets.prediction import PredictionForm
+from perijove.notebook.widgets.runs import (
+    CompareRuns,
+    MetricChart,
+    RunTable,
+    RunView,
+    best_order,
+)
 
 __all__ = [
     "CompareRuns",
@@ -18,9 +26,12 @@ __all__ = [
     "Figures",
     "JobCard",
     "JobTable",
+    "LineageView",
     "MetricChart",
     "ModelRegistry",
     "PerijoveWidget",
+    "PredictionForm",
     "RunTable",
     "RunView",
+    "best_order",
 ]

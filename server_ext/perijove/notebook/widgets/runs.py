@@ -160,6 +160,32 @@ class RunView(_OfRuns):
         )
 
 
+LOSSES = ("loss", "error", "rmse", "mse", "mae", "perplexity")
+"""Metrics whose names hold one of these are better when they are lower."""
+
+
+def best_order(workspace: Workspace, experiment: str) -> list[str]:
+    """The order that has the best runs first, by the metric that most runs have.
+
+    Raises
+    ------
+    NotFound: there is no such experiment.
+    """
+    client = workspace.client
+    query = {"experiment_id": find_experiment(client, experiment)["id"]}
+    metrics = [
+        column
+        for column in client.request("GET", "/experiments/columns", params=query)
+        if column["kind"] == "metric" and not column["key"].startswith("system/")
+    ]
+    is_loss = {
+        each["name"]: any(part in each["key"].lower() for part in LOSSES) for each in metrics
+    }
+    # of metrics that as many runs have, what is wanted rather than what is to be avoided
+    metrics.sort(key=lambda each: (-each["runs"], is_loss[each["name"]]))
+    return [f"{each['name']} {'ASC' if is_loss[each['name']] else 'DESC'}" for each in metrics[:1]]
+
+
 def find_experiment(client: HubClient, name: str) -> Any:
     """The experiment of this name or id.
 
