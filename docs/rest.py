@@ -9,9 +9,11 @@ from typing import Any
 
 HEAD = """# REST
 
-Every face of Perijove speaks this interface: the hub's, on loopback, with `Authorization: Bearer TOKEN` (`perijove up --json`
-tells address and token), and through the Jupyter server below `<base>/perijove/api/`, with Jupyter's own login. A refusal is
-`{"error": {"code", "message", "field", "remedy"}}`. The same as a file for programs: `openapi.json` in the repository.
+Every face of Perijove speaks this interface: the hub's, on loopback, with
+`Authorization: Bearer TOKEN` (`perijove up --json` tells address and token), and through the
+Jupyter server below `<base>/perijove/api/`, with Jupyter's own login. A refusal is
+`{"error": {"code", "message", "field", "remedy"}}`. The same for programs: `openapi.json` in the
+repository.
 """
 
 
