@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONHOME
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help demo lab test check unit integration browser bench soak build clean screenshots pins
+.PHONY: help demo lab test check types unit integration browser bench soak build clean screenshots docs pins
 help: ## list the tasks
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -62,6 +62,7 @@ unit: $(VENV)/.dev ## fast tests with in-memory fakes
 
 integration: $(EXTENSION) ## tests with real servers, kernels and processes
 	scripts/ensure-machines
+	scripts/ensure-torch
 	$(PYTEST) -q -m "(integration or chaos) and not soak and not browser"
 
 browser: $(EXTENSION) ## tests in a real Chromium
@@ -72,6 +73,7 @@ test: check ## everything: lint, types, unit, integration and browser tests
 	cd extension && npm test --silent
 	scripts/ensure-chromium
 	scripts/ensure-machines
+	scripts/ensure-torch
 	$(PYTEST) -m "browser and not soak"
 	$(PYTEST) -m "not browser and not soak" --durations=10 -n 2 --dist loadgroup
 
@@ -89,7 +91,11 @@ bench: $(EXTENSION) .venv-peers/.done ## the figures, peers beside them
 build: $(VENV)/.dev ## the wheel and the source distribution, in dist/
 	$(BIN)/python -m build
 
-screenshots: $(EXTENSION) ## the README's pictures
+docs: $(VENV)/.dev ## the documentation, in docs/_build
+	$(BIN)/python -m sphinx -W --keep-going -q -b dirhtml docs docs/_build
+	@echo "docs/_build/index.html"
+
+screenshots: $(EXTENSION) ## the pictures of the README and the documentation
 	scripts/ensure-chromium
 	PERIJOVE_SCREENSHOTS=1 $(PYTEST) -q tests/browser/test_screenshots.py
 
@@ -97,4 +103,4 @@ pins: | $(BIN)/python ## renew requirements/*.txt
 	scripts/pin
 
 clean: ## remove what was built; the workspace in ~/.perijove stays
-	rm -rf $(VENV) .venv-peers dist build server_ext/perijove/labextension extension/lib extension/node_modules .demo
+	rm -rf $(VENV) .venv-peers .venv-torch docs/_build dist build server_ext/perijove/labextension extension/lib extension/node_modules .demo

@@ -20,6 +20,7 @@ def test_public_names() -> None:
         "WaitTimeout",
         "Workspace",
         "__version__",
+        "widgets",
     ]
     for name in perijove.__all__:
         assert getattr(perijove, name) is not None

@@ -1,8 +1,18 @@
 /** The extension's plugins. */
 import { computePlugin } from './compute/plugin';
 import { drivePlugin } from './drive/plugin';
+import { experimentsPlugin } from './experiments/plugin';
 import { jobsPlugin } from './jobs/plugin';
 import { kernelsPlugin } from './kernels/plugin';
+import { runsPlugin } from './runs/plugin';
 import { workspacePlugin } from './workspace';
 
-export default [workspacePlugin, jobsPlugin, computePlugin, kernelsPlugin, drivePlugin];
+export default [
+  workspacePlugin,
+  jobsPlugin,
+  computePlugin,
+  experimentsPlugin,
+  runsPlugin,
+  kernelsPlugin,
+  drivePlugin
+];

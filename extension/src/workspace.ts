@@ -5,17 +5,21 @@ import { Token } from '@lumino/coreutils';
 /* eslint-disable jupyter/prefer-lazy-imports -- activation makes these at once */
 import { EventStream } from './api';
 import { ComputeManager } from './compute/manager';
+import { ExperimentManager } from './experiments/manager';
 import { JobManager } from './jobs/manager';
+import { RunManager } from './runs/manager';
 /* eslint-enable jupyter/prefer-lazy-imports */
 
 export interface IWorkspace {
   readonly jobs: JobManager;
   readonly compute: ComputeManager;
+  readonly experiments: ExperimentManager;
+  readonly runs: RunManager;
 }
 
 export const IWorkspace = new Token<IWorkspace>(
   'perijove:IWorkspace',
-  'The jobs and the compute targets of the workspace, as they change.'
+  'The jobs, compute targets, experiments and runs of the workspace, as they change.'
 );
 
 export const workspacePlugin: JupyterFrontEndPlugin<IWorkspace> = {
@@ -28,7 +32,9 @@ export const workspacePlugin: JupyterFrontEndPlugin<IWorkspace> = {
     const stream = new EventStream(settings);
     const workspace = {
       jobs: new JobManager(settings, stream),
-      compute: new ComputeManager(settings, stream)
+      compute: new ComputeManager(settings, stream),
+      experiments: new ExperimentManager(settings, stream),
+      runs: new RunManager(settings, stream)
     };
     stream.start();
     return workspace;

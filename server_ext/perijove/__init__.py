@@ -36,13 +36,16 @@ _HOME = {
     "WaitTimeout": "perijove.errors",
     "Workspace": "perijove.client.workspace",
 }
-__all__ = sorted([*_HOME, "__version__"])
+_MODULES = {"widgets": "perijove.notebook.widgets"}
+__all__ = sorted([*_HOME, *_MODULES, "__version__"])
 
 
 def __getattr__(name: str) -> Any:
     # imported when used: the runner and the zygote import this package, and need none of these
     if name in _HOME:
         return getattr(import_module(_HOME[name]), name)
+    if name in _MODULES:
+        return import_module(_MODULES[name])
     raise AttributeError(f"module 'perijove' has no attribute {name!r}")
 
 

@@ -1,4 +1,4 @@
-"""Every gallery notebook runs as a job, and in plain papermill."""
+"""Every gallery notebook runs as a job, and those that need no cluster in plain papermill."""
 
 from __future__ import annotations
 
@@ -8,26 +8,45 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from conftest import perijove
 
 pytestmark = pytest.mark.integration
 
-GALLERY = sorted((Path(__file__).parents[2] / "notebooks/gallery").glob("*.ipynb"))
+ROOT = Path(__file__).parents[2]
+GALLERY = {path.stem: path for path in sorted((ROOT / "notebooks/gallery").glob("*.ipynb"))}
+TORCH = Path(os.environ.get("PERIJOVE_TORCH", ROOT / ".venv-torch"))
+"""A virtual environment with PyTorch: `scripts/ensure-torch` makes it."""
+SMALL = {
+    "compare": {"trees": 10, "folds": 2},
+    "gridsearch": {"costs": [1.0, 10.0], "widths": [0.001], "folds": 2, "max_nodes": 1},
+    "pytorch": {"epochs": 2},
+    "sweep": {"depths": [2, 8], "forests": [10], "max_nodes": 1},
+    "train": {"n_estimators": 20},
+}
+PLAIN = ["compare", "iris", "train"]
+"""They use MLflow and nothing of ours."""
 
 
-@pytest.mark.parametrize("path", GALLERY, ids=lambda path: path.stem)
-def test_as_a_job(path: Path, session_home: Path) -> None:
-    done = perijove("job", "submit", str(path), "--wait", "--json", home=session_home)
-    assert json.loads(done.stdout)["state"] == "succeeded", done.stdout
+@pytest.mark.parametrize("name", GALLERY)
+def test_as_a_job(name: str, session_home: Path) -> None:
+    options = ["--environment", str(torch())] if name == "pytorch" else []
+    parameters = json.dumps(SMALL.get(name, {}))
+    submit = ("job", "submit", str(GALLERY[name]), "-y", parameters, "--experiment", "gallery")
+    done = perijove(*submit, *options, "--wait", "--json", home=session_home)
+    job = json.loads(done.stdout)
+    assert job["state"] == "succeeded", job
+    targets = json.loads(perijove("compute", "list", "--json", home=session_home).stdout)
+    assert [target["name"] for target in targets] == ["local"]
 
 
-@pytest.mark.parametrize("path", GALLERY, ids=lambda path: path.stem)
-def test_without_perijove(path: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "papermill", str(path), str(tmp_path / "out.ipynb")]
+@pytest.mark.parametrize("name", PLAIN)
+def test_without_perijove(name: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "papermill", str(GALLERY[name]), str(tmp_path / "out.ipynb")]
     done = subprocess.run(
-        [*command, "--no-progress-bar"],
+        [*command, "--no-progress-bar", "-y", json.dumps(SMALL.get(name, {}))],
         cwd=tmp_path,
         env=os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"},
         capture_output=True,
@@ -35,3 +54,22 @@ def test_without_perijove(path: Path, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
+
+
+@pytest.mark.parametrize("name", GALLERY)
+def test_is_clean_and_says_what_its_parameters_are(name: str) -> None:
+    notebook = nbformat.read(GALLERY[name], as_version=4)
+    nbformat.validate(notebook)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert not any(cell.outputs or cell.execution_count for cell in code)
+    (parameters,) = (cell for cell in code if "parameters" in cell.metadata.get("tags", []))
+    for line in parameters.source.splitlines():
+        assert ": " in line.partition("=")[0], f"{line}: no type"
+
+
+def torch() -> Path:
+    if (TORCH / "bin/python").exists():
+        return TORCH
+    if os.environ.get("CI"):
+        pytest.fail("CI must have PyTorch: scripts/ensure-torch makes .venv-torch.")
+    pytest.skip("There is no .venv-torch with PyTorch; scripts/ensure-torch says how to get it.")

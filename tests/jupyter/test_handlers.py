@@ -18,6 +18,7 @@ from perijove.errors import HubUnreachable
 from perijove.jupyter.events import Cursor
 from perijove.jupyter.gateway import Gateway
 from perijove.jupyter.handlers import ROUTES
+from perijove.jupyter.modelhandlers import MODEL_ROUTES
 
 pytest_plugins = ["pytest_jupyter.jupyter_server"]
 
@@ -46,7 +47,28 @@ PAIRS = {
     ("POST", "compute/x/keep-running"): ("execute", "perijove:compute"),
     ("POST", "compute/x/delete"): ("write", "perijove:compute"),
     ("POST", "host-keys"): ("write", "perijove:compute"),
-    ("GET", "experiments"): ("read", "perijove:workspace"),
+    ("GET", "experiments"): ("read", "perijove:experiments"),
+    ("POST", "experiments"): ("write", "perijove:experiments"),
+    ("GET", "experiments/columns"): ("read", "perijove:experiments"),
+    ("GET", "experiments/x"): ("read", "perijove:experiments"),
+    ("PATCH", "experiments/x"): ("write", "perijove:experiments"),
+    ("POST", "experiments/x/delete"): ("write", "perijove:experiments"),
+    ("POST", "experiments/x/restore"): ("write", "perijove:experiments"),
+    ("GET", "experiments/x/views"): ("read", "perijove:experiments"),
+    ("POST", "experiments/x/views"): ("write", "perijove:experiments"),
+    ("POST", "experiments/x/views/delete"): ("write", "perijove:experiments"),
+    ("POST", "runs/search"): ("read", "perijove:runs"),
+    ("POST", "runs/csv"): ("read", "perijove:runs"),
+    ("POST", "runs/history"): ("read", "perijove:runs"),
+    ("POST", "runs/delete"): ("write", "perijove:runs"),
+    ("POST", "runs/restore"): ("write", "perijove:runs"),
+    ("GET", "runs/notebook-diff"): ("read", "perijove:runs"),
+    ("GET", "runs/x"): ("read", "perijove:runs"),
+    ("PATCH", "runs/x"): ("write", "perijove:runs"),
+    ("GET", "runs/x/lineage"): ("read", "perijove:runs"),
+    ("GET", "runs/x/artifacts"): ("read", "perijove:runs"),
+    ("GET", "runs/x/artifacts/preview"): ("read", "perijove:runs"),
+    ("GET", "runs/x/artifacts/file"): ("read", "perijove:runs"),
     ("GET", "jobs"): ("read", "perijove:jobs"),
     ("POST", "jobs"): ("execute", "perijove:jobs"),
     ("GET", "jobs/x"): ("read", "perijove:jobs"),
@@ -59,7 +81,25 @@ PAIRS = {
     ("POST", "prune"): ("write", "perijove:jobs"),
     ("POST", "notebooks/inspect"): ("read", "perijove:notebooks"),
     ("POST", "definitions"): ("write", "perijove:notebooks"),
+    ("GET", "models"): ("read", "perijove:models"),
+    ("GET", "model"): ("read", "perijove:models"),
+    ("PATCH", "model"): ("write", "perijove:models"),
+    ("GET", "model/uses"): ("read", "perijove:models"),
+    ("POST", "model/delete"): ("write", "perijove:models"),
+    ("GET", "model/versions"): ("read", "perijove:models"),
+    ("POST", "model/versions"): ("write", "perijove:models"),
+    ("GET", "model/version"): ("read", "perijove:models"),
+    ("PATCH", "model/version"): ("write", "perijove:models"),
+    ("POST", "model/version/delete"): ("write", "perijove:models"),
+    ("GET", "model/version/facts"): ("read", "perijove:models"),
+    ("GET", "model/version/download"): ("read", "perijove:models"),
+    ("PUT", "model/alias"): ("write", "perijove:models"),
+    ("DELETE", "model/alias"): ("write", "perijove:models"),
+    ("POST", "model/uploads"): ("write", "perijove:models"),
 }
+
+
+WRITES = ("POST", "PUT", "PATCH")
 
 
 class Recording(Authorizer):  # type: ignore[misc]
@@ -117,7 +157,7 @@ async def test_every_verb_refuses_without_a_token(
 ) -> None:
     for method, path in PAIRS:
         url = f"{jp_base_url}perijove/api/{path}"
-        body = "{}" if method == "POST" else None
+        body = "{}" if method in WRITES else None
         answer = await http_server_client.fetch(
             url, method=method, body=body, raise_error=False, follow_redirects=False
         )
@@ -134,7 +174,7 @@ async def test_every_verb_asks_for_its_own_action_and_resource(
     monkeypatch.setitem(settings, "authorizer", Recording(parent=jp_serverapp))
     for (method, path), pair in [*PAIRS.items(), *reversed(PAIRS.items())]:
         Recording.asked.clear()
-        body = {"body": "{}"} if method == "POST" else {}
+        body = {"body": "{}"} if method in WRITES else {}
         code, _ = await refused(jp_fetch, path, method=method, **body)
         assert code == 403
         assert Recording.asked == [pair], (method, path)
@@ -143,8 +183,9 @@ async def test_every_verb_asks_for_its_own_action_and_resource(
 def test_the_table_has_every_route() -> None:
     import re
 
-    covered = {p for p, _ in ROUTES if any(re.fullmatch(p, path) for _, path in PAIRS)}
-    assert covered == {pattern for pattern, _ in ROUTES}
+    routes = [*ROUTES, *MODEL_ROUTES]
+    covered = {p for p, _ in routes if any(re.fullmatch(p, path) for _, path in PAIRS)}
+    assert covered == {pattern for pattern, _ in routes}
 
 
 async def test_the_root_is_always_the_server_s(

@@ -111,13 +111,15 @@ class Served:
         return run_id
 
     def datagrams(self) -> list[dict[str, Any]]:
-        """What has arrived; a datagram is there before the answer to its request is."""
+        """What has arrived of metrics; that is there before the answer to its request is."""
         found = []
         while True:
             try:
-                found.append(json.loads(self.pokes.recv(1 << 16)))
+                message = json.loads(self.pokes.recv(1 << 16))
             except BlockingIOError:
                 return found
+            if "tracking" not in message:
+                found.append(message)
 
     def python(self, code: str, **environ: str) -> subprocess.CompletedProcess[str]:
         """Run user code as a job's process does."""

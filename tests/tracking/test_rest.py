@@ -276,7 +276,7 @@ async def test_what_an_answer_means(
     tracker = RestTracker("http://127.0.0.1:1")
     transport = httpx.MockTransport(lambda _: httpx.Response(status, content=body))
     monkeypatch.setattr(
-        tracker, "_client", httpx.AsyncClient(transport=transport, base_url="http://h")
+        tracker._connection, "http", httpx.AsyncClient(transport=transport, base_url="http://h")
     )
     with pytest.raises(error):
         await tracker.end_run("r", "FINISHED", 1)
@@ -292,7 +292,7 @@ async def test_credentials_as_mlflow_takes_them(monkeypatch: pytest.MonkeyPatch)
 
     async def ask(token: str | None) -> str:
         tracker = RestTracker("http://127.0.0.1:1", token=token)
-        tracker._client._transport = httpx.MockTransport(answer)
+        tracker._connection.http._transport = httpx.MockTransport(answer)
         await tracker.end_run("r", "FINISHED", 1)
         await tracker.close()
         return str(seen[-1])

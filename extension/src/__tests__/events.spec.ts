@@ -1,6 +1,12 @@
 import { ServerConnection } from '@jupyterlab/services';
 
-import { EventStream, type ConnectionState, type Job, type JobEvent } from '../api';
+import {
+  EventStream,
+  type ConnectionState,
+  type Job,
+  type JobEvent,
+  type TrackingChange
+} from '../api';
 
 const JOB = '00000000-0000-4000-8000-000000000001';
 const LAST = 4;
@@ -298,5 +304,19 @@ describe('EventStream', () => {
     expect(client.stream.isDisposed).toBe(true);
     expect(client.states).toEqual(['connecting', 'open']);
     expect([client.asked.length, pauses.length]).toEqual([1, 0]);
+  });
+
+  it('says that anything of MLflow may have changed while the connection was broken', async () => {
+    const change = { experiments: ['1'], runs: ['a'], models: [], everything: false };
+    const message = `event: tracking\ndata: ${JSON.stringify(change)}\n\n`;
+    const told: TrackingChange[] = [];
+    client = new Client(
+      (_, signal) => sent(message, 'ends', signal),
+      (_, signal) => sent('', 'stays open', signal)
+    );
+    client.stream.tracking.connect((_, changed) => told.push(changed));
+    client.stream.start();
+    await until(() => told.length > 1);
+    expect(told).toEqual([change, { experiments: [], runs: [], models: [], everything: true }]);
   });
 });

@@ -1,6 +1,7 @@
 /**
  * The one stream. It says which jobs changed, what happened in the jobs that are watched, how the
- * compute targets are and how the hub is. It is resumed where it broke: jobs by revision, events by number.
+ * compute targets are, what changed in MLflow and how the hub is. It is resumed where it broke: jobs by
+ * revision, events by number; of MLflow it says then that anything may have changed.
  */
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
@@ -8,7 +9,7 @@ import { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 import { createParser } from 'eventsource-parser';
 
-import type { HubStatus, Job, JobEvent, Target } from './index';
+import type { HubStatus, Job, JobEvent, Target, TrackingChange } from './index';
 
 export type ConnectionState = 'connecting' | 'open' | 'broken';
 
@@ -31,6 +32,7 @@ export class EventStream implements IDisposable {
   readonly jobs: ISignal<this, Job[]> = new Signal<this, Job[]>(this);
   readonly events: ISignal<this, JobEvent> = new Signal<this, JobEvent>(this);
   readonly compute: ISignal<this, Target[]> = new Signal<this, Target[]>(this);
+  readonly tracking: ISignal<this, TrackingChange> = new Signal<this, TrackingChange>(this);
   readonly status: ISignal<this, HubStatus> = new Signal<this, HubStatus>(this);
   readonly connection: ISignal<this, ConnectionState> = new Signal<this, ConnectionState>(this);
 
@@ -120,6 +122,11 @@ export class EventStream implements IDisposable {
       throw new Error(String(response.status));
     }
     opened();
+    if (this._wasOpen) {
+      const nothing = { experiments: [], runs: [], models: [] };
+      this._emit(this.tracking, { ...nothing, everything: true });
+    }
+    this._wasOpen = true;
     const parser = createParser({
       onEvent: message => this._handle(message.event ?? '', message.data, message.id)
     });
@@ -139,6 +146,8 @@ export class EventStream implements IDisposable {
       this._emit(this.jobs, JSON.parse(data) as Job[]);
     } else if (event === 'compute') {
       this._emit(this.compute, JSON.parse(data) as Target[]);
+    } else if (event === 'tracking') {
+      this._emit(this.tracking, JSON.parse(data) as TrackingChange);
     } else if (event === 'status') {
       this._emit(this.status, JSON.parse(data) as HubStatus);
     } else if (event === 'job_event') {
@@ -181,6 +190,8 @@ export class EventStream implements IDisposable {
   private _revision = 0;
   private _state: ConnectionState | null = null;
   private _wake: (() => void) | null = null;
+  /** Was there a connection before? What was told between it and the next one is not known. */
+  private _wasOpen = false;
   /** In the order in which they were asked for. */
   private _watched = new Map<string, IWatch>();
 }

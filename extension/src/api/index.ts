@@ -27,6 +27,31 @@ export type PowerSchedule = Schemas['PowerSchedule'];
 export type HostKey = Schemas['ShownKey'];
 export type Environment = Schemas['EnvironmentSummary'];
 export type Experiment = Schemas['Experiment'];
+export type ExperimentChange = Partial<Schemas['ExperimentChange']>;
+export type RunsView = Schemas['RunsView'];
+export type RunColumn = Schemas['Column'];
+export type RunRow = Schemas['RunRow'];
+export type Run = Schemas['Run'];
+export type RunStatus = RunRow['status'];
+/** A question for runs; what is left out has the hub's defaults. */
+export type RunSearch = Partial<Schemas['RunSearch']> & { experiment_ids: string[] };
+export type RunPage = Schemas['RunPage'];
+export type RunChange = Partial<Schemas['RunChange']>;
+export type MetricValue = Schemas['Series']['values'][number];
+export type Series = Schemas['Series'];
+export type RunSeries = Schemas['RunSeries'];
+export type HistoryWish = Partial<Schemas['HistoryWish']> & { run_ids: string[] };
+export type Artifact = Schemas['Artifact'];
+export type ArtifactPage = Schemas['ArtifactPage'];
+export type ArtifactPreview = Schemas['ArtifactPreview'];
+export type Lineage = Schemas['Lineage'];
+export type LineageNode = Schemas['LineageNode'];
+export type NotebookDiff = Schemas['NotebookDiff'];
+export type RegisteredModel = Schemas['RegisteredModel'];
+export type ModelVersion = Schemas['ModelVersion'];
+export type ModelFacts = Schemas['ModelFacts'];
+/** What changed in MLflow; `everything`: anything may have. */
+export type TrackingChange = Schemas['TrackingChange'];
 export type NotebookInspection = Schemas['NotebookInspection'];
 export type NotebookParameter = Schemas['NotebookParameter'];
 export type PruneReport = Schemas['PruneReport'];
@@ -34,5 +59,5 @@ export type JobDefinition = Partial<Schemas['JobDefinition']> & {
   path: string;
 };
 
-export { ApiError, request, fileUrl } from './request';
+export { ApiError, request, requestBlob, fileUrl, routeUrl } from './request';
 export { EventStream, type ConnectionState } from './events';

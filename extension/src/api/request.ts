@@ -38,6 +38,15 @@ export async function requestText(
   return (await send(settings, route, {})).text();
 }
 
+/** The bytes that a route answers; throws ApiError. */
+export async function requestBlob(
+  settings: ServerConnection.ISettings,
+  route: string,
+  init: RequestInit & { body?: string } = {}
+): Promise<Blob> {
+  return (await send(settings, route, init)).blob();
+}
+
 async function send(
   settings: ServerConnection.ISettings,
   route: string,
@@ -71,19 +80,20 @@ export function fileUrl(
   path: string,
   download: boolean
 ): string {
-  const url = URLExt.join(
-    settings.baseUrl,
-    'perijove/api/jobs',
-    jobId,
-    'files',
-    URLExt.encodeParts(path)
-  );
-  const query: string[] = [];
+  const route = `jobs/${jobId}/files/${URLExt.encodeParts(path)}`;
+  return routeUrl(settings, route, download ? { download: '1' } : {});
+}
+
+/** Where the browser itself has the answer of a route. */
+export function routeUrl(
+  settings: ServerConnection.ISettings,
+  route: string,
+  query: Record<string, string> = {}
+): string {
+  const url = URLExt.join(settings.baseUrl, 'perijove/api') + '/' + route;
+  const search = new URLSearchParams(query);
   if (settings.appendToken && settings.token) {
-    query.push(`token=${encodeURIComponent(settings.token)}`);
+    search.set('token', settings.token);
   }
-  if (download) {
-    query.push('download=1');
-  }
-  return query.length ? `${url}?${query.join('&')}` : url;
+  return search.size ? `${url}?${search}` : url;
 }

@@ -29,3 +29,17 @@ export function sizeText(bytes: number): string {
   }
   return `${bytes} B`;
 }
+
+/** `1.4 kB`. */
+export function bytes(size: number): string {
+  for (const [unit, factor] of [
+    ['GB', 1e9],
+    ['MB', 1e6],
+    ['kB', 1e3]
+  ] as const) {
+    if (size >= factor) {
+      return `${(size / factor).toFixed(1)} ${unit}`;
+    }
+  }
+  return `${size} B`;
+}

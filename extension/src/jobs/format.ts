@@ -3,6 +3,8 @@ import { TranslationBundle } from '@jupyterlab/translation';
 
 import type { Job } from '../api';
 
+export { bytes } from '../components/size';
+
 /** `0.4 s`, `12 s`, `2 m 14 s`, `1 h 05 m`. */
 export function duration(seconds: number): string {
   if (seconds < 10) {
@@ -111,20 +113,6 @@ export function summary(job: Job, trans: TranslationBundle, now = Date.now()): s
     parts.push(ago(job.ended_at, trans, now));
   }
   return parts.filter(Boolean).join(' · ');
-}
-
-/** `1.4 kB`. */
-export function bytes(size: number): string {
-  for (const [unit, factor] of [
-    ['GB', 1e9],
-    ['MB', 1e6],
-    ['kB', 1e3]
-  ] as const) {
-    if (size >= factor) {
-      return `${(size / factor).toFixed(1)} ${unit}`;
-    }
-  }
-  return `${size} B`;
 }
 
 /** A number short enough for a label. */

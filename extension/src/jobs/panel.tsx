@@ -1,4 +1,4 @@
-/** The left panel: the compute and the jobs. */
+/** The left panel: compute, jobs, experiments. */
 import { ReactWidget } from '@jupyterlab/ui-components';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
@@ -6,16 +6,15 @@ import * as React from 'react';
 
 import { perijoveIcon } from '../components/icons';
 import { useSignal } from '../components/signal';
-import { ComputeManager } from '../compute/manager';
 import { ComputeSection } from '../compute/panel';
+import { ExperimentsSection } from '../experiments/panel';
+import type { IWorkspace } from '../workspace';
 import { type IJobListProps, JobList } from './joblist';
-import { JobManager } from './manager';
 import { CommandIDs } from './tokens';
 
 export class JobsPanel extends ReactWidget {
   constructor(
-    private _manager: JobManager,
-    private _compute: ComputeManager,
+    private _workspace: IWorkspace,
     private _commands: CommandRegistry,
     private _trans: TranslationBundle
   ) {
@@ -26,8 +25,8 @@ export class JobsPanel extends ReactWidget {
   protected render(): React.ReactElement {
     return (
       <Jobs
-        manager={this._manager}
-        compute={this._compute}
+        manager={this._workspace.jobs}
+        workspace={this._workspace}
         commands={this._commands}
         trans={this._trans}
       />
@@ -36,11 +35,11 @@ export class JobsPanel extends ReactWidget {
 }
 
 interface IJobsProps extends IJobListProps {
-  compute: ComputeManager;
+  workspace: IWorkspace;
 }
 
 function Jobs(props: IJobsProps): React.ReactElement {
-  const { manager, trans } = props;
+  const { manager, workspace, commands, trans } = props;
   useSignal(manager.changed);
   if (!manager.isReady) {
     return manager.connection === 'broken' || manager.status?.state === 'unreachable' ? (
@@ -57,8 +56,9 @@ function Jobs(props: IJobsProps): React.ReactElement {
   return (
     <>
       {away && <Broken {...props} />}
-      <ComputeSection manager={props.compute} commands={props.commands} trans={trans} />
+      <ComputeSection manager={workspace.compute} commands={commands} trans={trans} />
       {manager.jobs.length ? <JobList {...props} /> : <Empty {...props} />}
+      <ExperimentsSection manager={workspace.experiments} commands={commands} trans={trans} />
     </>
   );
 }

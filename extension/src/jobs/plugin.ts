@@ -76,7 +76,7 @@ async function activate(
   };
   themes?.themeChanged.connect(() => tracker.forEach(document => document.content.update()));
 
-  const panel = new JobsPanel(manager, compute, commands, trans);
+  const panel = new JobsPanel(workspace, commands, trans);
   panel.id = 'perijove-panel';
   panel.title.icon = perijoveIcon;
   panel.title.caption = trans.__('Perijove');

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from perijove.abc.environments import EnvironmentBuilder, EnvironmentCatalog, KernelChoice
 from perijove.abc.machines import InstanceFiles, KernelHost
+from perijove.abc.registry import ModelRegistry, Place
 from perijove.abc.stores import EnvironmentStore, JobStore, OutboxStep, TargetStore
 from perijove.abc.targets import (
     AgentTarget,
@@ -30,7 +31,9 @@ __all__ = [
     "KernelChoice",
     "KernelHost",
     "ManagedTarget",
+    "ModelRegistry",
     "OutboxStep",
+    "Place",
     "TargetMaker",
     "TargetStore",
     "TaskRunner",

@@ -31,11 +31,29 @@ def cli(debug: bool) -> None:
 
 
 def _register() -> None:
-    from perijove.cli import compute, environment, experiment, hub, job, prune
+    from perijove.cli import (
+        compute,
+        dashboard,
+        environment,
+        experiment,
+        hub,
+        job,
+        model,
+        prune,
+        run,
+    )
 
-    for command in (hub.up, hub.down, hub.status, prune.prune):
+    for command in (hub.up, hub.down, hub.status, prune.prune, dashboard.dashboard):
         cli.add_command(command)
-    for group in (job.job, compute.compute, environment.environment, experiment.experiment):
+    groups = (
+        job.job,
+        compute.compute,
+        environment.environment,
+        experiment.experiment,
+        run.run,
+        model.model,
+    )
+    for group in groups:
         cli.add_command(group)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import click
 
 from perijove.cli.app import common
-from perijove.cli.output import emit, table
+from perijove.cli.output import ago, emit, table
 from perijove.client.workspace import Workspace
+from perijove.models.experiments import Experiment
 
 
 @click.group()
@@ -15,8 +16,70 @@ def experiment() -> None:
 
 
 @experiment.command("list")
+@click.option("--deleted", is_flag=True, help="Those that were deleted.")
 @common
-def list_experiments(workspace: str | None, as_json: bool) -> None:
-    """List the experiments."""
-    found = Workspace(workspace).experiments.list()
-    emit(found, as_json, table(["ID", "NAME"], [[e["id"], e["name"]] for e in found]))
+def list_experiments(workspace: str | None, as_json: bool, deleted: bool) -> None:
+    """List the experiments, those used last first."""
+    found = Workspace(workspace).experiments.list("deleted" if deleted else "active")
+    rows = [[e.id, e.name, _count(e.runs), _count(e.running), ago(e.last_run_at)] for e in found]
+    emit(found, as_json, table(["ID", "NAME", "RUNS", "RUNNING", "LAST RUN"], rows))
+
+
+@experiment.command()
+@click.argument("name")
+@common
+def show(name: str, workspace: str | None, as_json: bool) -> None:
+    """Show an experiment, given by name or id."""
+    found = Workspace(workspace).experiments.get(name)
+    emit(found, as_json, _told(found))
+
+
+@experiment.command()
+@click.argument("name")
+@click.option("--description", metavar="TEXT", help="In Markdown.")
+@common
+def create(name: str, description: str | None, workspace: str | None, as_json: bool) -> None:
+    """Make an experiment."""
+    found = Workspace(workspace).experiments.create(name, description)
+    emit(found, as_json, f"Experiment {found.name} has the id {found.id}.")
+
+
+@experiment.command()
+@click.argument("name")
+@click.argument("new")
+@common
+def rename(name: str, new: str, workspace: str | None, as_json: bool) -> None:
+    """Give an experiment another name."""
+    found = Workspace(workspace).experiments.rename(name, new)
+    emit(found, as_json, f"Experiment {found.id} is named {found.name}.")
+
+
+@experiment.command()
+@click.argument("name")
+@common
+def delete(name: str, workspace: str | None, as_json: bool) -> None:
+    """Delete an experiment with its runs; `restore` brings them back."""
+    found = Workspace(workspace).experiments.delete(name)
+    emit(found, as_json, f"Experiment {found.name} is deleted.")
+
+
+@experiment.command()
+@click.argument("name")
+@common
+def restore(name: str, workspace: str | None, as_json: bool) -> None:
+    """Bring a deleted experiment back, with its runs."""
+    found = Workspace(workspace).experiments.restore(name)
+    emit(found, as_json, f"Experiment {found.name} is back.")
+
+
+def _count(number: int | None) -> str:
+    return "–" if number is None else str(number)
+
+
+def _told(found: Experiment) -> str:
+    lines = [
+        f"{found.name} (id {found.id}, {found.lifecycle_stage.value})",
+        f"runs: {_count(found.runs)}, running: {_count(found.running)}",
+        *(f"tag {key}: {text}" for key, text in sorted(found.tags.items())),
+    ]
+    return "\n".join(lines + ([found.description] if found.description else []))

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 from pydantic import BaseModel
+
+from perijove.client.runs import RunList
 
 STYLES = {
     "succeeded": "green",
@@ -22,6 +26,8 @@ STYLES = {
 
 def plain(result: Any) -> Any:
     """JSON's types."""
+    if isinstance(result, RunList):
+        return [plain(run.row) for run in result]
     if isinstance(result, BaseModel):
         return result.model_dump(mode="json")
     if isinstance(result, (list, tuple)):
@@ -29,9 +35,26 @@ def plain(result: Any) -> Any:
     return result
 
 
+_caught: ContextVar[list[RunList] | None] = ContextVar("caught", default=None)
+
+
+@contextmanager
+def caught() -> Iterator[list[RunList]]:
+    """Lists of runs that commands would print within, for who can do more with them."""
+    tables: list[RunList] = []
+    mark = _caught.set(tables)
+    try:
+        yield tables
+    finally:
+        _caught.reset(mark)
+
+
 def emit(result: Any, as_json: bool, human: str = "") -> None:
-    """Print a result: the JSON document, or the text for people."""
-    if as_json:
+    """Print a result: the JSON document, or the text for people. A table that is `caught` is not
+    printed."""
+    if not as_json and isinstance(result, RunList) and (tables := _caught.get()) is not None:
+        tables.append(result)
+    elif as_json:
         click.echo(json.dumps(plain(result), indent=1))
     elif human:
         click.echo(human)

@@ -54,13 +54,13 @@ class HubClient:
             return _checked(answer).json()
         raise AssertionError
 
-    def fetch(self, path: str) -> Iterator[bytes]:
+    def fetch(self, path: str, /, **query: Any) -> Iterator[bytes]:
         """The bytes of a file route."""
-        with self.stream(path) as answer:
+        with self.stream(path, **query) as answer:
             yield from answer.iter_bytes()
 
     @contextmanager
-    def stream(self, path: str, **query: Any) -> Iterator[httpx.Response]:
+    def stream(self, path: str, /, **query: Any) -> Iterator[httpx.Response]:
         """An answer that is read as it comes."""
         client = self._connect()
         try:

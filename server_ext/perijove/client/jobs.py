@@ -66,7 +66,7 @@ class Job:
             self.refresh()
         if self.data.run_id is None:
             raise InvalidInput(f"Job {self.id} has no MLflow run yet.", field="run_id")
-        return Run(self, self.data.run_id)
+        return Run(self.client, self.data.run_id)
 
     def refresh(self) -> Job:
         """Look again."""

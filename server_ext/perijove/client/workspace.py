@@ -5,22 +5,13 @@ from __future__ import annotations
 from perijove.client.compute import Compute
 from perijove.client.discovery import ensure_hub, workspace_folder
 from perijove.client.environments import Environments
+from perijove.client.experiments import Experiments
 from perijove.client.http import HubClient
 from perijove.client.jobs import Jobs
 from perijove.client.kernels import Kernels
+from perijove.client.models import Models
+from perijove.client.runs import Runs
 from perijove.models.workspaces import HubStatus, HubUp
-
-
-class Experiments:
-    """``workspace.experiments``: MLflow's."""
-
-    def __init__(self, client: HubClient) -> None:
-        self._client = client
-
-    def list(self) -> list[dict[str, str]]:
-        """``{id, name}`` of all active experiments."""
-        listed: list[dict[str, str]] = self._client.request("GET", "/experiments")
-        return listed
 
 
 class Workspace:
@@ -40,6 +31,8 @@ class Workspace:
         self.kernels = Kernels(self.client)
         self.environments = Environments(self.client)
         self.experiments = Experiments(self.client)
+        self.models = Models(self.client)
+        self.runs = Runs(self.client, lambda name: self.experiments.get(name).id)
 
     @property
     def tracking_uri(self) -> str:

@@ -20,10 +20,13 @@ from perijove.hub.routes import (
     compute,
     environments,
     events,
+    experiments,
     files,
     jobs,
     kernels,
+    models,
     notebooks,
+    runs,
     workspace,
 )
 from perijove.hub.security import Guard
@@ -82,7 +85,19 @@ def create_app(hub: Hub | None, token: str = "") -> FastAPI:
         },
     )
     app.state.hub = hub
-    for module in (workspace, compute, environments, kernels, files, jobs, notebooks, events):
+    for module in (
+        workspace,
+        compute,
+        environments,
+        kernels,
+        files,
+        jobs,
+        notebooks,
+        experiments,
+        runs,
+        models,
+        events,
+    ):
         app.include_router(module.router, prefix="/api")
     add_error_handlers(app)
     app.add_middleware(Guard, token=token)

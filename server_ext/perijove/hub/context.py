@@ -12,13 +12,17 @@ from perijove.abc import TaskRunner, Tracker
 from perijove.hub.listener import Listener
 from perijove.models.workspaces import HubStatus, TargetSummary, WorkspaceFolder
 from perijove.services.broker import Broker
+from perijove.services.changes import Changes
 from perijove.services.compute import ComputeService
 from perijove.services.environments import Environments
+from perijove.services.experiments import ExperimentService
 from perijove.services.instancefiles import FileService
 from perijove.services.jobs import JobService
 from perijove.services.kernels import KernelService
 from perijove.services.notebooks import NotebookService
 from perijove.services.power import PowerService
+from perijove.services.registry import Registry
+from perijove.services.runs import RunService
 
 
 @dataclass
@@ -35,6 +39,10 @@ class Hub:
     files: FileService
     notebooks: NotebookService
     environments: Environments
+    experiments: ExperimentService
+    runs: RunService
+    models: Registry
+    changes: Changes
     tracker: Tracker
     tasks: TaskRunner
     broker: Broker

@@ -50,10 +50,12 @@ from perijove.models.workspaces import HubInfo, HubStatus, WorkspaceConfig, Work
 from perijove.plugins import COMPUTE, with_plugins
 from perijove.services.broker import Broker
 from perijove.services.catalog import Catalog
+from perijove.services.changes import Changes
 from perijove.services.compute import ComputeService
 from perijove.services.delivery import Delivery
 from perijove.services.environments import Environments
 from perijove.services.events import EventLogs
+from perijove.services.experiments import ExperimentService
 from perijove.services.instancefiles import FileService
 from perijove.services.instancespecs import InstanceKernelspecs
 from perijove.services.jobs import JobService
@@ -62,7 +64,11 @@ from perijove.services.kernelspecs import KernelFolder, Kernelspecs
 from perijove.services.notebooks import NotebookService
 from perijove.services.power import PowerService
 from perijove.services.recorder import Recorder, user_name
+from perijove.services.registry import Registry
+from perijove.services.runfiles import RunFiles
+from perijove.services.runs import RunService
 from perijove.services.supervisor import Supervisor
+from perijove.services.uploads import Uploads
 from perijove.store.database import open_database
 from perijove.store.environments import SqlEnvironmentStore
 from perijove.store.jobs import SqlJobStore
@@ -254,7 +260,8 @@ async def serve(folder: WorkspaceFolder) -> None:
     kernels = KernelService(folder.kernels, compute, kernel_environ)
     kernels.load()
     kernelspecs = InstanceKernelspecs(folder, kernels, config.local_kernels)
-    pokes.listen(supervisor.poked, supervisor.metrics)
+    changes = Changes(broker)
+    pokes.listen(supervisor.poked, supervisor.metrics, changes.add)
     stopping = asyncio.Event()
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     me = current_process()
@@ -286,6 +293,10 @@ async def serve(folder: WorkspaceFolder) -> None:
         files=FileService(compute),
         notebooks=NotebookService(tasks),
         environments=environments,
+        experiments=ExperimentService(tracking.records),
+        models=Registry(tracking.registry, store, Uploads(folder.root / "uploads"), user_name()),
+        runs=RunService(tracking.records, RunFiles(tracking.records, tracking.artifacts, tasks)),
+        changes=changes,
         tracker=tracking.tracker,
         tasks=tasks,
         broker=broker,
@@ -299,6 +310,7 @@ async def serve(folder: WorkspaceFolder) -> None:
     loops = [asyncio.create_task(work) for work in (supervisor.run(), recorder.run(), power.run())]
     loops.append(asyncio.create_task(_start_tracking(tracking, zygote)))
     loops.append(asyncio.create_task(tracking.watch(store, supervisor)))
+    loops.append(asyncio.create_task(changes.watch(tracking.records.changes)))
     loops += [asyncio.create_task(work) for work in (kernels.run(), kernelspecs.run())]
     if zygotes is not None:
         loops.append(asyncio.create_task(_sweep(zygotes)))

@@ -1,5 +1,6 @@
 """The Unix datagram socket on which runners say that their spool grew, and MLflow that a job's
-run got metrics. A lost datagram costs a second: the spools are looked at anyway.
+run got metrics, or that anything changed. A lost datagram costs a second: the spools are looked
+at anyway.
 """
 
 from __future__ import annotations
@@ -12,9 +13,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from perijove.models.events import TrackingChange
+
 log = logging.getLogger(__name__)
 
 Poke = Callable[[str, int], Awaitable[None]]
+Changes = Callable[[TrackingChange], None]
 Metrics = Callable[[str, int, Sequence[Mapping[str, Any]]], Awaitable[None]]
 
 
@@ -32,9 +36,9 @@ class Pokes:
         self._waiting: set[tuple[str, int]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def listen(self, poke: Poke, metrics: Metrics) -> None:
-        """Hand what arrives to the target and to the supervisor."""
-        self._poke, self._metrics = poke, metrics
+    def listen(self, poke: Poke, metrics: Metrics, changes: Changes) -> None:
+        """Hand what arrives to the target, to the supervisor and to those who follow MLflow."""
+        self._poke, self._metrics, self._changes = poke, metrics, changes
         asyncio.get_running_loop().add_reader(self._socket.fileno(), self._receive)
 
     def close(self) -> None:
@@ -51,6 +55,9 @@ class Pokes:
                 return
             try:
                 message = json.loads(data)
+                if "tracking" in message:
+                    self._changes(TrackingChange.model_validate(message["tracking"]))
+                    continue
                 key = (str(message["job_id"]), int(message["attempt"]))
                 points = message.get("metrics")
             except (ValueError, KeyError, TypeError, AttributeError):

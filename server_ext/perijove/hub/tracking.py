@@ -8,11 +8,19 @@ import os
 from contextlib import suppress
 
 from perijove.abc import JobStore, Tracker
+from perijove.abc.artifacts import Artifacts
+from perijove.abc.records import Records
 from perijove.errors import PerijoveError
 from perijove.models.jobs import JobState
 from perijove.models.workspaces import WorkspaceConfig, WorkspaceFolder
 from perijove.services.broker import Broker
 from perijove.services.supervisor import Supervisor
+from perijove.tracking.api import Api
+from perijove.tracking.artifacts import FolderArtifacts, RestArtifacts
+from perijove.tracking.connection import Connection
+from perijove.tracking.existing import RestRecords
+from perijove.tracking.records import EmbeddedRecords
+from perijove.tracking.registry import RestRegistry
 from perijove.tracking.rest import RestTracker
 from perijove.tracking.server import MlflowServer
 
@@ -39,13 +47,20 @@ class Tracking:
         if config.tracking_uri is None:
             self._server = MlflowServer(folder, poke)
             self._server.bind()
+            self.connection = Connection(self._server.uri, token=token, embedded=True)
             self.tracker: Tracker = RestTracker(
                 self._server.uri, token=token, assigns_run_ids=True, artifacts=folder.artifacts
             )
+            self.records: Records = EmbeddedRecords(self.connection)
+            self.registry = RestRegistry(Api(self.connection, embedded=True), folder.artifacts)
+            self.artifacts: Artifacts = FolderArtifacts(self.connection, folder.artifacts)
         else:
-            self.tracker = RestTracker(
-                config.tracking_uri.rstrip("/"), token=os.environ.get("MLFLOW_TRACKING_TOKEN")
-            )
+            uri, theirs = config.tracking_uri.rstrip("/"), os.environ.get("MLFLOW_TRACKING_TOKEN")
+            self.connection = Connection(uri, token=theirs)
+            self.tracker = RestTracker(uri, token=theirs)
+            self.records = RestRecords(self.connection)
+            self.registry = RestRegistry(Api(self.connection))
+            self.artifacts = RestArtifacts(self.connection)
 
     async def start(self) -> None:
         """Start the embedded server; returns when it was asked to, not when it serves."""
@@ -55,6 +70,7 @@ class Tracking:
     async def stop(self, leave: bool) -> None:
         """Stop the embedded server, or with `leave` let it serve the jobs that go on."""
         await self.tracker.close()
+        await self.connection.close()
         if self._server is not None:
             await (self._server.release() if leave else self._server.stop())
 

@@ -7,11 +7,14 @@ from typing import Any
 
 from jupyter_server.utils import url_path_join
 
+from perijove.jupyter import dashboards
 from perijove.jupyter.drive import DRIVES
 from perijove.jupyter.events import EventsHandler
 from perijove.jupyter.gateway import Gateway
 from perijove.jupyter.handlers import ROUTES
+from perijove.jupyter.modelhandlers import MODEL_ROUTES
 from perijove.jupyter.reattach import attach
+from perijove.jupyter.studio import STUDIO
 
 
 def _load_jupyter_server_extension(server_app: Any) -> None:
@@ -24,11 +27,14 @@ def _load_jupyter_server_extension(server_app: Any) -> None:
     base = server_app.web_app.settings["base_url"]
     gateway = server_app.web_app.settings["perijove_gateway"] = Gateway()
     attach(server_app, gateway.folder)
-    handlers = [
-        (url_path_join(base, "perijove", "api", pattern), handler) for pattern, handler in ROUTES
+    handlers: list[tuple[Any, ...]] = [
+        (url_path_join(base, "perijove", "api", pattern), handler)
+        for pattern, handler in [*ROUTES, *STUDIO, *MODEL_ROUTES]
     ]
     handlers.append((url_path_join(base, "perijove", "events"), EventsHandler))
     handlers += [
         (url_path_join(base, "perijove", "drives", pattern), handler) for pattern, handler in DRIVES
     ]
+    page = (dashboards.DashboardHandler, dashboards.options(server_app))
+    handlers.append((url_path_join(base, dashboards.ROUTE), *page))
     server_app.web_app.add_handlers(".*$", handlers)

@@ -81,6 +81,41 @@ class HubHandler(APIHandler):
         self.pass_headers_on(answer)
         self.finish(answer.content)
 
+    async def stream(self, path: str, policy: str | None = None) -> None:
+        """Answer with a file of the hub's as it comes, because it may be large.
+
+        `policy`: its Content-Security-Policy, in place of the hub's.
+        """
+        client = await self.gateway.client()
+        try:
+            await self._copy(client, f"/api{path}", policy)
+        except httpx.TransportError as error:
+            await self.gateway.forget(client)
+            raise unreachable(error) from None
+
+    async def _copy(self, client: httpx.AsyncClient, url: str, policy: str | None) -> None:
+        asked = self.request.headers.get("Range")
+        headers = {"Range": asked} if asked else {}
+        async with client.stream("GET", url, headers=headers) as answer:
+            if answer.status_code not in (200, 206):
+                await answer.aread()
+                self.clear_header("Content-Disposition")
+                self.answer(answer)
+                return
+            self.set_status(answer.status_code)
+            self.pass_headers_on(answer)
+            for header in ("Content-Length", "Content-Range", "Accept-Ranges"):
+                # without its length a file that breaks off would look complete
+                if header in answer.headers:
+                    self.set_header(header, answer.headers[header])
+            if policy is not None:
+                self.set_header("Content-Security-Policy", policy)
+            self.set_header("X-Content-Type-Options", "nosniff")
+            async for piece in answer.aiter_bytes():
+                self.write(piece)
+                await self.flush()
+        self.finish()
+
     def pass_headers_on(self, answer: httpx.Response) -> None:
         """Those that matter."""
         for name in PASSED_ON:
@@ -148,12 +183,12 @@ class EnvironmentHandler(HubHandler):
     @authenticated
     @authorized(action="read", resource=WORKSPACE)
     async def get(self, name: str) -> None:
-        await self.forward("GET", f"/environments/{_quoted(name)}")
+        await self.forward("GET", f"/environments/{quoted(name)}")
 
     @authenticated
     @authorized(action="write", resource=WORKSPACE)
     async def delete(self, name: str) -> None:
-        await self.forward("DELETE", f"/environments/{_quoted(name)}")
+        await self.forward("DELETE", f"/environments/{quoted(name)}")
 
 
 class EnvironmentPartHandler(HubHandler):
@@ -163,14 +198,14 @@ class EnvironmentPartHandler(HubHandler):
     @authorized(action="read", resource=WORKSPACE)
     async def get(self, name: str, part: str) -> None:
         self.refuse_to_follow()
-        await self.forward("GET", f"/environments/{_quoted(name)}/{part}")
+        await self.forward("GET", f"/environments/{quoted(name)}/{part}")
 
 
 class BuildHandler(HubHandler):
     @authenticated
     @authorized(action="write", resource=WORKSPACE)
     async def post(self, name: str) -> None:
-        await self.forward("POST", f"/environments/{_quoted(name)}/build")
+        await self.forward("POST", f"/environments/{quoted(name)}/build")
 
 
 class TargetsHandler(HubHandler):
@@ -189,7 +224,7 @@ class TargetHandler(HubHandler):
     @authenticated
     @authorized(action="read", resource=COMPUTE)
     async def get(self, name: str) -> None:
-        await self.forward("GET", f"/compute/{_quoted(name)}")
+        await self.forward("GET", f"/compute/{quoted(name)}")
 
 
 class TargetPartHandler(HubHandler):
@@ -198,7 +233,7 @@ class TargetPartHandler(HubHandler):
     @authenticated
     @authorized(action="read", resource=COMPUTE)
     async def get(self, name: str, part: str) -> None:
-        await self.forward("GET", f"/compute/{_quoted(name)}/{part}")
+        await self.forward("GET", f"/compute/{quoted(name)}/{part}")
 
 
 class KernelsHandler(HubHandler):
@@ -207,7 +242,7 @@ class KernelsHandler(HubHandler):
     @authenticated
     @authorized(action="read", resource=COMPUTE)
     async def get(self, name: str) -> None:
-        answer = await self.gateway.send("GET", f"/compute/{_quoted(name)}/kernels")
+        answer = await self.gateway.send("GET", f"/compute/{quoted(name)}/kernels")
         if answer.status_code != 200:
             self.answer(answer)
             return
@@ -220,7 +255,7 @@ class KernelHandler(HubHandler):
     @authenticated
     @authorized(action="execute", resource=COMPUTE)
     async def delete(self, kernel_id: str) -> None:
-        await self.forward("DELETE", f"/kernels/{_quoted(kernel_id)}")
+        await self.forward("DELETE", f"/kernels/{quoted(kernel_id)}")
 
 
 class TargetVerbHandler(HubHandler):
@@ -230,14 +265,14 @@ class TargetVerbHandler(HubHandler):
     @authorized(action="execute", resource=COMPUTE)
     async def post(self, name: str, verb: str) -> None:
         body = None if verb in ("start", "keep-running") else self.body()
-        await self.forward("POST", f"/compute/{_quoted(name)}/{verb}", body)
+        await self.forward("POST", f"/compute/{quoted(name)}/{verb}", body)
 
 
 class DeleteTargetHandler(HubHandler):
     @authenticated
     @authorized(action="write", resource=COMPUTE)
     async def post(self, name: str) -> None:
-        await self.forward("POST", f"/compute/{_quoted(name)}/delete", self.body())
+        await self.forward("POST", f"/compute/{quoted(name)}/delete", self.body())
 
 
 class HostKeysHandler(HubHandler):
@@ -248,19 +283,12 @@ class HostKeysHandler(HubHandler):
         await self.forward("POST", "/host-keys", self.body())
 
 
-class ExperimentsHandler(HubHandler):
-    @authenticated
-    @authorized(action="read", resource=WORKSPACE)
-    async def get(self) -> None:
-        await self.forward("GET", "/experiments")
-
-
 class RunLinkHandler(HubHandler):
     @authenticated
     @authorized(action="execute", resource=WORKSPACE)
     async def get(self, job_id: str) -> None:
         """Where the job's run is in MLflow's own UI; the token in it signs the browser in."""
-        job = (await self.gateway.send("GET", f"/jobs/{_quoted(job_id)}")).json()
+        job = (await self.gateway.send("GET", f"/jobs/{quoted(job_id)}")).json()
         if not job.get("run_id") or not job.get("experiment_id"):
             raise NotFound(f"Job {job_id} has no MLflow run yet.", field="job_id")
         tracking = (await self.gateway.send("GET", "/tracking")).json()
@@ -286,26 +314,26 @@ class JobHandler(HubHandler):
     @authenticated
     @authorized(action="read", resource=JOBS)
     async def get(self, job_id: str) -> None:
-        await self.forward("GET", f"/jobs/{_quoted(job_id)}")
+        await self.forward("GET", f"/jobs/{quoted(job_id)}")
 
     @authenticated
     @authorized(action="write", resource=JOBS)
     async def delete(self, job_id: str) -> None:
-        await self.forward("DELETE", f"/jobs/{_quoted(job_id)}")
+        await self.forward("DELETE", f"/jobs/{quoted(job_id)}")
 
 
 class CancelHandler(HubHandler):
     @authenticated
     @authorized(action="execute", resource=JOBS)
     async def post(self, job_id: str) -> None:
-        await self.forward("POST", f"/jobs/{_quoted(job_id)}/cancel")
+        await self.forward("POST", f"/jobs/{quoted(job_id)}/cancel")
 
 
 class RerunHandler(HubHandler):
     @authenticated
     @authorized(action="execute", resource=JOBS)
     async def post(self, job_id: str) -> None:
-        await self.forward("POST", f"/jobs/{_quoted(job_id)}/rerun", self.body())
+        await self.forward("POST", f"/jobs/{quoted(job_id)}/rerun", self.body())
 
 
 class JobPartHandler(HubHandler):
@@ -315,41 +343,19 @@ class JobPartHandler(HubHandler):
     @authorized(action="read", resource=JOBS)
     async def get(self, job_id: str, part: str) -> None:
         self.refuse_to_follow()
-        await self.forward("GET", f"/jobs/{_quoted(job_id)}/{part}")
+        await self.forward("GET", f"/jobs/{quoted(job_id)}/{part}")
 
 
 class JobFileHandler(HubHandler):
     @authenticated
     @authorized(action="read", resource=JOBS)
     async def get(self, job_id: str, path: str) -> None:
-        """A file of the job; streamed, because it may be large."""
-        client = await self.gateway.client()
-        url = f"/api/jobs/{_quoted(job_id)}/files/{_quoted(path, safe='/')}"
-        try:
-            await self._copy(client, url, path)
-        except httpx.TransportError as error:
-            await self.gateway.forget(client)
-            raise unreachable(error) from None
-
-    async def _copy(self, client: httpx.AsyncClient, url: str, path: str) -> None:
-        async with client.stream("GET", url) as answer:
-            if answer.status_code != 200:
-                await answer.aread()
-                self.answer(answer)
-                return
-            self.pass_headers_on(answer)
-            # without it a file that breaks off would look complete
-            self.set_header("Content-Length", answer.headers["Content-Length"])
-            # pages and scripts that users' code wrote must not run as if they were ours
-            self.set_header("Content-Security-Policy", "sandbox allow-scripts")
-            self.set_header("X-Content-Type-Options", "nosniff")
-            if self.get_query_argument("download", "") == "1":
-                name = _quoted(Path(path).name)
-                self.set_header("Content-Disposition", f"attachment; filename*=UTF-8''{name}")
-            async for piece in answer.aiter_bytes():
-                self.write(piece)
-                await self.flush()
-        self.finish()
+        """A file of the job; pages and scripts in it must not run as if they were ours."""
+        if self.get_query_argument("download", "") == "1":
+            name = quoted(Path(path).name)
+            self.set_header("Content-Disposition", f"attachment; filename*=UTF-8''{name}")
+        url = f"/jobs/{quoted(job_id)}/files/{quoted(path, safe='/')}"
+        await self.stream(url, policy="sandbox allow-scripts")
 
 
 class PruneHandler(HubHandler):
@@ -379,7 +385,8 @@ def _without_keys(kernel: dict[str, Any]) -> dict[str, Any]:
     return kernel | {"connection": shown}
 
 
-def _quoted(text: str, safe: str = "") -> str:
+def quoted(text: str, safe: str = "") -> str:
+    """As part of a URL's path."""
     return quote(text, safe=safe)
 
 
@@ -397,7 +404,6 @@ ROUTES: list[tuple[str, type[HubHandler]]] = [
     (rf"compute/{TARGET}/(?P<verb>start|stop|restart|scale|keep-running)", TargetVerbHandler),
     (rf"compute/{TARGET}/delete", DeleteTargetHandler),
     (r"host-keys", HostKeysHandler),
-    (r"experiments", ExperimentsHandler),
     (r"jobs", JobsHandler),
     (rf"jobs/{ID}", JobHandler),
     (rf"jobs/{ID}/cancel", CancelHandler),

@@ -53,3 +53,15 @@ class JobEvent(SpoolEvent):
     spool_seq: int | None = Field(
         default=None, description="its number in the runner's spool; None: the hub's own event"
     )
+
+
+class TrackingChange(BaseModel):
+    """Message ``tracking`` of the stream: what changed in MLflow since the last one.
+
+    Lists that would be long are left out, and `everything` says that anything may have changed.
+    """
+
+    experiments: list[str] = Field(default_factory=list, description="ids")
+    runs: list[str] = Field(default_factory=list, description="ids")
+    models: list[str] = Field(default_factory=list, description="names")
+    everything: bool = False

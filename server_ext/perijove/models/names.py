@@ -52,7 +52,8 @@ PARAMETERS_SCHEMA: dict[str, Any] = {
 }
 
 
-def _printable(text: str, what: str) -> None:
+def check_printable(text: str, what: str) -> None:
+    """Raises ValueError: there are control or invisible characters in it."""
     if (found := _INVISIBLE_CHAR.search(text)) is not None:
         raise ValueError(
             f"{what} must not contain control or invisible characters (found U+{ord(found[0]):04X})"
@@ -65,7 +66,7 @@ def check_name(name: str) -> str:
         raise ValueError("a name must not be empty and must not start or end with a blank")
     if len(name) > NAME_LENGTH:
         raise ValueError(f"a name must have at most {NAME_LENGTH} characters (it has {len(name)})")
-    _printable(name, "a name")
+    check_printable(name, "a name")
     bad = sorted(set(_FORBIDDEN_CHAR.findall(name)))
     if bad:
         raise ValueError(f"a name must not contain {' '.join(bad)}")
@@ -78,7 +79,7 @@ def check_environment(name: str) -> str:
     """How a job names its environment: a name, ``name:3``, ``name@latest``, or the absolute path
     of a virtual environment."""
     if name.startswith("/"):
-        _printable(name, "a path")
+        check_printable(name, "a path")
         if len(name) > PATH_LENGTH:
             raise ValueError(f"a path must have at most {PATH_LENGTH} characters")
         return name
@@ -141,7 +142,7 @@ def check_value(value: Any, path: str = "value", depth: int = 0) -> JsonValue:
 
 def check_relative_path(path: str) -> str:
     """A path below a root, with forward slashes: not absolute, no ``..``, no NUL."""
-    _printable(path, "a path")
+    check_printable(path, "a path")
     pure = PurePosixPath(path)
     if not path or pure.is_absolute() or "\\" in path or (len(path) > 1 and path[1] == ":"):
         raise ValueError("a path must be relative to its root, with forward slashes")

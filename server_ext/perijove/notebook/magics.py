@@ -14,6 +14,7 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class
 
 from perijove.cli.app import guarded, run
 from perijove.cli.job import define, submit
+from perijove.cli.output import caught
 from perijove.cli.parameters import collect
 from perijove.client.discovery import workspace_folder
 from perijove.client.jobs import Job
@@ -39,6 +40,8 @@ class PerijoveMagics(Magics):
         """Run a command; with a cell, run the cell as a job.
 
         ``%perijove job list`` — ``%%perijove job --experiment churn -p lr=0.1``
+
+        Lists of runs are DataFrames: ``best = %perijove run list churn``.
         """
         try:
             words = shlex.split(line)
@@ -46,8 +49,9 @@ class PerijoveMagics(Magics):
             print(f"Error: {error}.", file=sys.stderr)
             return None
         if cell is None:
-            run(words)
-            return None
+            with caught() as tables:
+                run(words)
+            return tables[0].dataframe() if tables else None
         submitted: list[Job] = []
 
         def submit_and_wait() -> None:

@@ -1,4 +1,5 @@
-"""Work that the hub gives away because it is heavy or reads what users wrote: *inspect*, *render*.
+"""Work that the hub gives away because it is heavy or reads what users wrote: *inspect*, *render*,
+*table* (a Parquet file's first rows), *notebook_diff*.
 
 ``python -m perijove.runner.tasks TASK ARGS_JSON RESULT_FILE``, or forked from the zygote.
 """
@@ -105,7 +106,50 @@ def rehearse_render() -> None:
     _exporter().from_notebook_node(new_notebook(cells=cells, metadata=metadata))
 
 
-TASKS: dict[str, Callable[..., dict[str, Any]]] = {"inspect": inspect, "render": render}
+def table(file: str, rows: int, columns: int, cell: int) -> dict[str, Any]:
+    """The first rows of a Parquet file, as text."""
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(file, memory_map=True) as found:
+            names = list(found.schema_arrow.names)
+            total, shown = found.metadata.num_rows, names[:columns]
+            batches = found.iter_batches(batch_size=rows, columns=shown)
+            first = next(iter(batches), None)
+    except Exception as error:
+        raise InvalidInput(f"It cannot be read as Parquet: {str(error)[:300]}") from None
+    listed = [] if first is None else [column.to_pylist() for column in first.columns]
+    text = [
+        [None if v is None else str(v)[:cell] for v in row] for row in zip(*listed, strict=True)
+    ]
+    return {
+        "columns": [name[:cell] for name in shown],
+        "rows": text,
+        "total_rows": total,
+        "truncated": total > len(text) or len(names) > columns,
+    }
+
+
+def notebook_diff(left: str, right: str) -> dict[str, Any]:
+    """Two notebooks, and nbdime's difference between them."""
+    import nbformat
+    from nbdime import diff_notebooks
+
+    found = []
+    for path in (left, right):
+        try:
+            found.append(nbformat.read(path, as_version=4))
+        except Exception as error:
+            raise InvalidInput(f"A notebook cannot be read: {str(error)[:300]}") from None
+    return {"left": found[0], "right": found[1], "diff": diff_notebooks(*found)}
+
+
+TASKS: dict[str, Callable[..., dict[str, Any]]] = {
+    "inspect": inspect,
+    "render": render,
+    "table": table,
+    "notebook_diff": notebook_diff,
+}
 
 if __name__ == "__main__":
     run_task(sys.argv[1], json.loads(sys.argv[2]), Path(sys.argv[3]))

@@ -14,6 +14,11 @@ class Broker:
         self._waiting: set[asyncio.Event] = set()
         self.closed = False
 
+    @property
+    def followed(self) -> bool:
+        """Does anybody wait?"""
+        return bool(self._waiting)
+
     def changed(self) -> None:
         """Wake every subscriber."""
         for event in self._waiting:

@@ -15,9 +15,12 @@ from mlflow.server.constants import BACKEND_STORE_URI_ENV_VAR
 from mlflow.server.fastapi_app import create_fastapi_app
 from starlette.types import ASGIApp
 
+from perijove.tracking import studio
 from perijove.tracking.announce import Announcer
+from perijove.tracking.changes import Changes
 from perijove.tracking.database import prepare
 from perijove.tracking.guard import Guard
+from perijove.tracking.routes import add_routes
 from perijove.tracking.store import JobTrackingStore
 
 
@@ -33,8 +36,14 @@ def create_app(*_: Any, **__: Any) -> ASGIApp:
         lambda store_uri, artifact_uri: JobTrackingStore(store_uri, artifact_uri, announcer),
     )
     store = handlers._get_tracking_store()
+    changes = Changes(os.environ.get("PERIJOVE_POKE"))
+    changes.watch_tracking(store)
+    changes.watch_registry(handlers._get_model_registry_store())
+    app = create_fastapi_app()
+    studio.add_routes(app, store, changes.tell)
+    add_routes(app)
     return Guard(
-        create_fastapi_app(),
+        app,
         Path(os.environ["PERIJOVE_SECRETS"]),
         Path(os.environ["PERIJOVE_JOBS"]),
         store.has_run,

@@ -10,10 +10,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 import re
 import shutil
-import ssl
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
@@ -21,16 +19,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
-import httpx
-
 from perijove.abc import Tracker
 from perijove.errors import InvalidInput, TrackingUnreachable
 from perijove.models.jobs import MetricPoint
+from perijove.tracking.connection import Connection
 
 log = logging.getLogger(__name__)
 
-API = "/api/2.0/mlflow"
-TIMEOUT = httpx.Timeout(30, connect=5)
 PARAM_LENGTH, TAG_LENGTH, BATCH = 6000, 8000, 100
 HISTORY_PAGE = 25_000
 EXPERIMENTS = 1000
@@ -54,15 +49,7 @@ class RestTracker(Tracker):
         self._uri = uri
         self._assigns = assigns_run_ids
         self._artifacts = artifacts
-        self._client = httpx.AsyncClient(
-            base_url=uri,
-            timeout=TIMEOUT,
-            # proxies and .netrc are for servers elsewhere
-            trust_env=not assigns_run_ids,
-            verify=_verify(uri),
-            auth=_auth(token),
-            follow_redirects=False,
-        )
+        self._connection = Connection(uri, token=token, embedded=assigns_run_ids)
         self._locations: dict[str, str] = {}
 
     @property
@@ -74,18 +61,16 @@ class RestTracker(Tracker):
         return self._assigns
 
     async def ready(self) -> bool:
-        try:
-            answer = await self._client.get("/health", timeout=2)
-        except httpx.HTTPError:
-            return False
-        return answer.status_code < 500
+        return await self._connection.ready()
 
     async def ensure_experiment(self, name: str, chosen: str | None = None) -> str:
         found = await self._experiment(name)
         if found is None:
             try:
                 tags = [{"key": "perijove.experiment_id", "value": chosen}] if chosen else []
-                made = await self._post("experiments/create", {"name": name, "tags": tags})
+                made = await self._connection.post(
+                    "experiments/create", {"name": name, "tags": tags}
+                )
                 return str(made["experiment_id"])
             except InvalidInput:
                 # somebody else made it in between, or the name is refused
@@ -93,12 +78,14 @@ class RestTracker(Tracker):
                 if found is None:
                     raise
         if found.get("lifecycle_stage") == "deleted":
-            await self._post("experiments/restore", {"experiment_id": found["experiment_id"]})
+            await self._connection.post(
+                "experiments/restore", {"experiment_id": found["experiment_id"]}
+            )
         return str(found["experiment_id"])
 
     async def _experiment(self, name: str) -> dict[str, Any] | None:
         try:
-            found = await self._get("experiments/get-by-name", {"experiment_name": name})
+            found = await self._connection.get("experiments/get-by-name", {"experiment_name": name})
         except InvalidInput as error:
             if error.field == "RESOURCE_DOES_NOT_EXIST":
                 return None
@@ -125,7 +112,7 @@ class RestTracker(Tracker):
         listed = _listed({**tags, "perijove.job_id": job_id}, TAG_LENGTH)
         if run_id is not None:
             listed.append({"key": "perijove.run_id", "value": run_id})
-        made = await self._post(
+        made = await self._connection.post(
             "runs/create",
             {
                 "experiment_id": experiment_id,
@@ -146,12 +133,12 @@ class RestTracker(Tracker):
 
     async def _runs_of(self, job_id: str, experiment_id: str) -> list[dict[str, Any]]:
         """The job's runs, oldest first; user code may have made one in another experiment."""
-        recent = await self._post(
+        recent = await self._connection.post(
             "experiments/search",
             {"max_results": EXPERIMENTS, "order_by": ["last_update_time DESC"]},
         )
         ids = [experiment_id, *(found["experiment_id"] for found in recent.get("experiments", []))]
-        found = await self._post(
+        found = await self._connection.post(
             "runs/search",
             {
                 "experiment_ids": list(dict.fromkeys(ids)),
@@ -169,35 +156,37 @@ class RestTracker(Tracker):
         kept = next((run for run in runs if _made_by_job(run)), runs[0])["info"]["run_id"]
         for run in runs:
             if run["info"]["run_id"] != kept:
-                await self._post("runs/delete", {"run_id": run["info"]["run_id"]})
+                await self._connection.post("runs/delete", {"run_id": run["info"]["run_id"]})
         return str(kept)
 
     async def log_params(self, run_id: str, params: Mapping[str, str]) -> None:
         listed = _listed(params, PARAM_LENGTH)
         for batch in _batches(listed):
             try:
-                await self._post("runs/log-batch", {"run_id": run_id, "params": batch})
+                await self._connection.post("runs/log-batch", {"run_id": run_id, "params": batch})
             except InvalidInput:
                 # parameters are written once: what user code was quicker to log stays
-                found = await self._get("runs/get", {"run_id": run_id})
+                found = await self._connection.get("runs/get", {"run_id": run_id})
                 there = {item["key"] for item in found["run"]["data"].get("params", [])}
                 rest = [item for item in batch if item["key"] not in there]
                 if len(rest) == len(batch):
                     raise
                 if rest:
-                    await self._post("runs/log-batch", {"run_id": run_id, "params": rest})
+                    await self._connection.post(
+                        "runs/log-batch", {"run_id": run_id, "params": rest}
+                    )
 
     async def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
         for batch in _batches(_listed(tags, TAG_LENGTH)):
             body = {"run_id": run_id, "tags": batch}
             try:
-                await self._post("runs/log-batch", body)
+                await self._connection.post("runs/log-batch", body)
             except InvalidInput:
                 # two writers of one new tag: the second is told that its request is bad
-                await self._post("runs/log-batch", body)
+                await self._connection.post("runs/log-batch", body)
 
     async def end_run(self, run_id: str, status: str, end_time_ms: int) -> None:
-        await self._post(
+        await self._connection.post(
             "runs/update", {"run_id": run_id, "status": status, "end_time": end_time_ms}
         )
 
@@ -224,7 +213,7 @@ class RestTracker(Tracker):
 
     async def _upload(self, file: Path, path: str) -> None:
         size = file.stat().st_size
-        await self._send(
+        await self._connection.send(
             "PUT",
             f"/api/2.0/mlflow-artifacts/artifacts/{quote(path)}",
             content=_chunks(file, size),
@@ -233,7 +222,7 @@ class RestTracker(Tracker):
 
     async def _location(self, run_id: str) -> str:
         if run_id not in self._locations:
-            found = await self._get("runs/get", {"run_id": run_id})
+            found = await self._connection.get("runs/get", {"run_id": run_id})
             self._locations[run_id] = found["run"]["info"]["artifact_uri"]
             while len(self._locations) > 1000:
                 self._locations.pop(next(iter(self._locations)))
@@ -261,7 +250,7 @@ class RestTracker(Tracker):
 
     async def metrics(self, run_id: str) -> dict[str, list[MetricPoint]]:
         try:
-            found = await self._get("runs/get", {"run_id": run_id})
+            found = await self._connection.get("runs/get", {"run_id": run_id})
         except InvalidInput as error:
             if error.field == "RESOURCE_DOES_NOT_EXIST":
                 return {}  # the outbox has not made it yet
@@ -274,7 +263,7 @@ class RestTracker(Tracker):
         page: str | None = None
         while True:
             query = {"run_id": run_id, "metric_key": key, "max_results": str(HISTORY_PAGE)}
-            found = await self._get(
+            found = await self._connection.get(
                 "metrics/get-history", query | ({"page_token": page} if page else {})
             )
             for item in found.get("metrics", []):
@@ -293,7 +282,7 @@ class RestTracker(Tracker):
         listed: list[tuple[str, str]] = []
         page = None
         while True:
-            found = await self._post(
+            found = await self._connection.post(
                 "experiments/search",
                 {"max_results": 1000, "view_type": "ACTIVE_ONLY"}
                 | ({"page_token": page} if page else {}),
@@ -304,48 +293,7 @@ class RestTracker(Tracker):
                 return listed
 
     async def close(self) -> None:
-        await self._client.aclose()
-
-    async def _get(self, path: str, query: Mapping[str, str]) -> dict[str, Any]:
-        return await self._send("GET", f"{API}/{path}", params=dict(query))
-
-    async def _post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        return await self._send("POST", f"{API}/{path}", json=dict(body))
-
-    async def _send(self, method: str, url: str, **content: Any) -> dict[str, Any]:
-        try:
-            answer = await self._client.request(method, url, **content)
-        except httpx.HTTPError as error:
-            raise TrackingUnreachable(
-                f"MLflow at {self._uri} does not answer ({type(error).__name__}).",
-                remedy="It is tried again until it does.",
-            ) from None
-        said = _json(answer)
-        if answer.status_code < 300 and said is not None:
-            return said
-        message = (said or {}).get("message") or (said or {}).get("detail")
-        code = (said or {}).get("error_code")
-        # 401 and 403 can be mended by the owner, so nothing is given up for them; and what is
-        # not MLflow's own refusal is that of something in front of it, which may pass
-        if answer.status_code in range(400, 500) and said is not None:
-            if answer.status_code not in (401, 403, 408, 429):
-                raise InvalidInput(
-                    f"MLflow refused {url}: {message or answer.status_code}", field=code
-                )
-        elif answer.status_code == 413:
-            raise InvalidInput(f"{url} is larger than what is in front of MLflow lets through.")
-        raise TrackingUnreachable(
-            f"MLflow at {self._uri} answered {answer.status_code}: {message or 'no reason'}."
-        )
-
-
-def _json(answer: httpx.Response) -> dict[str, Any] | None:
-    """What MLflow said; None: it was not MLflow."""
-    try:
-        said = json.loads(answer.content or b"{}")
-    except ValueError:
-        return None
-    return said if isinstance(said, dict) else None
+        await self._connection.close()
 
 
 def _made_by_job(run: Mapping[str, Any]) -> bool:
@@ -384,34 +332,6 @@ def _listed(items: Mapping[str, str], length: int) -> list[dict[str, str]]:
 
 def _batches(items: Sequence[T]) -> list[Sequence[T]]:
     return [items[start : start + BATCH] for start in range(0, len(items), BATCH)]
-
-
-def _verify(uri: str) -> bool | ssl.SSLContext:
-    """As MLflow's own client is told: MLFLOW_TRACKING_INSECURE_TLS and …_SERVER_CERT_PATH."""
-    insecure = os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() in ("true", "1")
-    if insecure or not uri.startswith("https:"):
-        return False  # without TLS, loading the certificates would only take time
-    certificates = os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH")
-    return ssl.create_default_context(cafile=certificates) if certificates else True
-
-
-def _auth(token: str | None) -> httpx.Auth | None:
-    """The token, else what MLflow's own client would take from the environment."""
-    if token:
-        return _Bearer(token)
-    user = os.environ.get("MLFLOW_TRACKING_USERNAME")
-    if user:
-        return httpx.BasicAuth(user, os.environ.get("MLFLOW_TRACKING_PASSWORD", ""))
-    return None
-
-
-class _Bearer(httpx.Auth):
-    def __init__(self, token: str) -> None:
-        self._header = f"Bearer {token}"
-
-    def auth_flow(self, request: httpx.Request) -> Any:
-        request.headers["Authorization"] = self._header
-        yield request
 
 
 async def _chunks(file: Path, size: int) -> AsyncIterator[bytes]:

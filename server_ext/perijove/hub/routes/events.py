@@ -34,7 +34,8 @@ async def events(
         list[str] | None, Query(description="<job id>:<last seq seen>", max_length=WATCHES)
     ] = None,
 ) -> StreamingResponse:
-    """Server-sent events: ``jobs``, ``job_event``, ``compute``, ``environments``, ``status``."""
+    """Server-sent events: ``jobs``, ``job_event``, ``compute``, ``environments``, ``status``,
+    ``tracking``."""
     watched = dict(_watch(item) for item in watch or ())
     return StreamingResponse(
         _stream(hub, after, watched),
@@ -52,6 +53,7 @@ def _watch(item: str) -> tuple[str, int]:
 
 async def _stream(hub: Hub, after: int, watched: dict[str, int]) -> AsyncIterator[str]:
     offsets = dict.fromkeys(watched, 0)
+    noticed = hub.changes.number
     told, listed, built, begins = "", "", "", True
     if after > hub.jobs.store.revision():
         after = 0  # another database: begin anew
@@ -76,6 +78,9 @@ async def _stream(hub: Hub, after: int, watched: dict[str, int]) -> AsyncIterato
                 after = jobs[-1].revision if jobs else after
                 changes = ",".join(job.model_dump_json() for job in jobs)
                 yield f"event: jobs\nid: {after}\ndata: [{changes}]\n\n"
+            if (change := hub.changes.since(noticed)) is not None:
+                noticed = hub.changes.number
+                yield f"event: tracking\ndata: {change.model_dump_json()}\n\n"
             for job_id in watched:
                 for lines in _new_lines(hub, job_id, watched, offsets):
                     # in one piece: a long log has tens of thousands of them

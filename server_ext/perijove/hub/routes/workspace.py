@@ -29,11 +29,6 @@ class Stopping(BaseModel):
     canceled: list[str]
 
 
-class Experiment(BaseModel):
-    id: str
-    name: str
-
-
 class TrackingUi(BaseModel):
     """Where MLflow's own UI is; `token` opens it once as ``/?token=``."""
 
@@ -74,12 +69,6 @@ async def shutdown(hub: TheHub, wish: Shutdown) -> Stopping:
     await hub.compute.rest()
     hub.stop()
     return Stopping(canceled=[job.id for job in active])
-
-
-@router.get("/experiments")
-async def experiments(hub: TheHub) -> list[Experiment]:
-    """MLflow's active experiments."""
-    return [Experiment(id=key, name=name) for key, name in await hub.tracker.experiments()]
 
 
 @router.get("/tracking")

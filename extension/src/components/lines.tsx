@@ -1,0 +1,202 @@
+/** Several lines over one axis, in the theme's colours: metrics of runs, as they grow. */
+import * as React from 'react';
+import uPlot from 'uplot';
+
+import { align, type ILine } from './align';
+
+export type { ILine } from './align';
+
+/** Lines beyond these begin anew, dashed. */
+const COLORS = [
+  'var(--jp-brand-color1)',
+  '#43a047',
+  '#f57c00',
+  '#ab47bc',
+  '#e53935',
+  '#00acc1',
+  '#8d6e63',
+  '#ec407a',
+  '#9e9d24',
+  '#78909c'
+];
+
+/** The colour of the nth line, the same wherever the nth is drawn. */
+export function lineColor(index: number): string {
+  return COLORS[index % COLORS.length];
+}
+
+export interface IRange {
+  min: number;
+  max: number;
+}
+
+export interface ILinesProps {
+  title: string;
+  lines: ILine[];
+  /** Changes when the points do. */
+  version: number | string;
+  /** Changes when the theme does. */
+  theme: string;
+  /** Pixels. */
+  height?: number;
+  log?: boolean;
+  /** Is the axis time, in seconds since 1970? */
+  time?: boolean;
+  /** What the axis is called where the pointer is: `step 112`. */
+  describe?(x: number): string;
+  /** What of the axis is shown; all of it without this. */
+  range?: IRange | null;
+  /** A range was drawn with the pointer, or a double click asked for everything (null). */
+  onZoom?(range: IRange | null): void;
+  format(value: number): string;
+}
+
+export function Lines(props: ILinesProps): React.ReactElement {
+  const host = React.useRef<HTMLDivElement>(null);
+  const readout = React.useRef<HTMLDivElement>(null);
+  const plot = React.useRef<uPlot | null>(null);
+  const latest = React.useRef(props);
+  latest.current = props;
+  const height = props.height ?? 180;
+  const data = React.useMemo(() => align(props.lines, props.log), [props.version, props.log]);
+  const isDot = data[0].length < 2;
+  const look = props.lines
+    .map(line => `${line.label}|${line.index}|${line.faint ? 1 : 0}`)
+    .join('\n');
+
+  React.useEffect(() => {
+    const element = host.current!;
+    const style = getComputedStyle(element);
+    const color = (name: string) => {
+      const variable = /^var\((.*)\)$/.exec(name);
+      return variable ? style.getPropertyValue(variable[1]).trim() : name;
+    };
+    const axis: uPlot.Axis = {
+      stroke: color('var(--jp-ui-font-color2)'),
+      grid: { stroke: color('var(--jp-border-color2)'), width: 1 },
+      ticks: { show: false },
+      font: `10px ${color('var(--jp-ui-font-family)') || 'sans-serif'}`
+    };
+    const zoomed = Boolean(latest.current.onZoom);
+    const made = new uPlot(
+      {
+        width: Math.max(120, element.clientWidth),
+        height,
+        legend: { show: false },
+        cursor: { drag: { x: true, y: false, setScale: !zoomed }, points: { size: 6 } },
+        scales: {
+          x: {
+            time: Boolean(props.time),
+            range: (_, min, max) => {
+              const { range } = latest.current;
+              return range
+                ? [range.min, range.max]
+                : min === max
+                  ? [min - 0.5, max + 0.5]
+                  : [min, max];
+            }
+          },
+          y: { distr: props.log ? 3 : 1 }
+        },
+        axes: [
+          { ...axis, grid: { show: false }, size: 24 },
+          { ...axis, size: 52 }
+        ],
+        series: [
+          {},
+          ...props.lines.map(line => ({
+            stroke: color(lineColor(line.index)),
+            alpha: line.faint ? 0.25 : 1,
+            width: line.faint ? 1 : 1.75,
+            dash: line.index >= COLORS.length ? [5, 4] : undefined,
+            points: { show: isDot, size: 7, fill: color(lineColor(line.index)) }
+          }))
+        ],
+        hooks: {
+          setCursor: [chart => tell(chart, readout.current, latest.current)],
+          setSelect: [
+            chart => {
+              const { left, width } = chart.select;
+              if (zoomed && width > 2) {
+                const min = chart.posToVal(left, 'x');
+                const max = chart.posToVal(left + width, 'x');
+                latest.current.onZoom?.({ min, max });
+                chart.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
+              }
+            }
+          ]
+        }
+      },
+      data,
+      element
+    );
+    plot.current = made;
+    const all = () => latest.current.onZoom?.(null);
+    made.over.addEventListener('dblclick', all);
+    const observer = new ResizeObserver(() => {
+      if (element.clientWidth) {
+        made.setSize({ width: element.clientWidth, height });
+      }
+    });
+    observer.observe(element);
+    return () => {
+      observer.disconnect();
+      made.destroy();
+      plot.current = null;
+    };
+  }, [props.theme, look, props.log, props.time, isDot, height]);
+
+  React.useEffect(() => {
+    plot.current?.setData(data);
+  }, [data, props.range?.min, props.range?.max]);
+
+  return (
+    <div className="jp-perijove-lines" style={{ height }}>
+      <div ref={host} role="img" aria-label={props.title} />
+      <div ref={readout} className="jp-perijove-readout" aria-hidden="true" />
+    </div>
+  );
+}
+
+/** Lines named where the pointer is; of more, as many as there is room for. */
+const TOLD = 8;
+
+/** Say what the lines are where the pointer is. */
+function tell(chart: uPlot, element: HTMLElement | null, props: ILinesProps): void {
+  if (!element) {
+    return;
+  }
+  const at = chart.cursor.idx;
+  if (at === null || at === undefined || (chart.cursor.left ?? -1) < 0) {
+    element.replaceChildren();
+    return;
+  }
+  const x = chart.data[0][at];
+  const parts: HTMLElement[] = [];
+  const head = document.createElement('span');
+  head.textContent = props.describe ? props.describe(x) : String(x);
+  parts.push(head);
+  props.lines.forEach((line, index) => {
+    const value = line.faint ? null : nearest(chart.data[index + 1], at);
+    if (value !== null && parts.length <= TOLD) {
+      const part = document.createElement('b');
+      part.textContent = props.format(value);
+      part.title = line.label;
+      part.style.color = lineColor(line.index);
+      parts.push(part);
+    }
+  });
+  element.replaceChildren(...parts);
+  element.classList.toggle('jp-mod-left', (chart.cursor.left ?? 0) > chart.over.clientWidth / 2);
+}
+
+/** The value there, or the last one before: lines of other runs have points elsewhere. */
+function nearest(values: ArrayLike<number | null | undefined>, at: number): number | null {
+  for (let index = at; index >= 0; index--) {
+    const value = values[index];
+    if (value !== null && value !== undefined) {
+      return value;
+    }
+  }
+  return null;
+}

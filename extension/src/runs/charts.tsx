@@ -1,0 +1,280 @@
+/** The metrics of a run, a chart each, with other runs over them. */
+import { closeIcon } from '@jupyterlab/ui-components';
+import * as React from 'react';
+
+import type { Run, RunRow } from '../api';
+import { lineColor, Lines, type IRange } from '../components/lines';
+import { Popover } from '../components/popover';
+import { ChartControls, type ILookChange, DEFAULT_LOOK } from './chartcontrols';
+import { duration, figure } from './format';
+import type { History } from './history';
+import type { RunManager } from './manager';
+import { linesOf, type Axis } from './points';
+import type { IViewProps } from './rundocument';
+import { useHistory } from './usehistory';
+
+/** Charts drawn at first, and more at a time. */
+const PAGE = 24;
+/** Points asked for: of each metric, by how many there are. */
+const POINTS = { few: 1500, many: 500 };
+const SYSTEM = 'system/';
+
+export function Charts(props: IViewProps & { run: Run }): React.ReactElement {
+  const { run, trans } = props;
+  const [others, setOthers] = React.useState<RunRow[]>([]);
+  const runs = [run, ...others];
+  const all = Object.keys(run.metric_points ?? {}).sort();
+  const keys = all.length ? all : Object.keys(run.metrics ?? {}).sort();
+  const points = Object.values(run.metric_points ?? {}).reduce((sum, count) => sum + count, 0);
+  if (!keys.length) {
+    return (
+      <p className="jp-perijove-hint">
+        {run.status === 'RUNNING'
+          ? trans.__('What the run logs with mlflow.log_metric is drawn here as it comes.')
+          : trans.__('No metrics were logged.')}
+      </p>
+    );
+  }
+  return (
+    <MetricCharts
+      runs={runs}
+      keys={keys}
+      manager={props.runs}
+      theme={props.themes?.theme ?? ''}
+      shown={props.shown}
+      trans={trans}
+      said={trans._n('%1 point', '%1 points', points).replace(/\d+/, points.toLocaleString())}
+    >
+      <Overlay {...props} others={others} onChange={setOthers} />
+    </MetricCharts>
+  );
+}
+
+export interface IMetricChartsProps {
+  runs: readonly RunRow[];
+  keys: readonly string[];
+  manager: RunManager;
+  theme: string;
+  shown: boolean;
+  trans: IViewProps['trans'];
+  /** How much there is. */
+  said?: string;
+  children?: React.ReactNode;
+}
+
+export function MetricCharts(props: IMetricChartsProps): React.ReactElement {
+  const { runs, trans } = props;
+  const [look, setLook] = React.useState(DEFAULT_LOOK);
+  const [range, setRange] = React.useState<IRange | null>(null);
+  const [most, setMost] = React.useState(PAGE);
+  const words = look.filter.toLowerCase().split(/\s+/).filter(Boolean);
+  const found = props.keys.filter(key => words.every(word => key.toLowerCase().includes(word)));
+  // system metrics come last
+  const ordered = [
+    ...found.filter(key => !key.startsWith(SYSTEM)),
+    ...found.filter(key => key.startsWith(SYSTEM))
+  ];
+  const keys = ordered.slice(0, most);
+  const start = Date.parse(runs[0]?.started_at ?? '') || 0;
+  const history = useHistory(
+    props.manager,
+    {
+      runIds: runs.map(run => run.run_id),
+      keys,
+      maxPoints: keys.length * runs.length <= 12 ? POINTS.few : POINTS.many,
+      axis: look.axis === 'step' ? 'step' : 'time',
+      range: asked(range, look.axis, start, runs.length)
+    },
+    props.shown
+  );
+  const change = (next: ILookChange) => {
+    if (next.axis && next.axis !== look.axis) {
+      setRange(null);
+    }
+    setLook({ ...look, ...next });
+  };
+  const shared = { history, runs, look, range, start, theme: props.theme, trans };
+  return (
+    <div className="jp-perijove-scroll" tabIndex={0} aria-label={trans.__('Metrics')}>
+      <ChartControls look={look} many={props.keys.length > 6} trans={trans} onChange={change}>
+        {props.children}
+        {range && (
+          <button className="jp-Button jp-mod-styled" onClick={() => setRange(null)}>
+            {trans.__('Show all')}
+          </button>
+        )}
+        <span className="jp-perijove-spacer" />
+        <span className="jp-perijove-count">{props.said}</span>
+      </ChartControls>
+      {history.error && (
+        <p className="jp-perijove-hint" role="alert">
+          {history.error.text}
+        </p>
+      )}
+      <div className="jp-perijove-charts">
+        {keys.map((key, index) => (
+          <React.Fragment key={key}>
+            {key.startsWith(SYSTEM) && !keys[index - 1]?.startsWith(SYSTEM) && (
+              <h4>{trans.__('System metrics')}</h4>
+            )}
+            <MetricChart {...shared} metric={key} onZoom={setRange} />
+          </React.Fragment>
+        ))}
+      </div>
+      {ordered.length > most && (
+        <button className="jp-perijove-more" onClick={() => setMost(most + PAGE)}>
+          {trans.__('Show %1 more', Math.min(PAGE, ordered.length - most))}
+        </button>
+      )}
+    </div>
+  );
+}
+
+function MetricChart(props: {
+  metric: string;
+  history: History;
+  runs: readonly RunRow[];
+  look: typeof DEFAULT_LOOK;
+  range: IRange | null;
+  start: number;
+  theme: string;
+  trans: IViewProps['trans'];
+  onZoom(range: IRange | null): void;
+}): React.ReactElement {
+  const { metric, history, runs, look, trans } = props;
+  const startOf = (run: RunRow) => Date.parse(run.started_at ?? '') || props.start;
+  const series = runs.map(run => history.get(run.run_id, metric));
+  const lines = runs.flatMap((run, index) => {
+    const one = series[index];
+    return one ? linesOf(one, run.name, index, look, startOf(run)) : [];
+  });
+  const values = series[0]?.values;
+  const last = values?.length ? Number(values[values.length - 1]) : NaN;
+  const name = metric.startsWith(SYSTEM) ? metric.slice(SYSTEM.length) : metric;
+  const describe = (x: number) =>
+    look.axis === 'step'
+      ? trans.__('step %1', Math.round(x))
+      : look.axis === 'time'
+        ? new Date(x * 1000).toLocaleTimeString()
+        : duration(x);
+  return (
+    <figure data-metric={metric}>
+      <figcaption>
+        <span title={metric}>
+          <bdi>{name}</bdi>
+        </span>
+        {!Number.isNaN(last) && <b>{figure(last)}</b>}
+      </figcaption>
+      {lines.length ? (
+        <Lines
+          title={trans.__('%1 by %2', metric, look.axis)}
+          lines={lines}
+          version={`${history.version} ${look.axis} ${look.smoothing} ${runs.length}`}
+          theme={props.theme}
+          log={look.log}
+          time={look.axis === 'time'}
+          describe={describe}
+          range={props.range}
+          onZoom={props.onZoom}
+          format={figure}
+        />
+      ) : (
+        <div className="jp-perijove-lines jp-mod-missing">
+          {history.isLoading ? '' : trans.__('nothing to draw')}
+        </div>
+      )}
+    </figure>
+  );
+}
+
+/** Choose other runs of the experiment to draw over this one. */
+function Overlay(
+  props: IViewProps & { run: Run; others: RunRow[]; onChange(runs: RunRow[]): void }
+): React.ReactElement {
+  const { others, trans } = props;
+  return (
+    <>
+      <Popover label={trans.__('Overlay')}>{() => <Candidates {...props} />}</Popover>
+      <span className="jp-perijove-legend">
+        {others.map((run, index) => (
+          <span key={run.run_id} title={run.name}>
+            <i style={{ background: lineColor(index + 1) }} />
+            {run.name}
+            <button
+              title={trans.__('Leave out %1', run.name)}
+              aria-label={trans.__('Leave out %1', run.name)}
+              onClick={() => props.onChange(others.filter(one => one !== run))}
+            >
+              <closeIcon.react tag="span" width="12px" height="12px" />
+            </button>
+          </span>
+        ))}
+      </span>
+    </>
+  );
+}
+
+function Candidates(
+  props: IViewProps & { run: Run; others: RunRow[]; onChange(runs: RunRow[]): void }
+): React.ReactElement {
+  const { run, others, trans } = props;
+  const [found, setFound] = React.useState<RunRow[] | null>(null);
+  const [filter, setFilter] = React.useState('');
+  React.useEffect(() => {
+    const question = { experiment_ids: [run.experiment_id], columns: [], limit: 200 };
+    props.runs.search(question).then(
+      page => setFound(page.runs.filter(one => one.run_id !== run.run_id)),
+      () => setFound([])
+    );
+  }, []);
+  const shown = (found ?? []).filter(one => one.name.toLowerCase().includes(filter.toLowerCase()));
+  const isChosen = (one: RunRow) => others.some(other => other.run_id === one.run_id);
+  return (
+    <div className="jp-perijove-chooser">
+      <input
+        type="search"
+        className="jp-mod-styled"
+        placeholder={trans.__('Find a run')}
+        aria-label={trans.__('Find a run')}
+        value={filter}
+        onChange={event => setFilter(event.target.value)}
+      />
+      {found && !shown.length && <small>{trans.__('There is no other run.')}</small>}
+      {shown.map(one => (
+        <label key={one.run_id}>
+          <input
+            type="checkbox"
+            checked={isChosen(one)}
+            disabled={!isChosen(one) && others.length >= 9}
+            onChange={() =>
+              props.onChange(
+                isChosen(one)
+                  ? others.filter(other => other.run_id !== one.run_id)
+                  : [...others, one]
+              )
+            }
+          />
+          <span>
+            <bdi>{one.name}</bdi>
+          </span>
+        </label>
+      ))}
+    </div>
+  );
+}
+
+/** The range to ask the hub for: in its units; null: all. */
+function asked(range: IRange | null, axis: Axis, start: number, runs: number): IRange | null {
+  if (!range) {
+    return null;
+  }
+  switch (axis) {
+    case 'step':
+      return { min: Math.floor(range.min), max: Math.ceil(range.max) };
+    case 'time':
+      return { min: 1000 * range.min, max: 1000 * range.max };
+    default:
+      // each run has a beginning of its own: of several only the picture is cut
+      return runs > 1 ? null : { min: start + 1000 * range.min, max: start + 1000 * range.max };
+  }
+}

@@ -1,0 +1,201 @@
+/** Runs beside each other in the main area. */
+import { MainAreaWidget, ReactWidget } from '@jupyterlab/apputils';
+import { Message } from '@lumino/messaging';
+import * as React from 'react';
+
+import type { Run } from '../api';
+import { perijoveIcon } from '../components/icons';
+import { lineColor } from '../components/lines';
+import { Parallel } from '../components/parallel';
+import { Tabs, type ITab } from '../components/tabs';
+import { MetricCharts } from './charts';
+import { axesOf } from './differences';
+import { DiffTable } from './difftable';
+import { figure } from './format';
+import { NotebookDiffView } from './notebookdiffview';
+import type { IRunOptions } from './rundocument';
+import { Scatter } from './scatter';
+import { CommandIDs } from './tokens';
+import { useRuns } from './userun';
+
+export type ICompareOptions = Omit<IRunOptions, 'runId'> & { runIds: string[] };
+
+export class CompareDocument extends MainAreaWidget<CompareWidget> {
+  constructor(options: ICompareOptions) {
+    super({ content: new CompareWidget(options) });
+    this.id = `perijove-compare-${options.runIds.join('-')}`;
+    this.title.icon = perijoveIcon;
+    this.title.label = options.trans.__('Compare %1 runs', options.runIds.length);
+    this.title.closable = true;
+    this.toolbar.hide();
+  }
+
+  get runIds(): string[] {
+    return this.content.options.runIds;
+  }
+}
+
+class CompareWidget extends ReactWidget {
+  constructor(readonly options: ICompareOptions) {
+    super();
+    this.addClass('jp-perijove-document');
+  }
+
+  protected onAfterShow(message: Message): void {
+    super.onAfterShow(message);
+    this.update();
+  }
+
+  protected onAfterHide(message: Message): void {
+    super.onAfterHide(message);
+    this.update();
+  }
+
+  protected render(): React.ReactElement {
+    return <Compare {...this.options} shown={this.isVisible} />;
+  }
+}
+
+type Tab = 'table' | 'metrics' | 'parallel' | 'scatter' | 'notebooks';
+
+function Compare(props: ICompareOptions & { shown: boolean }): React.ReactElement {
+  const { trans, shown, runs: manager } = props;
+  const { runs, gone, error, isReady } = useRuns(manager, props.runIds, shown);
+  const [tab, setTab] = React.useState<Tab>('metrics');
+  const [chosen, setChosen] = React.useState<number[] | null>(null);
+  const tabs: ITab<Tab>[] = [
+    { key: 'metrics', label: trans.__('Metrics') },
+    { key: 'parallel', label: trans.__('Parallel coordinates') },
+    { key: 'scatter', label: trans.__('Scatter') },
+    { key: 'table', label: trans.__('Table') },
+    { key: 'notebooks', label: trans.__('Notebooks') }
+  ];
+  if (!isReady && !runs.length) {
+    return error ? (
+      <div className="jp-perijove-empty" role="alert">
+        <h3>{trans.__('The runs cannot be read now')}</h3>
+        <p>{error.text}</p>
+      </div>
+    ) : (
+      <div className="jp-perijove-loading" aria-busy="true">
+        <div />
+        <div />
+      </div>
+    );
+  }
+  const keys = [...new Set(runs.flatMap(run => Object.keys(run.metrics ?? {})))].sort();
+  const theme = props.themes?.theme ?? '';
+  return (
+    <>
+      <header className="jp-perijove-title">
+        <div>
+          <h1>{trans.__('%1 runs', runs.length)}</h1>
+          <span className="jp-perijove-count">
+            {[...new Set(runs.map(run => run.experiment_name))].join(', ')}
+          </span>
+        </div>
+        <Legend {...props} runs={runs} chosen={tab === 'parallel' ? chosen : null} />
+      </header>
+      {(gone.length > 0 || error) && (
+        <p className="jp-perijove-banner jp-mod-top" role="alert">
+          <span>
+            {gone.length
+              ? trans._n('%1 run was deleted.', '%1 runs were deleted.', gone.length)
+              : error!.text}
+          </span>
+        </p>
+      )}
+      <Tabs<Tab> tabs={tabs} current={tab} onChange={setTab} />
+      <div className="jp-perijove-body" role="tabpanel">
+        {tab === 'metrics' && (
+          <MetricCharts
+            runs={runs}
+            keys={keys}
+            manager={manager}
+            theme={theme}
+            shown={shown}
+            trans={trans}
+          />
+        )}
+        {tab === 'parallel' && (
+          <ParallelTab runs={runs} keys={keys} trans={trans} onBrush={setChosen} />
+        )}
+        {tab === 'scatter' && <Scatter runs={runs} trans={trans} />}
+        {tab === 'table' && <DiffTable runs={runs} trans={trans} />}
+        {tab === 'notebooks' && <NotebookDiffView {...props} found={runs} />}
+      </div>
+    </>
+  );
+}
+
+function Legend(
+  props: Omit<ICompareOptions, 'runs'> & { runs: Run[]; chosen: number[] | null }
+): React.ReactElement {
+  const { runs, chosen, commands } = props;
+  return (
+    <div className="jp-perijove-legend jp-mod-wrap">
+      {runs.map((run, index) => (
+        <span
+          key={run.run_id}
+          className={chosen && !chosen.includes(index) ? 'jp-mod-out' : ''}
+          title={run.name}
+        >
+          <i style={{ background: lineColor(index) }} />
+          <a
+            className="jp-perijove-runlink"
+            onClick={() => void commands.execute(CommandIDs.open, { runId: run.run_id })}
+          >
+            <bdi>{run.name}</bdi>
+          </a>
+        </span>
+      ))}
+    </div>
+  );
+}
+
+function ParallelTab(props: {
+  runs: Run[];
+  keys: string[];
+  trans: ICompareOptions['trans'];
+  onBrush(chosen: number[] | null): void;
+}): React.ReactElement {
+  const { runs, keys, trans } = props;
+  const [left, setLeft] = React.useState<string[]>([]);
+  const all = axesOf(runs, keys.slice(0, 12), 30);
+  const axes = all.filter(axis => !left.includes(axis.name));
+  const host = React.useRef<HTMLDivElement>(null);
+  const [height, setHeight] = React.useState(360);
+  React.useEffect(() => {
+    const observer = new ResizeObserver(() =>
+      setHeight(Math.max(240, (host.current?.clientHeight ?? 400) - 60))
+    );
+    observer.observe(host.current!);
+    return () => observer.disconnect();
+  }, []);
+  return (
+    <div ref={host} className="jp-perijove-scroll" tabIndex={0}>
+      <div className="jp-perijove-controls">
+        {all.map(({ name }) => (
+          <label key={name}>
+            <input
+              type="checkbox"
+              checked={!left.includes(name)}
+              onChange={() =>
+                setLeft(left.includes(name) ? left.filter(one => one !== name) : [...left, name])
+              }
+            />
+            {name}
+          </label>
+        ))}
+      </div>
+      <Parallel
+        axes={axes}
+        labels={runs.map(run => run.name)}
+        height={height}
+        format={figure}
+        trans={trans}
+        onBrush={props.onBrush}
+      />
+    </div>
+  );
+}

@@ -1,0 +1,42 @@
+/** What differs between runs. */
+import type { RunRow } from '../api';
+import type { IAxis } from '../components/parallel';
+import { isNumeric, toNumber } from './columns';
+
+export interface IDifference {
+  kind: 'metrics' | 'params' | 'tags';
+  key: string;
+  /** One for each run; null: it has none. */
+  values: (string | number | null)[];
+  differs: boolean;
+}
+
+/** All that the runs have of a kind, in order, and whether it is the same in all of them. */
+export function compare(runs: readonly RunRow[], kind: IDifference['kind']): IDifference[] {
+  const keys = [...new Set(runs.flatMap(run => Object.keys(run[kind] ?? {})))].sort();
+  return keys.map(key => {
+    const values = runs.map(run => run[kind]?.[key] ?? null);
+    return { kind, key, values, differs: new Set(values.map(String)).size > 1 };
+  });
+}
+
+/** Axes for what differs: parameters, then metrics; no more than there is room for. */
+export function axesOf(runs: readonly RunRow[], metrics: readonly string[], most = 8): IAxis[] {
+  const params = compare(runs, 'params').filter(({ differs }) => differs);
+  const room = Math.max(0, most - metrics.length);
+  return [
+    ...params.slice(0, room).map(({ key, values }) => ({
+      name: key,
+      values: isNumeric(values) ? values.map(numberOrNull) : values
+    })),
+    ...metrics.map(key => ({
+      name: key,
+      values: runs.map(run => numberOrNull(run.metrics?.[key] ?? null))
+    }))
+  ];
+}
+
+function numberOrNull(value: string | number | null): number | null {
+  const number = toNumber(value);
+  return Number.isFinite(number) ? number : null;
+}

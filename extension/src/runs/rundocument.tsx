@@ -1,0 +1,318 @@
+/** A run in the main area: what it is, its metrics, its files, where it came from. */
+import { IThemeManager, MainAreaWidget, Notification, ReactWidget } from '@jupyterlab/apputils';
+import { IEditorLanguageRegistry } from '@jupyterlab/codemirror';
+import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import { TranslationBundle } from '@jupyterlab/translation';
+import { CommandRegistry } from '@lumino/commands';
+import { Message } from '@lumino/messaging';
+import * as React from 'react';
+
+import { ApiError, type Lineage, type LineageNode, type Run } from '../api';
+import { Artifacts } from '../components/artifacts';
+import { useClock } from '../components/clock';
+import { perijoveIcon } from '../components/icons';
+import { LineageView } from '../components/lineage';
+import { Pill } from '../components/state';
+import { Tabs, type ITab } from '../components/tabs';
+import type { ExperimentManager } from '../experiments/manager';
+import { Charts } from './charts';
+import { ago, duration, statusText, tone, took } from './format';
+import type { RunManager } from './manager';
+import { Overview } from './overview';
+import { Snippets } from './snippets';
+import { CommandIDs } from './tokens';
+import { useRuns } from './userun';
+
+export interface IRunOptions {
+  runId: string;
+  runs: RunManager;
+  experiments: ExperimentManager;
+  commands: CommandRegistry;
+  rendermime: IRenderMimeRegistry;
+  languages: IEditorLanguageRegistry;
+  themes: IThemeManager | null;
+  trans: TranslationBundle;
+}
+
+export class RunDocument extends MainAreaWidget<RunWidget> {
+  constructor(options: IRunOptions) {
+    const name = (run: Run) => {
+      this.title.label = run.name;
+      this.title.caption = `${run.name}: ${statusText(run.status, options.trans)}`;
+    };
+    super({ content: new RunWidget(options, run => name(run)) });
+    this.id = `perijove-run-${options.runId}`;
+    this.title.icon = perijoveIcon;
+    this.title.label = options.runId.slice(0, 8);
+    this.title.closable = true;
+    this.toolbar.hide();
+  }
+
+  get runId(): string {
+    return this.content.options.runId;
+  }
+}
+
+class RunWidget extends ReactWidget {
+  constructor(
+    readonly options: IRunOptions,
+    private _onRun: (run: Run) => void
+  ) {
+    super();
+    this.addClass('jp-perijove-document');
+  }
+
+  protected onAfterShow(message: Message): void {
+    super.onAfterShow(message);
+    this.update();
+  }
+
+  protected onAfterHide(message: Message): void {
+    super.onAfterHide(message);
+    this.update();
+  }
+
+  protected render(): React.ReactElement {
+    return <View {...this.options} shown={this.isVisible} onRun={this._onRun} />;
+  }
+}
+
+export interface IViewProps extends IRunOptions {
+  shown: boolean;
+}
+
+type Tab = 'overview' | 'metrics' | 'artifacts' | 'lineage';
+
+function View(props: IViewProps & { onRun(run: Run): void }): React.ReactElement {
+  const { runs: manager, runId, trans, commands, shown } = props;
+  const { runs, gone, error } = useRuns(manager, [runId], shown);
+  const last = React.useRef<Run | null>(null);
+  // what was read last stays when the run is gone
+  const run = (last.current = runs[0] ?? last.current);
+  const [tab, setTab] = React.useState<Tab>('overview');
+  React.useEffect(() => {
+    if (run) {
+      props.onRun(run);
+    }
+  }, [run]);
+  if (!run) {
+    return gone.length ? (
+      <div className="jp-perijove-empty">
+        <h3>{trans.__('There is no such run')}</h3>
+        <p>{trans.__('The run %1 was deleted for good.', runId)}</p>
+      </div>
+    ) : error ? (
+      <div className="jp-perijove-empty" role="alert">
+        <h3>{trans.__('The run cannot be read now')}</h3>
+        <p>{error.text}</p>
+      </div>
+    ) : (
+      <div className="jp-perijove-loading" aria-busy="true">
+        <div />
+        <div />
+      </div>
+    );
+  }
+  const restore = () =>
+    manager
+      .restore([runId])
+      .catch(reason => Notification.error(said(reason), { autoClose: false }));
+  const isDeleted = run.lifecycle_stage === 'deleted';
+  const tabs: ITab<Tab>[] = [
+    { key: 'overview', label: trans.__('Overview') },
+    {
+      key: 'metrics',
+      label: trans.__('Metrics'),
+      count: Object.keys(run.metric_points ?? {}).length
+    },
+    { key: 'artifacts', label: trans.__('Artifacts') },
+    { key: 'lineage', label: trans.__('Lineage') }
+  ];
+  return (
+    <>
+      <Header {...props} run={run} />
+      {(gone.length > 0 || isDeleted || error) && (
+        <div className="jp-perijove-banner jp-mod-top" role="alert">
+          <span>
+            {gone.length
+              ? trans.__('This run was deleted for good; what you see is how it was last.')
+              : isDeleted
+                ? trans.__('This run was deleted.')
+                : error!.text}
+          </span>
+          {isDeleted && !gone.length && (
+            <button className="jp-Button jp-mod-styled" onClick={() => void restore()}>
+              {trans.__('Restore')}
+            </button>
+          )}
+        </div>
+      )}
+      <Tabs<Tab> tabs={tabs} current={tab} onChange={setTab} />
+      <div className="jp-perijove-body" role="tabpanel">
+        {tab === 'overview' && <Overview {...props} run={run} />}
+        {tab === 'metrics' && <Charts {...props} run={run} />}
+        {tab === 'artifacts' && (
+          <Artifacts
+            load={(path, page) => manager.artifacts(runId, path, page)}
+            preview={path => manager.preview(runId, path)}
+            url={(path, download) => manager.fileUrl(runId, path, download)}
+            version={`${run.status} ${run.logged_models?.length ?? 0}`}
+            empty={trans.__('No artifacts. mlflow.log_artifact and log_model keep files here.')}
+            rendermime={props.rendermime}
+            languages={props.languages}
+            trans={trans}
+          />
+        )}
+        {tab === 'lineage' && <LineageTab {...props} run={run} commands={commands} />}
+      </div>
+    </>
+  );
+}
+
+function Header(props: IViewProps & { run: Run }): React.ReactElement {
+  const { run, trans, commands, runs: manager } = props;
+  const now = useClock(run.status === 'RUNNING' ? 1000 : 0);
+  const seconds = took(run, now);
+  const progress = [
+    seconds === null ? '' : duration(seconds),
+    run.started_at ? ago(run.started_at, trans, now) : ''
+  ];
+  const execute = (id: string, args: object) => void commands.execute(id, args as any);
+  const remove = async () => {
+    try {
+      await manager.delete([run.run_id]);
+      Notification.info(trans.__('%1 was deleted.', run.name), {
+        autoClose: 10000,
+        actions: [{ label: trans.__('Undo'), callback: () => void manager.restore([run.run_id]) }]
+      });
+    } catch (reason) {
+      Notification.error(said(reason), { autoClose: false });
+    }
+  };
+  const facts: [string, React.ReactNode][] = [
+    [
+      trans.__('Experiment'),
+      <a
+        key="experiment"
+        onClick={() => execute(CommandIDs.openRuns, { experimentIds: [run.experiment_id] })}
+      >
+        {run.experiment_name}
+      </a>
+    ],
+    [trans.__('User'), run.user],
+    [
+      trans.__('Source'),
+      run.source &&
+        run.source.split('/').pop() +
+          (run.source_info?.commit ? ` @ ${run.source_info.commit.slice(0, 7)}` : '')
+    ]
+  ];
+  const canRegister = commands.hasCommand(CommandIDs.registerModel);
+  return (
+    <header className="jp-perijove-title">
+      <div>
+        <h1 title={run.name}>
+          <bdi>{run.name}</bdi>
+        </h1>
+        <Pill tone={tone(run.status)} label={statusText(run.status, trans)} />
+        <span className="jp-perijove-count">{progress.filter(Boolean).join(' · ')}</span>
+        <span className="jp-perijove-spacer" />
+        {run.job_id && (
+          <>
+            <button
+              className="jp-Button jp-mod-styled jp-mod-minimal"
+              onClick={() => execute('perijove:open-job', { jobId: run.job_id })}
+            >
+              {trans.__('Open job')}
+            </button>
+            <button
+              className="jp-Button jp-mod-styled jp-mod-minimal"
+              title={trans.__('Run it again, perhaps with other parameters')}
+              onClick={() => execute('perijove:rerun-job', { jobId: run.job_id })}
+            >
+              {trans.__('Run again…')}
+            </button>
+          </>
+        )}
+        <Snippets run={run} trans={trans} />
+        {run.lifecycle_stage === 'active' && (
+          <button className="jp-Button jp-mod-styled jp-mod-minimal" onClick={() => void remove()}>
+            {trans.__('Delete')}
+          </button>
+        )}
+        {canRegister && (
+          <button
+            className="jp-Button jp-mod-styled jp-mod-accept"
+            onClick={() => execute(CommandIDs.registerModel, { runId: run.run_id })}
+          >
+            {trans.__('Register model…')}
+          </button>
+        )}
+      </div>
+      <div className="jp-perijove-facts">
+        {facts
+          .filter(([, value]) => value)
+          .map(([name, value]) => (
+            <span key={name}>
+              {name} <b>{value}</b>
+            </span>
+          ))}
+      </div>
+    </header>
+  );
+}
+
+function LineageTab(props: IViewProps & { run: Run }): React.ReactElement {
+  const { run, runs: manager, trans, commands } = props;
+  const [lineage, setLineage] = React.useState<Lineage | null>(null);
+  const [error, setError] = React.useState<string | null>(null);
+  const versions = JSON.stringify([run.model_versions, run.datasets, run.logged_models]);
+  React.useEffect(() => {
+    manager.lineage(run.run_id).then(
+      found => {
+        setLineage(found);
+        setError(null);
+      },
+      reason => setError(said(reason))
+    );
+  }, [run.run_id, versions]);
+  if (!lineage) {
+    return (
+      <p className="jp-perijove-hint" role={error ? 'alert' : undefined}>
+        {error ?? trans.__('Loading…')}
+      </p>
+    );
+  }
+  const target = ({ kind, ref }: LineageNode): [string, object] | null => {
+    if (ref?.run_id && kind === 'run' && ref.run_id !== run.run_id) {
+      return [CommandIDs.open, { runId: ref.run_id }];
+    }
+    if (ref?.name && kind === 'version') {
+      return ['perijove:open-model', { name: ref.name, version: ref.version }];
+    }
+    return null;
+  };
+  return (
+    <LineageView
+      lineage={lineage}
+      current={
+        lineage.nodes.find(node => node.ref?.run_id === run.run_id && node.kind === 'run')?.id
+      }
+      canOpen={node => {
+        const to = target(node);
+        return to !== null && commands.hasCommand(to[0]);
+      }}
+      onOpen={node => {
+        const to = target(node);
+        if (to) {
+          void commands.execute(to[0], to[1] as any);
+        }
+      }}
+      trans={trans}
+    />
+  );
+}
+
+function said(reason: unknown): string {
+  return reason instanceof ApiError ? reason.text : String(reason);
+}

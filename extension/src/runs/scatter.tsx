@@ -1,0 +1,157 @@
+/** One figure of runs against another. */
+import { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import type { RunRow } from '../api';
+import { lineColor } from '../components/lines';
+import { isNumeric, toNumber } from './columns';
+import { compare } from './differences';
+import { figure } from './format';
+
+/** Pixels. */
+const MARGIN = { left: 64, right: 20, top: 16, bottom: 42 };
+const TICKS = 5;
+
+export function Scatter(props: {
+  runs: readonly RunRow[];
+  trans: TranslationBundle;
+}): React.ReactElement {
+  const { runs, trans } = props;
+  const figures = [...compare(runs, 'params'), ...compare(runs, 'metrics')].filter(({ values }) =>
+    isNumeric(values)
+  );
+  const names = figures.map(({ kind, key }) => `${kind}.${key}`);
+  const firstMetric = Math.max(
+    0,
+    figures.findIndex(({ kind }) => kind === 'metrics')
+  );
+  const [x, setX] = React.useState<string | null>(null);
+  const [y, setY] = React.useState<string | null>(null);
+  const host = React.useRef<HTMLDivElement>(null);
+  const [size, setSize] = React.useState({ width: 600, height: 400 });
+  React.useEffect(() => {
+    const observer = new ResizeObserver(() => {
+      const { clientWidth: width, clientHeight: height } = host.current!;
+      if (width) {
+        setSize({ width, height: Math.max(220, height) });
+      }
+    });
+    observer.observe(host.current!);
+    return () => observer.disconnect();
+  }, []);
+  const across = figures[Math.max(0, names.indexOf(x ?? names[0]))];
+  const up = figures[names.indexOf(y ?? names[firstMetric])] ?? figures[firstMetric];
+  const choose = (label: string, value: string, change: (value: string) => void) => (
+    <label>
+      {label}
+      <select
+        className="jp-mod-styled"
+        value={value}
+        onChange={event => change(event.target.value)}
+      >
+        {names.map(name => (
+          <option key={name}>{name}</option>
+        ))}
+      </select>
+    </label>
+  );
+  const points =
+    across && up
+      ? runs.flatMap((run, index) => {
+          const [a, b] = [toNumber(across.values[index]), toNumber(up.values[index])];
+          return Number.isFinite(a) && Number.isFinite(b) ? [{ run, index, a, b }] : [];
+        })
+      : [];
+  const [toX, xTicks] = scale(
+    points.map(({ a }) => a),
+    MARGIN.left,
+    size.width - MARGIN.right
+  );
+  const [toY, yTicks] = scale(
+    points.map(({ b }) => b),
+    size.height - MARGIN.bottom,
+    MARGIN.top
+  );
+  return (
+    <div className="jp-perijove-scatter">
+      {names.length > 0 && (
+        <div className="jp-perijove-controls">
+          {choose(trans.__('Across'), `${across.kind}.${across.key}`, setX)}
+          {choose(trans.__('Up'), `${up.kind}.${up.key}`, setY)}
+        </div>
+      )}
+      <div ref={host}>
+        {points.length ? (
+          <svg
+            width={size.width}
+            height={size.height}
+            role="img"
+            aria-label={trans.__('%1 against %2', up.key, across.key)}
+          >
+            {yTicks.map(tick => (
+              <g key={tick}>
+                <line
+                  x1={MARGIN.left}
+                  x2={size.width - MARGIN.right}
+                  y1={toY(tick)}
+                  y2={toY(tick)}
+                />
+                <text x={MARGIN.left - 8} y={toY(tick) + 4} textAnchor="end">
+                  {figure(tick)}
+                </text>
+              </g>
+            ))}
+            {xTicks.map(tick => (
+              <text
+                key={tick}
+                x={toX(tick)}
+                y={size.height - MARGIN.bottom + 18}
+                textAnchor="middle"
+              >
+                {figure(tick)}
+              </text>
+            ))}
+            <text
+              className="jp-mod-name"
+              x={size.width / 2}
+              y={size.height - 6}
+              textAnchor="middle"
+            >
+              {across.key}
+            </text>
+            {points.map(({ run, index, a, b }) => (
+              <circle
+                key={run.run_id}
+                cx={toX(a)}
+                cy={toY(b)}
+                r={6}
+                style={{ fill: lineColor(index) }}
+              >
+                <title>{`${run.name}\n${across.key} ${figure(a)}\n${up.key} ${figure(b)}`}</title>
+              </circle>
+            ))}
+          </svg>
+        ) : (
+          <p className="jp-perijove-hint">
+            {trans.__('The runs have no two figures in common that could be drawn.')}
+          </p>
+        )}
+      </div>
+    </div>
+  );
+}
+
+/** From values to pixels, with a little room, and round values between. */
+function scale(values: number[], from: number, to: number): [(value: number) => number, number[]] {
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  const room = (most - least || Math.abs(most) || 1) * 0.06;
+  const [low, high] = [least - room, most + room];
+  const raw = (high - low) / TICKS;
+  const power = 10 ** Math.floor(Math.log10(raw));
+  const step = [1, 2, 5, 10].map(round => round * power).find(round => round >= raw) ?? raw;
+  const ticks: number[] = [];
+  for (let tick = Math.ceil(low / step) * step; tick <= high; tick += step) {
+    ticks.push(Number(tick.toPrecision(12)));
+  }
+  return [value => from + ((to - from) * (value - low)) / (high - low), ticks];
+}

@@ -1,0 +1,31 @@
+/** The compute targets, as the extension's panel lists them. */
+import * as React from 'react';
+
+import type { Target } from '../api';
+import { TargetRow } from '../compute/row';
+import { useAct, useTrait } from './model';
+import { trans } from './trans';
+
+export function ComputeView(): React.ReactElement {
+  const [{ targets }] = useTrait<{ targets: Target[] }>('data');
+  const [selected, setSelected] = useTrait<string>('selected');
+  const act = useAct();
+  return (
+    <div className="jp-perijove-targets" role="listbox" aria-label={trans.__('Compute')}>
+      {targets.map((target, index) => (
+        <TargetRow
+          key={target.name}
+          target={target}
+          selected={target.name === selected}
+          focusable={selected ? target.name === selected : index === 0}
+          trans={trans}
+          onSelect={() => setSelected(target.name)}
+          onOpen={() => setSelected(target.name)}
+          onStart={() => act('start', { name: target.name })}
+          onStop={() => act('stop', { name: target.name })}
+          onRestart={() => act('restart', { name: target.name })}
+        />
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,191 @@
+"""``perijove run``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from perijove.cli.app import common
+from perijove.cli.output import ago, emit, table
+from perijove.client.runs import Run, RunList, differences
+from perijove.client.workspace import Workspace
+from perijove.errors import InvalidInput
+
+LIMIT = 100
+WIDTH = 24
+"""Characters of a cell in tables for people."""
+
+
+@click.group()
+def run() -> None:
+    """MLflow's runs."""
+
+
+def _question(command: Any) -> Any:
+    for option in (
+        click.option("--columns", metavar="A,B", help="As metrics.auc,params.lr; default: all."),
+        click.option("--limit", default=LIMIT, show_default=True, type=click.IntRange(0, 50_000)),
+        click.option(
+            "--order-by", metavar="ORDER", multiple=True, help='As "metrics.auc desc"; again.'
+        ),
+        click.option("--filter", "text", default="", metavar="FILTER", help="MLflow's language."),
+        click.option("--deleted", is_flag=True, help="Those that were deleted."),
+    ):
+        command = option(command)
+    return command
+
+
+@run.command("list")
+@click.argument("experiment")
+@_question
+@common
+def list_runs(experiment: str, workspace: str | None, as_json: bool, **asked: Any) -> None:
+    """List the runs of an experiment, given by name or id."""
+    _list(Workspace(workspace), [experiment], as_json, **asked)
+
+
+@run.command()
+@click.option("--experiment", "-e", "named", multiple=True, help="Again for more; default: all.")
+@_question
+@common
+def search(named: tuple[str, ...], workspace: str | None, as_json: bool, **asked: Any) -> None:
+    """List runs of several experiments."""
+    place = Workspace(workspace)
+    # a search is of a hundred at most: those used last
+    chosen = list(named) or [found.id for found in place.experiments.list()[:100]]
+    _list(place, chosen, as_json, **asked)
+
+
+def _list(
+    place: Workspace,
+    experiments: list[str],
+    as_json: bool,
+    text: str,
+    order_by: tuple[str, ...],
+    limit: int,
+    columns: str | None,
+    deleted: bool,
+) -> None:
+    found = place.runs.search(
+        experiments,
+        text,
+        order_by,
+        columns=None if columns is None else [c.strip() for c in columns.split(",") if c.strip()],
+        limit=limit,
+        view="deleted" if deleted else "active",
+    )
+    emit(found, as_json, _table(found, columns))
+
+
+@run.command()
+@click.argument("run_id")
+@common
+def show(run_id: str, workspace: str | None, as_json: bool) -> None:
+    """Show a run."""
+    found = Workspace(workspace).runs.get(run_id)
+    data = found.data
+    lines = [
+        f"{data.name} ({data.run_id})",
+        f"{data.status} in {data.experiment_name}, started {ago(data.started_at)}",
+        *(f"param   {key} = {text}" for key, text in sorted(data.params.items())),
+        *(f"metric  {key} = {value}" for key, value in sorted(data.metrics.items())),
+        *(f"tag     {key} = {text}" for key, text in sorted(data.tags.items())),
+        *(f"model   {version.name} version {version.version}" for version in data.model_versions),
+    ]
+    emit(data, as_json, "\n".join(lines))
+
+
+@run.command()
+@click.argument("run_ids", nargs=-1, required=True)
+@common
+def compare(run_ids: tuple[str, ...], workspace: str | None, as_json: bool) -> None:
+    """Show parameters and metrics of runs side by side, those that differ first."""
+    runs = [Workspace(workspace).runs.get(run_id) for run_id in run_ids]
+    lines = differences(runs)
+    result = [
+        {"name": name, "values": dict(zip(run_ids, values, strict=True)), "differs": differ}
+        for name, values, differ in lines
+    ]
+    rows = [
+        [click.style(name, bold=True) if differ else name, *map(_cell, values)]
+        for name, values, differ in lines
+    ]
+    emit(result, as_json, table(["NAME", *(found.name[:WIDTH] for found in runs)], rows))
+
+
+@run.command()
+@click.argument("run_id")
+@click.argument("tags", nargs=-1, required=True, metavar="NAME=TEXT|NAME-…")
+@common
+def tag(run_id: str, tags: tuple[str, ...], workspace: str | None, as_json: bool) -> None:
+    """Set tags of a run (NAME=TEXT) or remove them (NAME-)."""
+    found = Run(Workspace(workspace).client, run_id).set_tags(dict(map(_tag, tags)))
+    emit(found.data, as_json, f"Run {found.name} has the tags {', '.join(found.data.tags) or '–'}.")
+
+
+@run.command()
+@click.argument("run_ids", nargs=-1, required=True)
+@common
+def delete(run_ids: tuple[str, ...], workspace: str | None, as_json: bool) -> None:
+    """Delete runs; `restore` brings them back."""
+    Workspace(workspace).runs.delete(run_ids)
+    emit({"run_ids": list(run_ids)}, as_json, f"{len(run_ids)} deleted.")
+
+
+@run.command()
+@click.argument("run_ids", nargs=-1, required=True)
+@common
+def restore(run_ids: tuple[str, ...], workspace: str | None, as_json: bool) -> None:
+    """Bring deleted runs back."""
+    Workspace(workspace).runs.restore(run_ids)
+    emit({"run_ids": list(run_ids)}, as_json, f"{len(run_ids)} restored.")
+
+
+@run.command()
+@click.argument("run_id")
+@click.argument("folder", type=click.Path(file_okay=False))
+@click.option("--path", default="", help="A file or folder among the artifacts; default: all.")
+@common
+def download(run_id: str, folder: str, path: str, workspace: str | None, as_json: bool) -> None:
+    """Copy a run's artifacts into a folder."""
+    place = Workspace(workspace).runs.get(run_id).download(folder, path)
+    emit({"run_id": run_id, "path": str(place)}, as_json, f"Downloaded to {place}.")
+
+
+def _tag(word: str) -> tuple[str, str | None]:
+    key, equals, text = word.partition("=")
+    if equals and key:
+        return key, text
+    if word.endswith("-") and len(word) > 1:
+        return word[:-1], None
+    raise InvalidInput(
+        f"{word!r} is no tag.", field="tags", remedy="Write NAME=TEXT, or NAME- to remove it."
+    )
+
+
+def _table(found: RunList, columns: str | None) -> str:
+    names = {
+        f"{kind}.{key}": None
+        for kind in ("metrics", "params")
+        for run in found
+        for key in getattr(run.row, kind)
+    }
+    shown = list(names) if columns is not None else list(names)[:6]
+    rows = []
+    for run in found:
+        row = run.row
+        values = {f"metrics.{k}": v for k, v in row.metrics.items()}
+        texts = {f"params.{k}": v for k, v in row.params.items()}
+        cells = [_cell((values | texts).get(name)) for name in shown]
+        rows.append([row.run_id, row.name[:WIDTH], row.status, ago(row.started_at), *cells])
+    more = f"\n{found.total - len(found)} more." if found.total > len(found) else ""
+    head = ["ID", "NAME", "STATUS", "STARTED", *(name.partition(".")[2] for name in shown)]
+    return table(head, rows) + more
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "–"
+    text = f"{value:.6g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= WIDTH else f"{text[: WIDTH - 1]}…"

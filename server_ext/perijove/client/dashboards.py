@@ -1,0 +1,44 @@
+"""The dashboards that come with the package: notebooks, shown by Voila."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import parse_qs
+
+from perijove import __file__ as package_file
+
+PREFIX = "PERIJOVE_DASHBOARD_"
+
+
+class Dashboard(StrEnum):
+    """Which there are."""
+
+    WORKSPACE = "workspace"
+    LEADERBOARD = "leaderboard"
+    MODEL_CARD = "model_card"
+
+
+EXTENSIONS = [
+    "@jupyter-widgets/jupyterlab-manager",
+    "@voila-dashboards/widgets-manager8",
+    "anywidget",
+]
+"""Of JupyterLab's extensions, what widgets need in a page of Voila's: the others are for Lab."""
+
+
+def folder() -> Path:
+    """Where the notebooks are: in the package, or beside it in a work tree."""
+    package = Path(package_file).parent
+    inside = package / "dashboards"
+    return inside if inside.is_dir() else package.parents[1] / "notebooks" / "dashboards"
+
+
+def asked(name: str, default: str = "") -> str:
+    """What a dashboard was asked to show: ``experiment`` or ``model``.
+
+    In JupyterLab it is in the page's address, from the command line in the environment.
+    """
+    in_address = parse_qs(os.environ.get("QUERY_STRING", "")).get(name)
+    return in_address[0] if in_address else os.environ.get(PREFIX + name.upper(), default)

@@ -1,0 +1,119 @@
+"""The files of runs: listed, shown, read, compared."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from perijove.abc import TaskRunner
+from perijove.abc.artifacts import Artifacts, OpenFile
+from perijove.abc.records import Records
+from perijove.errors import InvalidInput, NotFound
+from perijove.models.runs import ArtifactPage, ArtifactPreview, NotebookDiff
+from perijove.services.previews import CELL, COLUMNS, ROWS, how, nothing, preview
+
+COPIED_BYTES = 200 << 20
+"""A file elsewhere that has to be read here as a whole may be as long as this."""
+NOTEBOOK_BYTES = 32 << 20
+NOTEBOOKS = "notebook"
+"""The folder among a run's artifacts in which a job keeps the executed notebook."""
+
+
+@dataclass
+class RunFiles:
+    """See the routes."""
+
+    records: Records
+    artifacts: Artifacts
+    tasks: TaskRunner
+
+    async def list(self, run_id: str, path: str, page: str | None, limit: int) -> ArtifactPage:
+        """A folder's entries. Raises NotFound."""
+        root = await self.records.artifact_root(run_id)
+        return await self.artifacts.list(run_id, root, path, page, limit)
+
+    async def open(
+        self, run_id: str, path: str, start: int = 0, end: int | None = None
+    ) -> OpenFile:
+        """A file's bytes. Raises NotFound."""
+        root = await self.records.artifact_root(run_id)
+        return await self.artifacts.open(run_id, root, path, start, end)
+
+    async def preview(self, run_id: str, path: str) -> ArtifactPreview:
+        """What can be shown of a file. Raises NotFound."""
+        kind, wanted = how(path)
+        file = await self.open(run_id, path, 0, wanted)
+        head = b"".join([piece async for piece in file.content])
+        size = len(head) if file.size is None else file.size
+        if kind != "parquet":
+            return await asyncio.to_thread(preview, path, size, head)
+        if size > COPIED_BYTES and await self._local(run_id, path) is None:
+            return nothing(path, size, f"Tables of up to {COPIED_BYTES >> 20} MiB are shown.")
+        async with self._file(run_id, path, COPIED_BYTES) as local:
+            limits: dict[str, JsonValue] = {"rows": ROWS, "columns": COLUMNS, "cell": CELL}
+            try:
+                found = await self.tasks.run("table", {"file": str(local), **limits})
+            except InvalidInput as error:
+                return nothing(path, size, error.message)
+        return ArtifactPreview.model_validate({"path": path, "kind": "table", "size": size} | found)
+
+    async def notebook_diff(self, left: str, right: str) -> NotebookDiff:
+        """What differs between two runs' executed notebooks.
+
+        Raises
+        ------
+        NotFound: one of them has none.
+        """
+        paths = [(run_id, await self._notebook(run_id)) for run_id in (left, right)]
+        async with (
+            self._file(*paths[0], NOTEBOOK_BYTES) as one,
+            self._file(*paths[1], NOTEBOOK_BYTES) as other,
+        ):
+            args = {"left": str(one), "right": str(other)}
+            return NotebookDiff.model_validate(await self.tasks.run("notebook_diff", args))
+
+    async def _notebook(self, run_id: str) -> str:
+        try:
+            page = await self.list(run_id, NOTEBOOKS, None, 1000)
+        except NotFound as error:
+            if error.field != "path":
+                raise
+            page = ArtifactPage(path=NOTEBOOKS, entries=[])
+        found = [entry for entry in page.entries if entry.path.endswith(".ipynb")]
+        if not found:
+            raise NotFound(
+                f"Run {run_id[:64]} has no executed notebook.",
+                remedy="Runs of notebook jobs have one.",
+            )
+        if (found[0].size or 0) > NOTEBOOK_BYTES:
+            raise InvalidInput(
+                f"{found[0].path} is longer than the {NOTEBOOK_BYTES >> 20} MiB that are compared."
+            )
+        return found[0].path
+
+    async def _local(self, run_id: str, path: str) -> Path | None:
+        root = await self.records.artifact_root(run_id)
+        return await self.artifacts.local(run_id, root, path)
+
+    @asynccontextmanager
+    async def _file(self, run_id: str, path: str, most: int) -> AsyncIterator[Path]:
+        """The file on this machine, copied here for a while if it is elsewhere."""
+        if (local := await self._local(run_id, path)) is not None:
+            yield local
+            return
+        descriptor, name = tempfile.mkstemp(prefix="perijove-artifact-")
+        try:
+            with os.fdopen(descriptor, "wb") as copy:
+                file = await self.open(run_id, path, 0, most)
+                async for piece in file.content:
+                    copy.write(piece)
+            yield Path(name)
+        finally:
+            Path(name).unlink(missing_ok=True)

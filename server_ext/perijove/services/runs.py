@@ -1,0 +1,135 @@
+"""Runs: MLflow's, searched, shown and changed."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from perijove.abc.records import Records
+from perijove.errors import Conflict, InvalidInput
+from perijove.models.experiments import Lifecycle
+from perijove.models.names import check_printable
+from perijove.models.runs import HistoryWish, Lineage, Run, RunChange, RunsDone, RunSearch
+from perijove.services.experiments import NOTE, check_lengths, check_tags
+from perijove.services.lineage import lineage_of
+from perijove.services.runfiles import RunFiles
+
+NAME_LENGTH = 250
+"""What MLflow's database keeps of a run's name."""
+TAG_LENGTH = 8000
+"""What MLflow keeps of a run's tag; the rest it cuts off without a word."""
+CSV_ROWS = 500
+"""Lines of a table that are written at a time."""
+ATTRIBUTES = ("run_id", "name", "status", "started_at", "duration", "user", "source")
+
+
+@dataclass
+class RunService:
+    """See the routes; `files` has what is about their artifacts."""
+
+    records: Records
+    files: RunFiles
+
+    async def search(self, question: RunSearch) -> bytes:
+        """A `RunPage` as JSON."""
+        return await self.records.search(question)
+
+    async def history(self, wish: HistoryWish) -> bytes:
+        """A list of `RunSeries` as JSON."""
+        if wish.start is not None and wish.end is not None and wish.start > wish.end:
+            raise InvalidInput("start must not be after end.", field="start")
+        return await self.records.history(wish)
+
+    async def get(self, run_id: str) -> Run:
+        """A run, deleted or not. Raises NotFound."""
+        return await self.records.run(run_id)
+
+    async def change(self, run_id: str, wish: RunChange) -> Run:
+        """Rename, describe, tag.
+
+        Raises
+        ------
+        Conflict: it is deleted.
+        """
+        check_tags(wish.tags, TAG_LENGTH)
+        tags = dict(wish.tags)
+        if wish.description is not None:
+            tags[NOTE] = wish.description or None
+        check_lengths(tags, TAG_LENGTH)
+        if wish.name is not None:
+            _check_name(wish.name)
+        found = await self.get(run_id)
+        if found.lifecycle_stage is Lifecycle.DELETED:
+            raise Conflict(f"Run {found.name} is deleted.", remedy="Restore it first.")
+        if wish.name is not None and wish.name != found.name:
+            await self.records.rename_run(run_id, wish.name)
+        await self.records.tag_run(run_id, tags)
+        return await self.get(run_id)
+
+    async def delete(self, run_ids: Sequence[str]) -> RunsDone:
+        """All of them, or none if one is not there."""
+        return await self._move(run_ids, Lifecycle.DELETED)
+
+    async def restore(self, run_ids: Sequence[str]) -> RunsDone:
+        """All of them, or none if one is not there."""
+        return await self._move(run_ids, Lifecycle.ACTIVE)
+
+    async def _move(self, run_ids: Sequence[str], stage: Lifecycle) -> RunsDone:
+        unique = list(dict.fromkeys(run_ids))
+        await self.records.move_runs(unique, stage)
+        return RunsDone(run_ids=unique)
+
+    async def lineage(self, run_id: str) -> Lineage:
+        """Its data, its source, its models and their versions."""
+        return lineage_of(await self.get(run_id))
+
+    async def csv(self, question: RunSearch) -> AsyncIterator[bytes]:
+        """A table of what a search finds: one line of names, one for each run.
+
+        Searches before it returns, so that refusals are answers and not broken tables.
+        """
+        page = json.loads(await self.records.search(question))
+        return _pieces(page["runs"], question.columns)
+
+
+async def _pieces(runs: list[dict[str, Any]], columns: list[str] | None) -> AsyncIterator[bytes]:
+    kinds = ("metrics", "params", "tags")
+    keys = [(kind, key) for kind in kinds for key in sorted({k for run in runs for k in run[kind]})]
+    head = [*ATTRIBUTES, *(f"{kind}.{key}" for kind, key in keys)]
+    yield _lines([[safe(name) for name in head]])
+    for start in range(0, len(runs), CSV_ROWS):
+        yield _lines(_row(run, keys) for run in runs[start : start + CSV_ROWS])
+
+
+def _row(run: dict[str, Any], keys: Sequence[tuple[str, str]]) -> list[str]:
+    found = [run[name] for name in ATTRIBUTES] + [run[kind].get(key) for kind, key in keys]
+    return ["" if item is None else safe(str(item)) for item in found]
+
+
+def _lines(rows: Any) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r\n").writerows(rows)
+    return text.getvalue().encode("utf-8", "replace")
+
+
+def safe(text: str) -> str:
+    """Text that a spreadsheet would take for a formula gets an apostrophe; numbers stay."""
+    if text[:1] in ("=", "+", "-", "@", "\t", "\r"):
+        try:
+            float(text)
+        except ValueError:
+            return f"'{text}"
+    return text
+
+
+def _check_name(name: str) -> None:
+    if not name.strip() or len(name) > NAME_LENGTH:
+        raise InvalidInput(f"A run's name must have 1 to {NAME_LENGTH} characters.", field="name")
+    try:
+        check_printable(name, "a run's name")
+    except ValueError as error:
+        raise InvalidInput(f"{error}.", field="name") from None

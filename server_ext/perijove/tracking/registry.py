@@ -1,0 +1,446 @@
+"""The model registry over MLflow's REST API, embedded or existing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from perijove.abc.registry import ModelRegistry, Place
+from perijove.errors import Conflict, InvalidInput, NotFound
+from perijove.models.registry import Alias, ModelVersion, RegisteredModel
+from perijove.models.runs import Artifact, Lineage, LineageNode, Value
+from perijove.tracking.api import Api
+from perijove.tracking.modelfiles import ModelFiles
+
+PAGE, VERSIONS_PAGE = 1000, 10_000
+RUNS = 100
+"""Runs asked for at once, by their ids."""
+LOGGED = 50
+"""Logged models without a run that are asked for what was measured of them."""
+UPLOADS = "Uploaded models"
+"""The experiment of models from outside."""
+ARCHIVED = "perijove.archived"
+ALIAS = "perijove.alias."
+OURS = re.compile(r"perijove\.(archived$|alias\.)|mlflow\.")
+MODEL_ID = re.compile(r"(?:/models/|^models:/)(m-[0-9a-f]{8,64})(?:/|$)")
+
+
+class RestRegistry(ModelRegistry):
+    """See `ModelRegistry`."""
+
+    def __init__(self, api: Api, folder: Path | None = None) -> None:
+        """`folder`: where the server keeps its artifacts, if that is on this machine."""
+        self._api = api
+        self._files = ModelFiles(api, folder)
+
+    async def models(self, filter: str = "") -> list[RegisteredModel]:
+        listed: list[dict[str, Any]] = []
+        query: dict[str, Any] = {"max_results": PAGE, "order_by": "last_updated_timestamp DESC"}
+        if filter:
+            query["filter"] = filter
+        try:
+            found, counts = await asyncio.gather(
+                self._api.get("registered-models/search", query), self._counts()
+            )
+        except InvalidInput as error:
+            raise InvalidInput(error.message, field="filter") from None
+        listed += found.get("registered_models", [])
+        while page := found.get("next_page_token"):
+            found = await self._api.get("registered-models/search", query | {"page_token": page})
+            listed += found.get("registered_models", [])
+        return [_model(item, counts.get(item["name"], 0)) for item in listed]
+
+    async def _counts(self) -> Mapping[str, int]:
+        """How many versions each model has."""
+        if self._api.embedded:
+            return (await self._api.get("/perijove/versions"))["counts"]  # type: ignore[no-any-return]
+        return Counter(item["name"] for item in await self._found(""))
+
+    async def _found(self, filter: str) -> list[dict[str, Any]]:
+        query: dict[str, Any] = {"max_results": VERSIONS_PAGE}
+        if filter:
+            query["filter"] = filter
+        listed: list[dict[str, Any]] = []
+        page: str | None = None
+        while True:
+            more = {"page_token": page} if page else {}
+            found = await self._api.get("model-versions/search", query | more)
+            listed += found.get("model_versions", [])
+            page = found.get("next_page_token")
+            if not page:
+                return listed
+
+    async def model(self, name: str) -> RegisteredModel:
+        found, versions = await asyncio.gather(
+            self._api.get("registered-models/get", {"name": name}), self._found(_named(name))
+        )
+        return _model(found["registered_model"], len(versions))
+
+    async def versions(self, name: str) -> list[ModelVersion]:
+        found, listed = await asyncio.gather(
+            self._api.get("registered-models/get", {"name": name}), self._found(_named(name))
+        )
+        aliases: dict[str, list[str]] = {}
+        for item in found["registered_model"].get("aliases", []):
+            aliases.setdefault(str(item["version"]), []).append(item["alias"])
+        made = [_version(item | {"aliases": aliases.get(item["version"], [])}) for item in listed]
+        await self._measure(made)
+        return sorted(made, key=lambda version: -int(version.version))
+
+    async def version(self, name: str, version: str) -> ModelVersion:
+        if version.startswith("@"):
+            try:
+                found = await self._api.get(
+                    "registered-models/alias", {"name": name, "alias": version[1:]}
+                )
+            except InvalidInput:
+                raise NotFound(f"{name!r} has no alias {version[1:]!r}.", field="version") from None
+        elif not (version.isascii() and version.isdigit()) or len(version) > 9:
+            raise NotFound(
+                f"{version[:40]!r} is no version: these are numbers, or @alias.", field="version"
+            )
+        else:
+            found = await self._api.get("model-versions/get", {"name": name, "version": version})
+        made = _version(found["model_version"])
+        await self._measure([made])
+        return made
+
+    async def _measure(self, versions: Sequence[ModelVersion]) -> None:
+        """Add what the runs, or the logged models, have measured."""
+        ids = list(dict.fromkeys(v.run_id for v in versions if v.run_id))
+        runs = {run["info"]["run_id"]: run for run in await self._runs(ids)}
+        without = [v.model_id for v in versions if v.model_id and not v.run_id][:LOGGED]
+        logged = dict(zip(without, await asyncio.gather(*map(self._logged, without)), strict=True))
+        for version in versions:
+            if (run := runs.get(version.run_id or "")) is not None:
+                version.run_name = run["info"].get("run_name")
+                version.experiment_id = run["info"].get("experiment_id")
+                version.metrics, version.params = _measured(run["data"])
+            elif (found := logged.get(version.model_id or "")) is not None:
+                version.experiment_id = found["info"].get("experiment_id")
+                version.metrics, version.params = _measured(found.get("data", {}))
+
+    async def _runs(self, ids: Sequence[str]) -> list[dict[str, Any]]:
+        if len(ids) < 3:
+            found = await asyncio.gather(*map(self._run_or_none, ids))
+            return [run for run in found if run is not None]
+        searched = await self._api.post("experiments/search", {"max_results": PAGE})
+        experiments = [item["experiment_id"] for item in searched.get("experiments", [])]
+        listed: list[dict[str, Any]] = []
+        for start in range(0, len(ids), RUNS):
+            quoted = ", ".join(f"'{run_id}'" for run_id in ids[start : start + RUNS])
+            answer = await self._api.post(
+                "runs/search",
+                {
+                    "experiment_ids": experiments,
+                    "filter": f"attributes.run_id IN ({quoted})",
+                    "max_results": RUNS,
+                },
+            )
+            listed += answer.get("runs", [])
+        return listed
+
+    async def _run_or_none(self, run_id: str) -> dict[str, Any] | None:
+        try:
+            run: dict[str, Any] = (await self._api.get("runs/get", {"run_id": run_id}))["run"]
+        except NotFound:
+            return None
+        return run
+
+    async def _logged(self, model_id: str) -> dict[str, Any] | None:
+        try:
+            found: dict[str, Any] = (await self._api.get(f"logged-models/{model_id}"))["model"]
+        except (NotFound, InvalidInput):
+            return None
+        return found
+
+    async def lineage(self, version: ModelVersion) -> Lineage:
+        ref = {"name": version.name, "version": version.version}
+        me = LineageNode(
+            id="version", kind="version", label=f"{version.name} v{version.version}", ref=ref
+        )
+        nodes, edges = [me], []
+        run = None if version.run_id is None else await self._run_or_none(version.run_id)
+        upstream = me.id
+        if version.model_id is not None:
+            logged = await self._logged(version.model_id)
+            label = version.model_id if logged is None else logged["info"].get("name", "")
+            nodes.append(
+                LineageNode(
+                    id="model",
+                    kind="model",
+                    label=label or version.model_id,
+                    detail=None if run is not None else "from outside",
+                    ref={"model_id": version.model_id},
+                )
+            )
+            edges.append(("model", me.id))
+            upstream = "model"
+        if run is None:
+            return Lineage(nodes=nodes, edges=edges)
+        info, tags = run["info"], _tags(run["data"])
+        run_ref = {"run_id": info["run_id"], "experiment_id": info.get("experiment_id", "")}
+        label = info.get("run_name") or info["run_id"]
+        nodes.append(LineageNode(id="run", kind="run", label=label, ref=run_ref))
+        edges.append(("run", upstream))
+        if source := tags.get("mlflow.source.name"):
+            detail = tags.get("mlflow.source.git.commit", "")[:8] or None
+            nodes.append(
+                LineageNode(id="source", kind="notebook", label=_last(source), detail=detail)
+            )
+            edges.append(("source", "run"))
+        for index, item in enumerate(run.get("inputs", {}).get("dataset_inputs", [])[:20]):
+            dataset = item["dataset"]
+            nodes.append(
+                LineageNode(
+                    id=f"dataset-{index}",
+                    kind="dataset",
+                    label=dataset.get("name", ""),
+                    detail=dataset.get("digest"),
+                )
+            )
+            edges.append((f"dataset-{index}", "run"))
+        return Lineage(nodes=nodes, edges=edges)
+
+    # writing
+
+    async def create(self, name: str) -> bool:
+        try:
+            await self._api.post("registered-models/create", {"name": name})
+        except Conflict:
+            return False
+        return True
+
+    async def create_version(
+        self, name: str, place: Place, description: str | None, tags: Mapping[str, str]
+    ) -> ModelVersion:
+        body: dict[str, Any] = {
+            "name": name,
+            "source": place.source,
+            "tags": [{"key": key, "value": value} for key, value in tags.items()],
+        }
+        optional = {"run_id": place.run_id, "model_id": place.model_id, "description": description}
+        body |= {key: value for key, value in optional.items() if value}
+        made = await self._api.post("model-versions/create", body)
+        return _version(made["model_version"])
+
+    async def change(
+        self,
+        name: str,
+        version: str | None,
+        description: str | None = None,
+        tags: Mapping[str, str | None] | None = None,
+    ) -> None:
+        noun = "registered-models" if version is None else "model-versions"
+        who = {"name": name} if version is None else {"name": name, "version": version}
+        if description is not None:
+            body = who | {"description": description}
+            await self._api.send("PATCH", f"{noun}/update", json=body)
+        for key, value in (tags or {}).items():
+            if value is None:
+                try:
+                    await self._api.send("DELETE", f"{noun}/delete-tag", json=who | {"key": key})
+                except NotFound:
+                    await self._there(name, version)  # a tag that is not there is removed
+            else:
+                body = who | {"key": key, "value": value}
+                await self._api.post(f"{noun}/set-tag", body)
+
+    async def _there(self, name: str, version: str | None) -> None:
+        if version is None:
+            await self._api.get("registered-models/get", {"name": name})
+        else:
+            await self._api.get("model-versions/get", {"name": name, "version": version})
+
+    async def rename(self, name: str, new: str) -> None:
+        await self._api.post("registered-models/rename", {"name": name, "new_name": new})
+
+    async def set_alias(self, name: str, alias: str, version: str) -> None:
+        body = {"name": name, "alias": alias, "version": version}
+        await self._api.post("registered-models/alias", body)
+
+    async def delete_alias(self, name: str, alias: str) -> None:
+        await self._api.send(
+            "DELETE", "registered-models/alias", json={"name": name, "alias": alias}
+        )
+
+    async def delete(self, name: str, version: str | None) -> None:
+        if version is None:
+            await self._api.send("DELETE", "registered-models/delete", json={"name": name})
+        else:
+            body = {"name": name, "version": version}
+            await self._api.send("DELETE", "model-versions/delete", json=body)
+
+    # files
+
+    async def place_of_run(self, run_id: str, path: str) -> Place:
+        run = (await self._api.get("runs/get", {"run_id": run_id}))["run"]
+        location = f"{run['info']['artifact_uri'].rstrip('/')}/{path}".rstrip("/")
+        parent, _, name = path.rpartition("/")
+        try:
+            there = await self._files.entries(run["info"]["artifact_uri"], parent)
+        except NotFound:
+            there = []
+        if path == "" or any(entry.path.rpartition("/")[2] == name for entry in there):
+            return Place(location, run_id=run_id)
+        # what `log_model(name=…)` has logged stands beside the run's own artifacts
+        outputs = run.get("outputs", {}).get("model_outputs", [])
+        for logged in await asyncio.gather(*(self._logged(o["model_id"]) for o in outputs[:100])):
+            if logged is not None and logged["info"].get("name") == path:
+                return _place(logged)
+        raise NotFound(f"Run {run_id} has logged nothing as {path[:200]!r}.", field="path")
+
+    async def place_of_model(self, model_id: str) -> Place:
+        found = await self._logged(model_id) if MODEL_ID.search(f"models:/{model_id}") else None
+        if found is None:
+            raise NotFound(f"There is no logged model {model_id[:80]!r}.", field="model_id")
+        return _place(found)
+
+    async def store(self, name: str, files: Sequence[tuple[Path, str]]) -> Place:
+        made = await self._api.post(
+            "logged-models",
+            {
+                "experiment_id": await self._uploads(),
+                "name": _plain(name),
+                "model_type": "uploaded",
+            },
+        )
+        model_id = made["model"]["info"]["model_id"]
+        done = "LOGGED_MODEL_UPLOAD_FAILED"
+        try:
+            for file, path in files:
+                await self._files.write(made["model"]["info"]["artifact_uri"], file, path)
+            done = "LOGGED_MODEL_READY"
+        finally:
+            body = {"model_id": model_id, "status": done}
+            await self._api.send("PATCH", f"logged-models/{model_id}", json=body)
+        return _place(made["model"])
+
+    async def _uploads(self) -> str:
+        query = {"experiment_name": UPLOADS}
+        try:
+            found = (await self._api.get("experiments/get-by-name", query))["experiment"]
+        except NotFound:
+            try:
+                made = await self._api.post("experiments/create", {"name": UPLOADS})
+                return str(made["experiment_id"])
+            except Conflict:
+                found = (await self._api.get("experiments/get-by-name", query))["experiment"]
+        if found.get("lifecycle_stage") == "deleted":
+            await self._api.post("experiments/restore", {"experiment_id": found["experiment_id"]})
+        return str(found["experiment_id"])
+
+    async def location(self, version: ModelVersion) -> str:
+        query = {"name": version.name, "version": version.version}
+        found = await self._api.get("model-versions/get-download-uri", query)
+        return str(found["artifact_uri"])
+
+    async def entries(self, location: str, path: str = "") -> list[Artifact]:
+        return await self._files.entries(location, path)
+
+    def open(self, location: str, path: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        return self._files.open(location, path)
+
+
+def _model(item: Mapping[str, Any], versions: int) -> RegisteredModel:
+    tags = _tags(item)
+    latest = [str(version["version"]) for version in item.get("latest_versions", [])]
+    aliases = [_alias(a["alias"], str(a["version"]), tags) for a in item.get("aliases", [])]
+    return RegisteredModel(
+        name=item["name"],
+        description=item.get("description") or None,
+        tags=_own(tags),
+        aliases=sorted(aliases, key=lambda alias: alias.alias),
+        versions=versions,
+        latest_version=max(latest, key=int, default=None),
+        archived=tags.get(ARCHIVED) == "true",
+        created_at=_time(item.get("creation_timestamp")),
+        updated_at=_time(item.get("last_updated_timestamp")),
+    )
+
+
+def _alias(alias: str, version: str, tags: Mapping[str, str]) -> Alias:
+    """With its reason, unless somebody else has moved it since."""
+    try:
+        said = json.loads(tags.get(f"{ALIAS}{alias}", "{}"))
+        if not isinstance(said, dict) or said.get("version") != version:
+            return Alias(alias=alias, version=version)
+        return Alias(
+            alias=alias,
+            version=version,
+            reason=said.get("reason"),
+            moved_by=said.get("by"),
+            moved_at=said.get("at"),
+        )
+    except ValueError:
+        return Alias(alias=alias, version=version)
+
+
+def _version(item: Mapping[str, Any]) -> ModelVersion:
+    tags = _tags(item)
+    source = item.get("source") or ""
+    found = MODEL_ID.search(source)
+    return ModelVersion(
+        name=item["name"],
+        version=str(item["version"]),
+        description=item.get("description") or None,
+        tags=_own(tags),
+        aliases=sorted(item.get("aliases", [])),
+        status=item.get("status", "READY"),
+        message=item.get("status_message") or None,
+        archived=tags.get(ARCHIVED) == "true",
+        user=item.get("user_id") or None,
+        created_at=_time(item.get("creation_timestamp")),
+        updated_at=_time(item.get("last_updated_timestamp")),
+        run_id=item.get("run_id") or None,
+        model_id=item.get("model_id") or (found[1] if found else None),
+        source=source or None,
+    )
+
+
+def _place(logged: Mapping[str, Any]) -> Place:
+    info = logged["info"]
+    return Place(
+        source=info["artifact_uri"],
+        run_id=info.get("source_run_id") or None,
+        model_id=info["model_id"],
+    )
+
+
+def _measured(data: Mapping[str, Any]) -> tuple[dict[str, Value], dict[str, str]]:
+    metrics = {m["key"]: m.get("value", 0.0) for m in data.get("metrics", [])}
+    return metrics, {p["key"]: p.get("value", "") for p in data.get("params", [])}
+
+
+def _tags(item: Mapping[str, Any]) -> dict[str, str]:
+    return {tag["key"]: tag.get("value", "") for tag in item.get("tags", [])}
+
+
+def _own(tags: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in tags.items() if not OURS.match(key)}
+
+
+def _time(milliseconds: Any) -> datetime | None:
+    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC) if milliseconds else None
+
+
+def _named(name: str) -> str:
+    """MLflow's filter for a name; it knows no escapes, so the other quote is taken."""
+    quote = "'" if "'" not in name else '"'
+    return f"name = {quote}{name}{quote}"
+
+
+def _plain(name: str) -> str:
+    """As a logged model may be called."""
+    return re.sub(r"[/:.%\"']", "_", name)
+
+
+def _last(path: str) -> str:
+    return path.rstrip("/").rpartition("/")[2] or path
