@@ -226,6 +226,9 @@ class Host:
         return found
 
     def start_sshd(self) -> None:
+        """Have an sshd; one that is there stays."""
+        if self._sshd():
+            return
         Path("/run/sshd").mkdir(exist_ok=True)
         done = self.exec("/usr/sbin/sshd", "-f", "/mnt/sshd_config", "-E", "/mnt/log")
         assert done.returncode == 0, done.stdout
