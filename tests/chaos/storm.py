@@ -6,8 +6,8 @@ import random
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import TracebackType
 from uuid import uuid4
 
 import psutil
@@ -72,49 +72,35 @@ def commands(processes: Sequence[psutil.Process], *needles: str) -> list[int]:
 
 
 class Storm:
-    """While entered, one fault every `every` seconds, each kind as often as the others."""
+    """One fault every `every` seconds, each kind as often as the others."""
 
     def __init__(self, faults: Mapping[str, Fault], every: float, seed: int) -> None:
         self._faults, self._every = faults, every
         self._rng = random.Random(seed)
         self._mends: list[tuple[float, str, Mend]] = []
-        self._done = threading.Event()
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._blow)
         self._began = time.monotonic()
 
-    def __enter__(self) -> Storm:
-        self._thread.start()
-        return self
+    def blow(self, over: threading.Event) -> None:
+        """Until it is over; then everything is mended.
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
-    ) -> None:
-        self._done.set()
-        self._thread.join()
-        if self._error is not None and error is None:
-            raise self._error
-
-    def _blow(self) -> None:
+        What starts machines must be the main thread: they end with the thread that started them.
+        """
         try:
-            while not self._done.is_set():
+            while not over.is_set():
                 for name in self._rng.sample(sorted(self._faults), len(self._faults)):
-                    self._pause(self._rng.uniform(0.5, 1.5) * self._every)
-                    if self._done.is_set():
+                    self._pause(over, self._rng.uniform(0.5, 1.5) * self._every)
+                    if over.is_set():
                         break
                     self._say(name)
                     if (broken := self._faults[name](self._rng)) is not None:
                         seconds, mend = broken
                         self._mends.append((time.monotonic() + seconds, name, mend))
-        except BaseException as error:
-            self._error = error
         finally:
             self._mend(float("inf"))
 
-    def _pause(self, seconds: float) -> None:
+    def _pause(self, over: threading.Event, seconds: float) -> None:
         until = time.monotonic() + seconds
-        while not self._done.is_set() and time.monotonic() < until:
-            self._done.wait(0.2)
+        while not over.wait(0.2) and time.monotonic() < until:
             self._mend(time.monotonic())
 
     def _mend(self, now: float) -> None:
@@ -143,8 +129,10 @@ def storm(
     `seconds` is the time that they have, beside three for each.
     """
     path = oracle.notebook("import time; time.sleep(1)")
+    over = threading.Event()
     submitted: list[str] = []
-    with Storm(faults, every, seed):
+
+    def use() -> None:
         for number in range(count):
             target = targets[number % len(targets)]
             submitted.append(submit(oracle, path, retries=3, compute=target))
@@ -152,10 +140,16 @@ def storm(
         while time.monotonic() < deadline:
             try:
                 if all(job.data.state.terminal for job in oracle.ws.jobs.list(limit=1000)):
-                    break
+                    return
             except PerijoveError:
                 pass
             time.sleep(0.5)
+
+    with ThreadPoolExecutor(1) as user:
+        used = user.submit(use)
+        used.add_done_callback(lambda _: over.set())
+        Storm(faults, every, seed).blow(over)
+        used.result()
     jobs = oracle.verify(set(submitted), seconds=seconds)
     assert len(jobs) == count
     tried = [f"{job['state']} ({job['reason']}) at {job['attempt']}" for job in jobs]

@@ -158,7 +158,7 @@ class Host:
     # -- what happens to machines
 
     def power_on(self) -> None:
-        """Power on."""
+        """Power on. The machine ends with the thread that called this."""
         (self.folder / "boot_id").write_text(f"{uuid.uuid4()}\n")
         self._boot = subprocess.Popen(
             [

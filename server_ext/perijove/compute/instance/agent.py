@@ -248,11 +248,15 @@ class Agent:
         self._say_gone(order.key, lost)
 
     async def _run_carried(self, order: AttemptOrder, courier: Courier) -> None:
-        await courier.run(self._start_runner, str(self._poke_path))
+        lost = None
+        try:
+            await courier.run(self._start_runner, str(self._poke_path))
+        except OSError as error:
+            lost = f"The machine could not run the job: {error}"
         del self._couriers[order.key]
         with suppress(OSError):
             (self._folder / ATTEMPTS / order.job_id).rmdir()
-        self._say_gone(order.key)
+        self._say_gone(order.key, lost)
 
     def _say_gone(self, key: str, lost: str | None = None) -> None:
         self._report.gone[key] = lost
