@@ -33,6 +33,7 @@ from perijove.compute.instance.gate import Gate, GateError, Refused
 from perijove.compute.instance.kernels import Kernels
 from perijove.compute.instance.verbs import Verbs
 from perijove.compute.relay import Relay
+from perijove.compute.tidy import remove_unwanted
 from perijove.compute.waiting import wait_for_exit
 from perijove.compute.zygote import Zygote
 from perijove.errors import PerijoveError
@@ -63,7 +64,7 @@ from perijove.models.processes import (
 log = logging.getLogger("perijove.agent")
 
 BACK_OFF = (0.2, 5.0)
-ATTEMPTS = "attempts"
+ATTEMPTS, ENVIRONMENTS = "attempts", "environments"
 FIRST_FORK = 10.0
 """Seconds a first attempt waits for the zygote; starting an ordinary process takes longer."""
 
@@ -92,7 +93,7 @@ class Agent:
         )
         self._verbs = Verbs(self._kernels, LocalFiles(Path.home()))
         self._environments = EnvironmentZygotes(self._config.preload)
-        self._builder = UvBuilder(folder / "environments")
+        self._builder = UvBuilder(folder / ENVIRONMENTS)
         self._gpus = list(range(self._config.gpus))
         self._gpu_free = asyncio.Condition()
 
@@ -178,6 +179,16 @@ class Agent:
                 self._spawn(self._end_shared(self._shared[key]))
         elif "call" in command:
             self._spawn(self._answer(command["call"], command["do"], command.get("args") or {}))
+        elif "keep" in command:
+            self._spawn(
+                remove_unwanted(
+                    self._folder / ENVIRONMENTS,
+                    self._builder,
+                    self._environments,
+                    command["keep"],
+                    lambda: {str(courier.environment) for courier in self._couriers.values()},
+                )
+            )
         elif "stop" in command:
             end_marked(mark(self._folder))
             self._stopping.set()

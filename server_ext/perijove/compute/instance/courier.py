@@ -77,6 +77,14 @@ class Courier:
         self._unwritten: AttemptStatus | None = None
         self.poked = asyncio.Event()
 
+    @property
+    def environment(self) -> str | None:
+        """The digest of what it runs in, if that is built here."""
+        with suppress(OSError, ValueError):
+            text = (self.folder / ENVIRONMENT).read_text()
+            return EnvironmentContent.model_validate_json(text).digest
+        return None
+
     async def run(self, start: Start, poke: str) -> None:
         """From the order to the last word. `start` starts a runner for a folder; it returns when
         the runner has ended. `poke` is the socket that runners poke."""
