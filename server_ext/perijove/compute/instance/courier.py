@@ -56,7 +56,8 @@ Build = Callable[[EnvironmentContent], Awaitable[BuildResult]]
 
 
 class Courier:
-    """One attempt; `folder` is its folder on this machine."""
+    """One attempt; `folder` is its folder on this machine. `carrier`: the process without which
+    nobody would carry it any more."""
 
     def __init__(
         self,
@@ -65,8 +66,10 @@ class Courier:
         gate: Callable[[], Gate],
         tracking_uri: str | None,
         build: Build,
+        carrier: RunnerProcess | None = None,
     ) -> None:
         self._build = build
+        self._carrier = carrier
         self.order = order
         self.folder = folder
         self._gate = gate
@@ -157,7 +160,8 @@ class Courier:
         environ = moved.environ | {"JUPYTER_PATH": str(self.folder / JUPYTER)}
         if self._tracking_uri is not None:
             environ["MLFLOW_TRACKING_URI"] = self._tracking_uri
-        moved = moved.model_copy(update={"poke": poke, "environ": environ})
+        changes = {"poke": poke, "environ": environ, "carrier": self._carrier}
+        moved = moved.model_copy(update=changes)
         Path(moved.outputs).mkdir(parents=True, exist_ok=True)
         partial = self.folder / f".{SPEC}.made"
         partial.touch(0o600)
