@@ -129,6 +129,7 @@ def test_a_bad_definition_is_refused_and_leaves_nothing(
 
 @pytest.mark.parametrize("kind", ["cluster", "instance"])
 def test_of_many_creators_of_one_name_one_succeeds(ws: Workspace, place: Path, kind: str) -> None:
+    perijove("up", home=place)
     info = find_hub(WorkspaceFolder(place, "default"))
     assert info is not None
     headers = {"Authorization": f"Bearer {info.token}"}

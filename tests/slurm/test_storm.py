@@ -89,7 +89,7 @@ def over_slurm(oracle: Oracle, slurm: Slurm, names: tuple[str, ...], **how: floa
 
 
 def test_a_short_storm_over_slurm(oracle: Oracle, slurm: Slurm) -> None:
-    over_slurm(oracle, slurm, ("cancel", "cluster", "runner"), count=6, every=3, longest=3, seed=2)
+    over_slurm(oracle, slurm, ("cancel", "cluster", "runner"), count=5, every=2, longest=3, seed=2)
 
 
 @pytest.mark.soak

@@ -118,7 +118,7 @@ def over_machines(oracle: Oracle, boxes: list[Host], names: tuple[str, ...], **h
 
 def test_a_short_storm_over_a_machine(oracle: Oracle, hosts: Hosts, node: Path) -> None:
     faults = ("agent", "runner", "sshd")
-    over_machines(oracle, [hosts.add(node=node)], faults, count=6, every=2, longest=3, seed=2)
+    over_machines(oracle, [hosts.add(node=node)], faults, count=5, every=1.5, longest=3, seed=2)
 
 
 @pytest.mark.soak

@@ -65,11 +65,10 @@ home="$HOME/.perijove-node"
 rm -rf "$home/wheels/$1"
 rmdir "$home/wheels" 2>/dev/null
 # what no hub has asked for in a week, and nothing runs from, was of versions before this one
-for done in $(find "$home"/venvs/*/done -mtime +"$3" 2>/dev/null); do
-  venv="${done%/done}"
+for venv in "$home"/venvs/*; do
   [ "$venv" = "$home/venvs/$1" ] && continue
-  grep -qs "$venv/" /proc/[0-9]*/cmdline && continue
-  rm -f "$done" && rm -rf "$venv"
+  [ -n "$(find "$venv/done" -mtime +"$3" 2>/dev/null)" ] || continue
+  grep -qsF "$venv/" /proc/[0-9]*/cmdline || { rm -f "$venv/done" && rm -rf "$venv"; }
 done
 # where no environment was ever made, nothing of ours is left
 [ -n "$2" ] || [ -n "$(ls -A "$home/venvs" 2>/dev/null | grep -v '\.lock$')" ] || rm -rf "$home"
