@@ -30,6 +30,7 @@ from perijove.compute.environments import EnvironmentZygotes, warm_attempt
 from perijove.compute.instance.courier import ORDER, Courier
 from perijove.compute.instance.files import LocalFiles
 from perijove.compute.instance.gate import Gate, GateError, Refused
+from perijove.compute.instance.gpus import GpuLease
 from perijove.compute.instance.kernels import Kernels
 from perijove.compute.instance.verbs import Verbs
 from perijove.compute.relay import Relay
@@ -332,29 +333,6 @@ class Agent:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("A task of the agent failed", exc_info=error)
-
-
-class GpuLease:
-    """GPUs for one attempt: CUDA sees no other."""
-
-    def __init__(
-        self, free: list[int], changed: asyncio.Condition, count: int, declared: bool
-    ) -> None:
-        self._free, self._changed, self._count, self._declared = free, changed, count, declared
-        self._taken: list[int] = []
-
-    async def __aenter__(self) -> dict[str, str]:
-        async with self._changed:
-            await self._changed.wait_for(lambda: len(self._free) >= self._count)
-            self._taken = [self._free.pop(0) for _ in range(self._count)]
-        if not self._declared:
-            return {}
-        return {"CUDA_VISIBLE_DEVICES": ",".join(map(str, self._taken))}
-
-    async def __aexit__(self, *_: object) -> None:
-        async with self._changed:
-            self._free[:] = sorted(self._free + self._taken)
-            self._changed.notify_all()
 
 
 def _start_cold(folder: str) -> subprocess.Popen[bytes]:
