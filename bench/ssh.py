@@ -46,7 +46,8 @@ def sshd(folder: Path) -> Iterator[list[str]]:
         "Subsystem=sftp internal-sftp",
     ]
     options = [word for setting in settings for word in ("-o", setting)]
-    server = subprocess.Popen([program, "-D", "-e", "-f", "/dev/null", *options])
+    log = str(folder / "log")
+    server = subprocess.Popen([program, "-D", "-E", log, "-f", "/dev/null", *options])
     try:
         time.sleep(1)
         yield [

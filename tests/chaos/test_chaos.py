@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from chaos.oracle import JupyterServer, Oracle, kill, start_hub
+from chaos.storm import submit
 from conftest import perijove
 from perijove.errors import PerijoveError
 from perijove.faults import STEPS
@@ -25,28 +26,6 @@ pytestmark = pytest.mark.chaos
 def oracle(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Oracle]:
     monkeypatch.setenv("PERIJOVE_HOME", str(home))
     return Oracle(home, tmp_path)
-
-
-def submit(oracle: Oracle, path: Path, **fields: object) -> str:
-    """Submit until it is accepted, under one id: what a careful client does."""
-    from perijove.client.jobs import _body, to_json
-
-    body = _body(path, None, fields) | {"id": _uuid()}
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            found = oracle.ws.client.request("POST", "/jobs", content=to_json(body))
-            return str(found["id"])
-        except PerijoveError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.2)
-
-
-def _uuid() -> str:
-    from uuid import uuid4
-
-    return str(uuid4())
 
 
 def storm(oracle: Oracle, count: int, every: float, seed: int, compute: str = "local") -> None:

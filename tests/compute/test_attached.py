@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -22,9 +22,11 @@ from perijove.abc import ComputeTarget
 from perijove.compute.cluster.borrowed import AttachedTarget
 from perijove.compute.cluster.checks import check_scheduler
 from perijove.errors import Conflict, InvalidInput, Unreachable
+from perijove.models.attempts import RUNNER, RunnerProcess
 from perijove.models.compute import NodeState, Resources
 from perijove.models.instances import AttachedDefinition, read_definition
 from perijove.models.jobs import FailureReason, JobState
+from perijove.models.processes import is_alive
 from perijove.testing.targets import ComputeTargetContract, RecordingSink
 
 pytestmark = pytest.mark.integration
@@ -269,11 +271,18 @@ def test_certificates_must_be_there(tmp_path: Path) -> None:
         assert caught.value.field == "certificates"
 
 
+def until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root: hides the hub's disk from a worker")
 def test_a_worker_with_a_disk_of_its_own(dask: Dask, home: Path, tmp_path: Path) -> None:
     assert perijove("up", home=home).returncode == 0
     hide = 'mount --make-rprivate / && mount -t tmpfs none "$0" && exec "$@"'
-    dask.add("apart", "unshare", "--mount", "/bin/sh", "-c", hide, str(home))
+    worker = dask.add("apart", "unshare", "--mount", "/bin/sh", "-c", hide, str(home))
     words = ("--scheduler", dask.address, "--certificates", str(dask.certificates))
     done = perijove("compute", "attach", "theirs", *words, "--json", home=home)
     assert done.returncode == 0, done.stderr
@@ -291,4 +300,18 @@ def test_a_worker_with_a_disk_of_its_own(dask: Dask, home: Path, tmp_path: Path)
     assert job["state"] == "succeeded", job
     output = Path(job["output_notebook"]).parent / "work" / "outputs" / "cwd"
     assert str(home) not in output.read_text()
+
+    # killed, it leaves no runner that goes on for nobody
+    path = write_notebook(tmp_path / "work" / "slow.ipynb", "import time\ntime.sleep(600)")
+    done = perijove("job", "submit", str(path), "--compute", "theirs", "--json", home=home)
+    job = json.loads(done.stdout)
+    record = home / "workspaces/default/jobs" / job["id"] / "attempts/1" / RUNNER
+    until(record.exists)
+    runner = RunnerProcess.model_validate_json(record.read_text())
+    kernels = psutil.Process(runner.pid).children(recursive=True)
+    worker.kill()
+    done = perijove("job", "wait", job["id"], "--json", home=home)
+    ended = json.loads(done.stdout)
+    assert (ended["state"], ended["reason"]) == ("failed", "lost"), ended
+    until(lambda: not is_alive(runner) and not any(kernel.is_running() for kernel in kernels))
     assert perijove("compute", "delete", "theirs", home=home).returncode == 0

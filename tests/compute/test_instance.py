@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
@@ -82,6 +85,7 @@ class TestShared(ComputeTargetContract):
                 AttemptToken(job_id=job_id, attempt=attempt, run_id=""), KEY
             ),
             changed=lambda: None,
+            environments=lambda: ["a" * 16],
         )
 
     def attempt(self, folder: Path, script: str = "") -> AttemptSpec:
@@ -118,3 +122,24 @@ class TestShared(ComputeTargetContract):
 
 class TestCarried(TestShared):
     machine = Carried
+
+    async def test_environments_that_were_deleted_are_removed(self, tmp_path: Path) -> None:
+        kept, used, gone = (tmp_path / "box/environments" / (x * 16) for x in "abc")
+        for folder in (kept, used, gone):
+            (folder / "venv/bin").mkdir(parents=True)
+        program = used / "venv/bin/python"
+        shutil.copy(sys.executable, program)
+        runs = subprocess.Popen([program, "-c", "import time; time.sleep(600)"])
+        try:
+            async with self.started(tmp_path) as (target, _):
+                assert isinstance(target, InstanceTarget)
+                await self.until(lambda: not gone.exists())
+                assert kept.exists()
+                assert program.exists()
+                runs.kill()
+                runs.wait()
+                target.tidy()
+                await self.until(lambda: not used.exists())
+                assert kept.exists()
+        finally:
+            runs.kill()

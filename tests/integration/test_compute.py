@@ -127,20 +127,30 @@ def test_a_bad_definition_is_refused_and_leaves_nothing(
     assert not folder.exists() or {path.name for path in folder.iterdir()} <= {"local"}
 
 
-def test_of_many_creators_of_one_name_one_succeeds(ws: Workspace, place: Path) -> None:
+@pytest.mark.parametrize("kind", ["cluster", "instance"])
+def test_of_many_creators_of_one_name_one_succeeds(ws: Workspace, place: Path, kind: str) -> None:
+    perijove("up", home=place)
     info = find_hub(WorkspaceFolder(place, "default"))
     assert info is not None
     headers = {"Authorization": f"Bearer {info.token}"}
 
-    def create(number: int) -> int:
-        name = "same" if number % 2 else "SAME"
+    def create(number: int) -> httpx.Response:
+        body = {"name": "same" if number % 2 else "SAME", "kind": kind}
         url = f"{info.url}/api/compute"
-        return httpx.post(url, json={"name": name}, headers=headers, timeout=120).status_code
+        return httpx.post(url, json=body, headers=headers, timeout=120)
 
     with ThreadPoolExecutor(32) as pool:
-        answers = sorted(pool.map(create, range(32)))
-    assert answers == [201] + [409] * 31
-    assert len([p for p in processes(place) if "cluster.process" in " ".join(p.cmdline())]) == 1
+        answers = list(pool.map(create, range(32)))
+    assert sorted(answer.status_code for answer in answers) == [201] + [409] * 31
+    errors = [answer.json()["error"] for answer in answers if answer.status_code == 409]
+    assert {error["field"] for error in errors} == {"name"}
+    assert all("already" in error["message"] and error["remedy"] for error in errors)
+    assert len(ws.compute.list()) == 2
+    folders = place / "workspaces/default/compute"
+    assert len([path for path in folders.iterdir() if path.name.lower() == "same"]) == 1
+    mains = ("cluster.process", "instance.agent")
+    commands = [" ".join(process.cmdline()) for process in processes(place)]
+    assert len([line for line in commands if any(main in line for main in mains)]) == 1
 
 
 def test_jobs_that_fit_no_node_are_refused(ws: Workspace, notebook: MakeNotebook) -> None:

@@ -10,8 +10,11 @@ import os
 import shutil
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
+
+import psutil
 
 NODES = ("perinode1", "perinode2")
 CPUS, MEMORY = 4, 8000
@@ -145,6 +148,20 @@ class Slurm:
         process.kill()
         process.wait()
         _ip("link", "del", f"{BRIDGE}{NODES.index(name)}", check=False)
+
+    def runs(self, name: str) -> bool:
+        """Has the node power?"""
+        return name in self._processes
+
+    def processes(self, name: str) -> list[psutil.Process]:
+        """All of the node's processes, with their pids out here."""
+        with suppress(KeyError, psutil.Error):
+            return psutil.Process(self._processes[name].pid).children(recursive=True)
+        return []
+
+    def boot_id(self, name: str) -> str:
+        """Of the node as it is now."""
+        return (self.folder / f"boot-{name}").read_text().strip()
 
     def hide(self, name: str, folder: Path) -> None:
         """The node does not see what is in the folder, as if it were not shared."""

@@ -158,7 +158,7 @@ class Host:
     # -- what happens to machines
 
     def power_on(self) -> None:
-        """Power on."""
+        """Power on. The machine ends with the thread that called this."""
         (self.folder / "boot_id").write_text(f"{uuid.uuid4()}\n")
         self._boot = subprocess.Popen(
             [
@@ -226,6 +226,9 @@ class Host:
         return found
 
     def start_sshd(self) -> None:
+        """Have an sshd; one that is there stays."""
+        if self._sshd():
+            return
         Path("/run/sshd").mkdir(exist_ok=True)
         done = self.exec("/usr/sbin/sshd", "-f", "/mnt/sshd_config", "-E", "/mnt/log")
         assert done.returncode == 0, done.stdout

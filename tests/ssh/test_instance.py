@@ -43,6 +43,12 @@ def box(hosts: Hosts, node: Path) -> Host:
 def attached(box: Host, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The home of a workspace with the machine attached as *box*."""
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
+    attach(box, home)
+    return home
+
+
+def attach(box: Host, home: Path) -> None:
+    """Attach the machine as *box*."""
     address = box.address()
     found = said(
         *("compute", "attach", "box", "--host", f"root@{box.ip}"),
@@ -51,7 +57,6 @@ def attached(box: Host, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         home=home,
     )
     assert found["state"] == "running", found
-    return home
 
 
 def test_a_machine_is_attached_used_and_let_go(attached: Path, box: Host, tmp_path: Path) -> None:
@@ -123,15 +128,64 @@ def test_a_machine_is_attached_used_and_let_go(attached: Path, box: Host, tmp_pa
     assert not list((box.home / ".perijove-node" / "agents").iterdir())
 
 
-def test_what_cannot_be_attached_leaves_nothing(hosts: Hosts, home: Path) -> None:
-    broken = hosts.add(python=False)
-    address = broken.address()
-    key = ("--identity-file", str(address.identity_file), "--host-key", str(address.host_key))
-    wrong = str(hosts.add().address().host_key)
-    attach = ("compute", "attach", "box", "--host", f"root@{broken.ip}")
-    refused = said(*attach, *key[:2], "--host-key", wrong, home=home, code=2)
-    assert "fingerprint" in json.dumps(refused) or "SHA256" in json.dumps(refused)
+def test_what_cannot_be_attached_leaves_nothing(hosts: Hosts, home: Path, tmp_path: Path) -> None:
+    box, other = hosts.add(), hosts.add()
+
+    def refused(at: Host, code: int = 2, **changes: str) -> dict[str, str]:
+        options = {
+            "host": f"root@{at.ip}",
+            "identity-file": str(at.address().identity_file),
+            "host-key": str(at.address().host_key),
+        } | changes
+        words = [w for name, value in options.items() if value for w in (f"--{name}", value)]
+        found = said("compute", "attach", "box", *words, home=home, code=code)["error"]
+        assert perijove("compute", "show", "box", home=home).returncode == 2
+        assert not at.exec("ls", "-A", "/root").stdout
+        assert not [p for p in at.processes() if "perijove" in " ".join(p.cmdline())]
+        return found  # type: ignore[return-value]
+
+    error = refused(box, **{"host-key": str(other.address().host_key)})
+    assert "SHA256" in error["message"] + error["remedy"]
     # nobody confirms the key
-    refused = said(*attach, *key[:2], home=home, code=2)
-    assert refused["error"]["field"] == "host_key"  # type: ignore[index]
-    assert perijove("compute", "show", "box", home=home).returncode == 2
+    assert refused(box, **{"host-key": ""})["field"] == "host_key"
+    stranger = tmp_path / "stranger"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(stranger)], check=True)
+    error = refused(box, **{"identity-file": str(stranger)})
+    assert error["field"] == "identity_file", error
+    full = hosts.add(disk="64m")
+    assert "full" in refused(full)["message"]
+    programs = [path for path in Path("/usr/bin").glob("python3*") if not path.is_symlink()]
+    bare = hosts.add(broken=programs, python=False)
+    error = refused(bare)
+    assert "no Python 3.11" in error["message"]
+    assert "Install Python" in error["remedy"]
+
+
+def test_a_full_disk_there_is_said_and_a_job_in_the_way_is_too(
+    hosts: Hosts, node: Path, home: Path, tmp_path: Path
+) -> None:
+    box = hosts.add(node=node, disk="64m")
+    attach(box, home)
+    # nobody but loopback hears anything of ours there
+    before = {at for at in hosts.add().listeners() if at.endswith(":22")}
+    assert {at for at in box.listeners() if not at.startswith("127.0.0.1:")} == before
+    folder = tmp_path / "work"
+    folder.mkdir()
+    path = write_notebook(folder / "job.ipynb", "import time\ntime.sleep(600)")
+    submit = ("job", "submit", str(path), "--compute", "box")
+
+    box.exec("dd", "if=/dev/zero", "of=/root/big", "bs=1M")
+    job = said(*submit, "--wait", home=home, code=1)
+    assert (job["state"], job["reason"]) == ("failed", "disk_full"), job
+    box.exec("rm", "/root/big")
+
+    job = said(*submit, home=home)
+    until(lambda: said("job", "show", str(job["id"]), home=home)["state"] == "running")
+    assert {at for at in box.listeners() if not at.startswith("127.0.0.1:")} == before
+    refused = said("compute", "delete", "box", home=home, code=2)
+    assert "1 job of box is not over" in json.dumps(refused)
+    assert said("job", "show", str(job["id"]), home=home)["state"] == "running"
+    assert perijove("compute", "delete", "box", "--force", home=home).returncode == 0
+    assert said("job", "show", str(job["id"]), home=home)["state"] == "canceled"
+    assert not [p for p in box.processes() if "perijove" in " ".join(p.cmdline())]
+    assert not box.exec("ls", "-A", "/root/.perijove-node/agents").stdout

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import functools
 import http.server
+import os
+import shutil
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -99,6 +102,20 @@ async def test_what_was_killed_is_begun_anew(box: Host, small: wheels.Bundle) ->
         assert (await host.run([made.python, "-c", "import perijove, pydantic"])).code == 0
         assert not half.exists()
         assert not (home / "wheels").exists()
+
+
+async def test_what_versions_before_have_left_is_removed(box: Host, small: wheels.Bundle) -> None:
+    venvs = box.home / ".perijove-node" / "venvs"
+    for name, days in (("old", 8), ("used", 8), ("new", 1)):
+        (venvs / name / "bin").mkdir(parents=True)
+        shutil.copy("/bin/sleep", venvs / name / "bin/python")
+        done = venvs / name / "done"
+        done.touch()
+        os.utime(done, (time.time() - 86400 * days,) * 2)
+    box.start("/root/.perijove-node/venvs/used/bin/python", "600")
+    async with connected(box) as host:
+        await prepare(host)
+    assert {path.name for path in venvs.iterdir() if path.is_dir()} == {"used", "new", small.digest}
 
 
 async def test_the_hosts_own_index_is_used(

@@ -175,6 +175,10 @@ class AgentTarget(ABC):
         """What its agent tells."""
 
     @abstractmethod
+    def tidy(self) -> None:
+        """Have environments removed from its machine that there are no more."""
+
+    @abstractmethod
     def delivered(self, job_id: str, attempt: int) -> None:
         """Everything of the attempt is in its folder on the hub's machine, and nothing runs."""
 
@@ -217,3 +221,5 @@ class Workshop:
     tracking_uri: str
     changed: Callable[[], None]
     """To be called when the target's state is another one."""
+    environments: Callable[[], Sequence[str]] | None = None
+    """Digests of the environments that there are; others are removed from its machine."""

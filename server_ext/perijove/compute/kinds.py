@@ -195,6 +195,7 @@ def _instance(
         token=workshop.agent_token,
         attempt_token=workshop.attempt_token,
         changed=workshop.changed,
+        environments=workshop.environments,
     )
 
 

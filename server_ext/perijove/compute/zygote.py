@@ -2,6 +2,8 @@
 
 The protocol is described in `perijove.runner.zygote`. A zygote that does not answer within
 `PATIENCE` is given up: the caller starts an ordinary process instead, and a new zygote follows.
+If one was given up while it still imported, the next is asked only when it has imported
+everything: on a machine that is so busy none would ever come to that end.
 """
 
 from __future__ import annotations
@@ -40,6 +42,7 @@ class Zygote:
         self._reader: asyncio.Task[None] | None = None
         self.ready = asyncio.Event()
         self.warm = False
+        self._busy_machine = False
         self.on_exit: Callable[[int, int], None] = lambda pid, status: None
         self._closing = False
 
@@ -126,6 +129,7 @@ class Zygote:
 
     def _give_up(self) -> None:
         self.ready.clear()
+        self._busy_machine = self._busy_machine or not self.warm
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
 
@@ -163,7 +167,8 @@ class Zygote:
             self.ready.clear()
             self.warm = False
         elif "ready" in message:
-            self.ready.set()
             self.warm = self.warm or message["ready"] == "all"
+            if self.warm or not self._busy_machine:
+                self.ready.set()
         elif (waiting := self._answers.get(message.get("id", 0))) and not waiting.done():
             waiting.set_result(message)

@@ -18,6 +18,7 @@ import secrets
 import signal
 import socket
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -214,6 +215,7 @@ async def serve(folder: WorkspaceFolder) -> None:
         user_name(),
         changed=supervisor.wake,
         forget=_nothing if zygotes is None else zygotes.forget,
+        removed=lambda: _tidy(targets.values()),
     )
     jobs = JobService(
         folder, config, store, logs, broker, catalog, supervisor, recorder, tracking.tracker
@@ -236,6 +238,7 @@ async def serve(folder: WorkspaceFolder) -> None:
             attempt_token=supervisor.token,
             tracking_uri=tracking.tracker.tracking_uri,
             changed=broker.changed,
+            environments=catalog.digests,
         )
 
     makers = with_plugins(COMPUTE, MAKERS)
@@ -381,6 +384,12 @@ async def _sweep(zygotes: EnvironmentZygotes) -> None:
 
 def _nothing(python: str) -> None:
     return None
+
+
+def _tidy(targets: Iterable[ComputeTarget]) -> None:
+    for target in targets:
+        if isinstance(target, AgentTarget):
+            target.tidy()
 
 
 async def _start_tracking(tracking: Tracking, zygote: Zygote | None) -> None:

@@ -7,6 +7,7 @@ sends it commands, one JSON object a line::
                   {"cancel": "JOB/1"}          end it; the verdict is the runner's, or *canceled*
                   {"forget": "JOB/1"}          the hub has no use for it any more: end it, at once
                   {"call": 7, "do": "…", "args": {…}}    answered in a report
+                  {"keep": ["DIGEST", …]}      environments that there are; remove the others
                   {"stop": true}               end everything, and go
                   {}                           nothing: a sign of life
     agent → hub   AgentHello, then AgentReport whenever there is something, and every REPORT seconds

@@ -50,6 +50,14 @@ HEARTBEAT_FILE, RUNNER, KEEPER, LOG, RESERVE, PLACE, WORK, OUTPUTS = (
 )
 
 
+class RunnerProcess(BaseModel):
+    """A process named so that a recycled pid is not mistaken for it."""
+
+    pid: int
+    start_time: float = Field(description="clock ticks since boot on Linux, else epoch seconds")
+    boot_id: str
+
+
 class AttemptSpec(BaseModel):
     """All a runner needs to know. Secrets are in ``environ`` only; the file is 0600."""
 
@@ -73,6 +81,10 @@ class AttemptSpec(BaseModel):
     timeout: float | None = None
     environ: dict[str, str] = Field(default_factory=dict, description="added to the environment")
     poke: str | None = Field(default=None, description="Unix datagram socket to poke after events")
+    carrier: RunnerProcess | None = Field(
+        default=None,
+        description="who alone brings to the hub what the attempt makes: the runner ends with it",
+    )
     output_limit: int = OUTPUT_LIMIT
     resources: Resources = Field(default_factory=Resources)
 
@@ -99,11 +111,3 @@ class AttemptStatus(BaseModel):
         default_factory=dict, description="name, language, version of the kernel that ran"
     )
     packages: dict[str, str] = Field(default_factory=dict, description="package → version")
-
-
-class RunnerProcess(BaseModel):
-    """A process named so that a recycled pid is not mistaken for it."""
-
-    pid: int
-    start_time: float = Field(description="clock ticks since boot on Linux, else epoch seconds")
-    boot_id: str

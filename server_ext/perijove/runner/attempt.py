@@ -27,9 +27,10 @@ from perijove.models.attempts import (
     AttemptPlace,
     AttemptSpec,
     AttemptStatus,
+    RunnerProcess,
 )
 from perijove.models.jobs import FailureReason, JobKind, JobState
-from perijove.models.processes import current_process, end_attempt, link_verdict
+from perijove.models.processes import current_process, end_attempt, is_alive, link_verdict
 from perijove.runner.forking import PR_SET_CHILD_SUBREAPER, prctl
 from perijove.runner.kernel import ForkedKernel
 from perijove.runner.packages import Inventory
@@ -112,7 +113,7 @@ class _Parts:
         self._attempt.fork(warm, self._kernel, zygote)  # before there is a thread
         if self._attempt.python:
             self._inventory = Inventory(self._attempt.python)
-        _heartbeat(folder, self._heart)
+        _heartbeat(folder, spec.carrier, self._heart)
         self._attempt.run()
 
     def interrupt(self) -> None:
@@ -176,11 +177,12 @@ def _attempt(spec: AttemptSpec, spool: Spool) -> Any:
     return NotebookAttempt(spec, spool)
 
 
-def _heartbeat(folder: Path, stop: threading.Event) -> None:
+def _heartbeat(folder: Path, carrier: RunnerProcess | None, stop: threading.Event) -> None:
     def beat() -> None:
         while not stop.wait(HEARTBEAT):
-            if (folder / STATUS).exists():
-                # the verdict was given by somebody else: the attempt is no longer ours
+            orphaned = carrier is not None and not is_alive(carrier)
+            if orphaned or (folder / STATUS).exists():
+                # the verdict was given by somebody else, or nobody would hear of ours
                 os.kill(os.getpid(), signal.SIGTERM)
             with suppress(OSError):
                 os.utime(folder / HEARTBEAT_FILE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -162,6 +162,10 @@ class Catalog:
     def live(self) -> Iterator[StoredEnvironment]:
         """The versions that are not deleted, by name and version."""
         return (row for _, row in sorted(self.rows.items()) if not row.deleted)
+
+    def digests(self) -> Sequence[str]:
+        """What the versions that are not deleted are made of."""
+        return sorted({row.digest for row in self.live()})
 
     def row(self, reference: str) -> StoredEnvironment | None:
         """The built environment of this reference; None: it is none."""

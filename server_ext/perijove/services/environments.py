@@ -47,6 +47,8 @@ class Environments:
     """Called when one can be used from now on, or never."""
     forget: Callable[[str], None] = _nothing
     """Called before the environment of this interpreter is removed."""
+    removed: Callable[[], None] = _nothing
+    """Called when other machines may remove theirs, too."""
     _builds: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _sweeping: asyncio.Task[None] | None = None
 
@@ -186,6 +188,7 @@ class Environments:
         freed = 0
         for digest in {row.digest for row in rows} - {row.digest for row in self.catalog.live()}:
             freed += await self._remove(digest)
+        self.removed()
         return DeletedEnvironment(
             name=one.name, versions=[row.version for row in rows], freed_bytes=freed
         )

@@ -269,6 +269,9 @@ class AttachedProcess(AttemptProcess):
             late = time.monotonic() - since > CLAIM
             if (folder / STATUS).exists():
                 self.end(key, None, True)
+            elif runner is None and late and (folder / CARRIED).exists():
+                # it may run where it was carried: never twice
+                self.end(key, "its scheduler has gone", False)
             elif runner is None and late:
                 wanted = Resources.model_validate(self._asked[key]["resources"])
                 self._attempts.pop(key, None)

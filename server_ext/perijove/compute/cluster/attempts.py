@@ -176,6 +176,10 @@ class AttemptProcess(ABC):
     def _launch(self, asked: dict[str, Any]) -> None:
         key = asked["launch"]
         if key not in self._queue and key not in self._attempts and key not in self._ended:
+            if (Path(asked["folder"]) / CARRIED).exists():
+                # a process before this one gave it to a node, where it may run: never twice
+                self._end(key, "the process of its cluster was killed", False)
+                return
             wanted = Resources.model_validate(asked["resources"])
             self._queue[key] = Waiting(wanted, asked.get("timeout"))
             self._asked[key] = asked

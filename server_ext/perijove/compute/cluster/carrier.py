@@ -21,7 +21,7 @@ from perijove.compute.instance.courier import Courier, Start
 from perijove.compute.instance.gate import Gate
 from perijove.compute.relay import Relay
 from perijove.models.agents import AttemptOrder, GateAddress
-from perijove.models.processes import runtime_dir
+from perijove.models.processes import current_process, runtime_dir
 
 ATTEMPTS = "attempts"
 
@@ -59,7 +59,10 @@ class Carrier:
     async def _carry(self, order: AttemptOrder, address: GateAddress, start: Start) -> None:
         gate, tracking_uri = await self._gate(address)
         folder = self._folder / ATTEMPTS / order.job_id / str(order.attempt)
-        courier = Courier(order, folder, lambda: gate, tracking_uri, self._builder.build)
+        # another worker would not look here for what this one has left
+        courier = Courier(
+            order, folder, lambda: gate, tracking_uri, self._builder.build, current_process()
+        )
         self._couriers[order.key] = courier
         try:
             await courier.run(start, str(self._poke))

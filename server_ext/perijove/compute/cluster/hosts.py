@@ -14,7 +14,7 @@ from perijove.compute.cluster.protocol import HOST_LOG, LEFT, NODES, TLS
 from perijove.compute.cluster.tls import CERTIFICATE, KEY
 from perijove.compute.ssh.connection import SshHost
 from perijove.compute.ssh.prepare import prepare
-from perijove.errors import PerijoveError, Unreachable
+from perijove.errors import NotFound, PerijoveError, Unreachable
 from perijove.models.compute import ClusterDefinition
 from perijove.models.problems import validated
 from perijove.models.ssh import HostFacts, NodeInstall, SshAddress
@@ -109,17 +109,19 @@ class ClusterHost:
         for name in (CERTIFICATE, KEY):
             await files.put_file(self._cluster / TLS / name, str(folder / name), 0o600)
         name, _, value = mark(str(folder)).partition("=")
-        await self._ssh.start_detached(
-            [
-                *(self._install.python, "-m", MODULE, *arguments),
-                *("--tls-ca-file", str(folder / CERTIFICATE)),
-                *("--tls-cert", str(folder / CERTIFICATE), "--tls-key", str(folder / KEY)),
-                *("--local-directory", str(folder / "dask")),
-            ],
-            environ | {name: value},
-            str(folder / HOST_LOG),
-            self._facts.home,
-        )
+        argv = [
+            *(self._install.python, "-m", MODULE, *arguments),
+            *("--tls-ca-file", str(folder / CERTIFICATE)),
+            *("--tls-cert", str(folder / CERTIFICATE), "--tls-key", str(folder / KEY)),
+            *("--local-directory", str(folder / "dask")),
+        ]
+        log_path = str(folder / HOST_LOG)
+        try:
+            environ = environ | {name: value}
+            await self._ssh.start_detached(argv, environ, log_path, self._facts.home)
+        except NotFound:  # somebody has removed it: it is prepared again
+            self._install = None
+            raise
 
     async def end(self, record: Path) -> None:
         """End a node, with everything that was started by it, and remove what it has there.

@@ -30,9 +30,11 @@ from perijove.compute.environments import EnvironmentZygotes, warm_attempt
 from perijove.compute.instance.courier import ORDER, Courier
 from perijove.compute.instance.files import LocalFiles
 from perijove.compute.instance.gate import Gate, GateError, Refused
+from perijove.compute.instance.gpus import GpuLease
 from perijove.compute.instance.kernels import Kernels
 from perijove.compute.instance.verbs import Verbs
 from perijove.compute.relay import Relay
+from perijove.compute.tidy import remove_unwanted
 from perijove.compute.waiting import wait_for_exit
 from perijove.compute.zygote import Zygote
 from perijove.errors import PerijoveError
@@ -63,7 +65,7 @@ from perijove.models.processes import (
 log = logging.getLogger("perijove.agent")
 
 BACK_OFF = (0.2, 5.0)
-ATTEMPTS = "attempts"
+ATTEMPTS, ENVIRONMENTS = "attempts", "environments"
 FIRST_FORK = 10.0
 """Seconds a first attempt waits for the zygote; starting an ordinary process takes longer."""
 
@@ -92,7 +94,7 @@ class Agent:
         )
         self._verbs = Verbs(self._kernels, LocalFiles(Path.home()))
         self._environments = EnvironmentZygotes(self._config.preload)
-        self._builder = UvBuilder(folder / "environments")
+        self._builder = UvBuilder(folder / ENVIRONMENTS)
         self._gpus = list(range(self._config.gpus))
         self._gpu_free = asyncio.Condition()
 
@@ -178,6 +180,16 @@ class Agent:
                 self._spawn(self._end_shared(self._shared[key]))
         elif "call" in command:
             self._spawn(self._answer(command["call"], command["do"], command.get("args") or {}))
+        elif "keep" in command:
+            self._spawn(
+                remove_unwanted(
+                    self._folder / ENVIRONMENTS,
+                    self._builder,
+                    self._environments,
+                    command["keep"],
+                    lambda: {str(courier.environment) for courier in self._couriers.values()},
+                )
+            )
         elif "stop" in command:
             end_marked(mark(self._folder))
             self._stopping.set()
@@ -248,11 +260,15 @@ class Agent:
         self._say_gone(order.key, lost)
 
     async def _run_carried(self, order: AttemptOrder, courier: Courier) -> None:
-        await courier.run(self._start_runner, str(self._poke_path))
+        lost = None
+        try:
+            await courier.run(self._start_runner, str(self._poke_path))
+        except OSError as error:
+            lost = f"The machine could not run the job: {error}"
         del self._couriers[order.key]
         with suppress(OSError):
             (self._folder / ATTEMPTS / order.job_id).rmdir()
-        self._say_gone(order.key)
+        self._say_gone(order.key, lost)
 
     def _say_gone(self, key: str, lost: str | None = None) -> None:
         self._report.gone[key] = lost
@@ -317,29 +333,6 @@ class Agent:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("A task of the agent failed", exc_info=error)
-
-
-class GpuLease:
-    """GPUs for one attempt: CUDA sees no other."""
-
-    def __init__(
-        self, free: list[int], changed: asyncio.Condition, count: int, declared: bool
-    ) -> None:
-        self._free, self._changed, self._count, self._declared = free, changed, count, declared
-        self._taken: list[int] = []
-
-    async def __aenter__(self) -> dict[str, str]:
-        async with self._changed:
-            await self._changed.wait_for(lambda: len(self._free) >= self._count)
-            self._taken = [self._free.pop(0) for _ in range(self._count)]
-        if not self._declared:
-            return {}
-        return {"CUDA_VISIBLE_DEVICES": ",".join(map(str, self._taken))}
-
-    async def __aexit__(self, *_: object) -> None:
-        async with self._changed:
-            self._free[:] = sorted(self._free + self._taken)
-            self._changed.notify_all()
 
 
 def _start_cold(folder: str) -> subprocess.Popen[bytes]:

@@ -56,7 +56,8 @@ Build = Callable[[EnvironmentContent], Awaitable[BuildResult]]
 
 
 class Courier:
-    """One attempt; `folder` is its folder on this machine."""
+    """One attempt; `folder` is its folder on this machine. `carrier`: the process without which
+    nobody would carry it any more."""
 
     def __init__(
         self,
@@ -65,8 +66,10 @@ class Courier:
         gate: Callable[[], Gate],
         tracking_uri: str | None,
         build: Build,
+        carrier: RunnerProcess | None = None,
     ) -> None:
         self._build = build
+        self._carrier = carrier
         self.order = order
         self.folder = folder
         self._gate = gate
@@ -74,28 +77,37 @@ class Courier:
         self._offset = 0
         self._introduced = False
         self._over = False
+        self._unwritten: AttemptStatus | None = None
         self.poked = asyncio.Event()
+
+    @property
+    def environment(self) -> str | None:
+        """The digest of what it runs in, if that is built here."""
+        with suppress(OSError, ValueError):
+            text = (self.folder / ENVIRONMENT).read_text()
+            return EnvironmentContent.model_validate_json(text).digest
+        return None
 
     async def run(self, start: Start, poke: str) -> None:
         """From the order to the last word. `start` starts a runner for a folder; it returns when
         the runner has ended. `poke` is the socket that runners poke."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / ORDER).write_text(self.order.model_dump_json())
-        if not (self.folder / SPEC).exists():
-            try:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / ORDER).write_text(self.order.model_dump_json())
+            if not (self.folder / SPEC).exists():
                 await self._until_answered(lambda: self._fetch(poke))
-            except Refused:
-                shutil.rmtree(self.folder, ignore_errors=True)
-                return
-            except (Rejected, EnvironmentFailed) as error:
-                self._fail(FailureReason.ENVIRONMENT_FAILED, str(error))
-            except (OSError, tarfile.TarError) as error:
-                full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-                self._fail(
-                    FailureReason.DISK_FULL if full else FailureReason.ENVIRONMENT_FAILED,
-                    f"The job's files cannot be unpacked on the machine: {error}",
-                )
-        if not (self.folder / STATUS).exists():
+        except Refused:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            return
+        except (Rejected, EnvironmentFailed) as error:
+            self._fail(FailureReason.ENVIRONMENT_FAILED, str(error))
+        except (OSError, tarfile.TarError) as error:
+            full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+            self._fail(
+                FailureReason.DISK_FULL if full else FailureReason.ENVIRONMENT_FAILED,
+                f"The job's files cannot be unpacked on the machine: {error}",
+            )
+        if self._status() is None:
             following = asyncio.create_task(self._follow())
             try:
                 if self._runner() is None:
@@ -148,7 +160,8 @@ class Courier:
         environ = moved.environ | {"JUPYTER_PATH": str(self.folder / JUPYTER)}
         if self._tracking_uri is not None:
             environ["MLFLOW_TRACKING_URI"] = self._tracking_uri
-        moved = moved.model_copy(update={"poke": poke, "environ": environ})
+        changes = {"poke": poke, "environ": environ, "carrier": self._carrier}
+        moved = moved.model_copy(update=changes)
         Path(moved.outputs).mkdir(parents=True, exist_ok=True)
         partial = self.folder / f".{SPEC}.made"
         partial.touch(0o600)
@@ -211,7 +224,8 @@ class Courier:
 
     async def _deliver(self) -> None:
         """Copy everything that is not there yet, the verdict last."""
-        status = AttemptStatus.model_validate_json((self.folder / STATUS).read_text())
+        status = self._status()
+        assert status is not None
         if not self._over:
             await self._copy_spool()
             for path, file in self._files():
@@ -267,7 +281,7 @@ class Courier:
             await wait_for_exit(runner.pid)
 
     def _clean_up(self) -> None:
-        if not (self.folder / STATUS).exists():
+        if self._status() is None:
             self._verdict(
                 JobState.FAILED,
                 FailureReason.LOST,
@@ -280,8 +294,17 @@ class Courier:
         status = AttemptStatus(
             state=state, reason=reason, message=message, ended_at=datetime.now(UTC), pid=os.getpid()
         )
-        (self.folder / RESERVE).unlink(missing_ok=True)
-        link_verdict(self.folder, status)
+        try:
+            (self.folder / RESERVE).unlink(missing_ok=True)
+            link_verdict(self.folder, status)
+        except OSError as error:  # a full disk: the hub is told all the same
+            log.warning("The verdict on %s cannot be written: %s", self.order.key, error)
+            self._unwritten = self._unwritten or status
+
+    def _status(self) -> AttemptStatus | None:
+        with suppress(OSError, ValueError):
+            return AttemptStatus.model_validate_json((self.folder / STATUS).read_text())
+        return self._unwritten
 
 
 def _write_kernelspec(jupyter: Path, name: str, python: str) -> None:

@@ -17,7 +17,7 @@ from perijove.compute.ssh.connection import SshHost
 from perijove.compute.ssh.hostkeys import fingerprint
 from perijove.compute.ssh.prepare import prepare
 from perijove.compute.ssh.shell import shell_argv
-from perijove.errors import Conflict, PerijoveError, Unreachable
+from perijove.errors import Conflict, NotFound, PerijoveError, Unreachable
 from perijove.models.agents import AGENT_LOG, CONFIG, AgentConfig, GateAddress
 from perijove.models.ssh import HostFacts, NodeInstall, SshAddress
 
@@ -89,12 +89,16 @@ class SshMachine(Machine):
         await self._host.files().put_file(made, str(folder / CONFIG), 0o600)
         name, _, value = mark(Path(folder)).partition("=")
         # one that runs has the folder's lock; a second one ends at once
-        await self._host.start_detached(
-            [self._install.python, "-m", MODULE, str(folder)],
-            {name: value},
-            str(folder / AGENT_LOG),
-            self._host_facts.home if self._host_facts else "/",
-        )
+        try:
+            await self._host.start_detached(
+                [self._install.python, "-m", MODULE, str(folder)],
+                {name: value},
+                str(folder / AGENT_LOG),
+                self._host_facts.home if self._host_facts else "/",
+            )
+        except NotFound:  # somebody has removed it: it is prepared again
+            self._install = None
+            raise
 
     async def alive(self) -> bool:
         # nothing can be done while the machine is away; else starting it once more does no harm

@@ -59,6 +59,7 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
         token: str,
         attempt_token: Callable[[str, int], str],
         changed: Callable[[], None],
+        environments: Callable[[], Sequence[str]] | None = None,
     ) -> None:
         """`token` is what the agent shows, `attempt_token` what it shows for an attempt."""
         super().__init__(definition.name, lease)
@@ -71,6 +72,7 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
         self._token = token
         self._attempt_token = attempt_token
         self._changed = changed
+        self._environments = environments
         self._on = on
         self._power = asyncio.Event()
         self._link = AgentLink(definition.name, changed)
@@ -320,7 +322,12 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
         lines = self._link.open()
         self._changed()
         self._reconcile(set(hello.attempts))
+        self.tidy()
         return lines
+
+    def tidy(self) -> None:
+        if self._environments is not None:
+            self._link.say({"keep": list(self._environments())})
 
     def _reconcile(self, there: set[str]) -> None:
         ours = {_key(attempt): attempt for attempt in self._attempts.values()}

@@ -39,12 +39,17 @@ TIMEOUT = 3600.0
 """Seconds for the making of an environment."""
 FAST = 10e6
 """Bytes per second from which on sending takes less time than compressing."""
+UNUSED = 7
+"""Days after which the environment of another version of ours is removed, if nothing uses it."""
 ROOM = 1.8
 """Bytes that an environment takes for each byte unpacked: byte code, and wheels meanwhile."""
 
 _LOOK = r"""
 home="$HOME/.perijove-node"
-[ -x "$home/venvs/$1/bin/python" ] && [ -e "$home/venvs/$1/done" ] && echo "perijove:home=$home"
+if [ -x "$home/venvs/$1/bin/python" ] && [ -e "$home/venvs/$1/done" ]; then
+  touch "$home/venvs/$1/done"
+  echo "perijove:home=$home"
+fi
 exit 0
 """
 _FOLDERS = r"""
@@ -59,6 +64,12 @@ home="$HOME/.perijove-node"
 [ -d "$home" ] || exit 0
 rm -rf "$home/wheels/$1"
 rmdir "$home/wheels" 2>/dev/null
+# what no hub has asked for in a week, and nothing runs from, was of versions before this one
+for venv in "$home"/venvs/*; do
+  [ "$venv" = "$home/venvs/$1" ] && continue
+  [ -n "$(find "$venv/done" -mtime +"$3" 2>/dev/null)" ] || continue
+  grep -qsF "$venv/" /proc/[0-9]*/cmdline || { rm -f "$venv/done" && rm -rf "$venv"; }
+done
 # where no environment was ever made, nothing of ours is left
 [ -n "$2" ] || [ -n "$(ls -A "$home/venvs" 2>/dev/null | grep -v '\.lock$')" ] || rm -rf "$home"
 exit 0
@@ -121,9 +132,9 @@ async def prepare(host: NodeHost, say: Say = lambda line: None) -> NodeInstall:
     except Unreachable:  # what has been copied saves time when it is back
         raise
     except PerijoveError:
-        await host.run([*scripts.SHELL, wanted.digest], input=_TIDY)
+        await host.run([*scripts.SHELL, wanted.digest, "", str(UNUSED)], input=_TIDY)
         raise
-    await host.run([*scripts.SHELL, wanted.digest, "ready"], input=_TIDY)
+    await host.run([*scripts.SHELL, wanted.digest, "ready", str(UNUSED)], input=_TIDY)
     say(f"{host} is ready.")
     return _install(home, wanted)
 
