@@ -142,3 +142,69 @@ def test_a_host_key_is_confirmed_before_a_machine_is_attached(open_page: OpenPag
     ]
     page.keyboard.press("Escape")
     expect(page.locator(FORM)).to_have_count(0)
+
+
+def test_every_key_of_a_pool_is_confirmed(open_page: OpenPage) -> None:
+    page = open_page()
+    sent: list[dict[str, object]] = []
+
+    def keys(route: Route) -> None:
+        host = json.loads(route.request.post_data or "")["host"]
+        line = f"{KEY['line']}{host}"
+        found = KEY | {"host": host, "line": line, "known": host == "gpu-1"}
+        route.fulfill(json=found)
+
+    def create(route: Route) -> None:
+        if route.request.method != "POST":
+            route.continue_()
+            return
+        sent.append(json.loads(route.request.post_data or ""))
+        error = {
+            "code": "unreachable",
+            "message": "gpu-2 lets nobody in with these keys.",
+            "field": "identity_file",
+            "remedy": None,
+        }
+        route.fulfill(status=503, json={"error": error})
+
+    page.route(re.compile(r"/perijove/api/host-keys"), keys)
+    page.route(re.compile(r"/perijove/api/compute(\?|$)"), create)
+    show(page, "perijove-panel")
+    palette(page, "Create compute")
+    page.get_by_text("Training cluster").click()
+    page.click(SUBMIT)
+    page.locator(f"{FORM} select").select_option("ssh")
+    hosts = page.get_by_label("Hosts")
+    expect(page.locator(SUBMIT)).to_be_disabled()
+    hosts.fill("gpu-1 gpu-1")
+    expect(page.locator(ERROR)).to_have_text("a host is named twice")
+    hosts.fill("gpu-1\nada@gpu-2\nada@gpu-3:2222")
+    field(page, "Max nodes").fill("4")
+    expect(page.locator(ERROR)).to_have_text("there are fewer hosts")
+    field(page, "Max nodes").fill("")
+    page.click(SUBMIT)
+
+    # only those are asked about that nobody vouched for yet
+    expect(page.locator(".jp-perijove-fingerprint")).to_have_count(2)
+    expect(page.locator(FORM)).to_contain_text("ada@gpu-3:2222 is not known yet")
+    expect(page.locator(SUBMIT)).to_be_disabled()
+    page.locator(".jp-perijove-check input").check()
+    page.click(SUBMIT)
+    expect(page.locator(ERROR)).to_contain_text("lets nobody in")
+    expect(field(page, "Private key")).to_have_attribute("aria-invalid", "true")
+    expect(hosts).to_have_value("gpu-1\nada@gpu-2\nada@gpu-3:2222")
+    names = ["gpu-1", "ada@gpu-2", "ada@gpu-3:2222"]
+    assert sent == [
+        {
+            "kind": "cluster",
+            "on": "ssh",
+            "name": "train",
+            "hosts": names,
+            "host_keys": [f"{KEY['line']}{name}" for name in names],
+            "min_nodes": 0,
+            "cpus": 1,
+            "idle_seconds_before_scale_down": 120,
+        }
+    ]
+    page.keyboard.press("Escape")
+    expect(page.locator(FORM)).to_have_count(0)
