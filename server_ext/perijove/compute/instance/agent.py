@@ -27,6 +27,7 @@ import psutil
 from perijove.compute.builds import UvBuilder
 from perijove.compute.cluster.usage import Usage as UsageMeter
 from perijove.compute.environments import EnvironmentZygotes, warm_attempt
+from perijove.compute.gpus import GpuLease, own_gpus
 from perijove.compute.instance.courier import ORDER, Courier
 from perijove.compute.instance.files import LocalFiles
 from perijove.compute.instance.gate import Gate, GateError, Refused
@@ -93,12 +94,13 @@ class Agent:
         self._verbs = Verbs(self._kernels, LocalFiles(Path.home()))
         self._environments = EnvironmentZygotes(self._config.preload)
         self._builder = UvBuilder(folder / "environments")
-        self._gpus = list(range(self._config.gpus))
+        self._gpus = own_gpus(self._config.gpus)
         self._gpu_free = asyncio.Condition()
 
     def _kernel_environ(self) -> dict[str, str]:
         """MLflow as it is reached from here."""
-        return {} if self._tracking_uri is None else {"MLFLOW_TRACKING_URI": self._tracking_uri}
+        quiet = {"GIT_PYTHON_REFRESH": "quiet"}
+        return quiet | ({"MLFLOW_TRACKING_URI": self._tracking_uri} if self._tracking_uri else {})
 
     def _read(self) -> AgentConfig:
         return AgentConfig.model_validate_json((self._folder / CONFIG).read_text())
@@ -317,29 +319,6 @@ class Agent:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("A task of the agent failed", exc_info=error)
-
-
-class GpuLease:
-    """GPUs for one attempt: CUDA sees no other."""
-
-    def __init__(
-        self, free: list[int], changed: asyncio.Condition, count: int, declared: bool
-    ) -> None:
-        self._free, self._changed, self._count, self._declared = free, changed, count, declared
-        self._taken: list[int] = []
-
-    async def __aenter__(self) -> dict[str, str]:
-        async with self._changed:
-            await self._changed.wait_for(lambda: len(self._free) >= self._count)
-            self._taken = [self._free.pop(0) for _ in range(self._count)]
-        if not self._declared:
-            return {}
-        return {"CUDA_VISIBLE_DEVICES": ",".join(map(str, self._taken))}
-
-    async def __aexit__(self, *_: object) -> None:
-        async with self._changed:
-            self._free[:] = sorted(self._free + self._taken)
-            self._changed.notify_all()
 
 
 def _start_cold(folder: str) -> subprocess.Popen[bytes]:
