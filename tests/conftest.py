@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -73,3 +74,14 @@ def home(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "home"
     yield folder
     perijove("down", "--force", home=folder)
+
+
+@pytest.fixture(scope="session")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Our folder of a machine that is prepared already, for ``hosts.add(node=node)``."""
+    from ssh.hosts import need_hosts, prepared_node
+
+    need_hosts()
+    made = prepared_node(tmp_path_factory.mktemp("node"))
+    yield made
+    shutil.rmtree(made)
