@@ -34,6 +34,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folder, *place = item.nodeid.removeprefix("tests/").split("/", 1)
         whole = folder in ("ssh", "slurm") or not place
         group = folder if whole else item.nodeid.rpartition("::")[0]
+        if "node" in getattr(item, "fixturenames", ()):  # made once, for all that are prepared
+            group = "ssh"
         item.add_marker(pytest.mark.xdist_group(group))
 
 
