@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
+from contextlib import suppress
 
+import psutil
 import pytest
 from playwright.sync_api import Page, Route, expect
 
@@ -22,6 +25,24 @@ KEY = {
     "fingerprint": "SHA256:UNiVztksCsDhcc0u9e8BrrJXVGDfSgqpz0LVCbBT53w",
     "known": False,
 }
+
+
+def until(page: Page, true: Callable[[], bool]) -> None:
+    for _ in range(300):
+        if true():
+            return
+        page.wait_for_timeout(100)
+    pytest.fail("it did not come about")
+
+
+def shells(command: str) -> list[psutil.Process]:
+    """What a command line has started."""
+    found: list[psutil.Process] = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if command in " ".join(process.cmdline()):
+                found += process.children()
+    return found
 
 
 def palette(page: Page, command: str) -> None:
@@ -208,3 +229,21 @@ def test_every_key_of_a_pool_is_confirmed(open_page: OpenPage) -> None:
     ]
     page.keyboard.press("Escape")
     expect(page.locator(FORM)).to_have_count(0)
+
+
+def test_a_terminal_on_an_instance(open_page: OpenPage, lab: Lab) -> None:
+    made = perijove("compute", "create", "shelly", "--kind", "instance", home=lab.home)
+    assert made.returncode == 0, made.stderr
+    page = open_page()
+    show(page, "perijove-panel")
+    row(page, "shelly").click()
+    expect(pill(page)).to_have_text("running")
+    button(page, "Terminal").click()
+    terminal = page.locator(".jp-Terminal:visible")
+    expect(terminal).to_be_visible()
+
+    until(page, lambda: len(shells("compute connect shelly")) == 1)
+    terminal.click()
+    page.keyboard.type(f"touch {lab.home}/typed; exit\n")
+    until(page, lambda: (lab.home / "typed").exists() and not shells("compute connect shelly"))
+    assert perijove("compute", "delete", "shelly", home=lab.home).returncode == 0
