@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -33,6 +34,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folder, *place = item.nodeid.removeprefix("tests/").split("/", 1)
         whole = folder in ("ssh", "slurm") or not place
         group = folder if whole else item.nodeid.rpartition("::")[0]
+        if "node" in getattr(item, "fixturenames", ()):  # made once, for all that are prepared
+            group = "ssh"
         item.add_marker(pytest.mark.xdist_group(group))
 
 
@@ -73,3 +76,14 @@ def home(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "home"
     yield folder
     perijove("down", "--force", home=folder)
+
+
+@pytest.fixture(scope="session")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Our folder of a machine that is prepared already, for ``hosts.add(node=node)``."""
+    from ssh.hosts import need_hosts, prepared_node
+
+    need_hosts()
+    made = prepared_node(tmp_path_factory.mktemp("node"))
+    yield made
+    shutil.rmtree(made)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
+from contextlib import suppress
 
+import psutil
 import pytest
 from playwright.sync_api import Page, Route, expect
 
@@ -22,6 +25,24 @@ KEY = {
     "fingerprint": "SHA256:UNiVztksCsDhcc0u9e8BrrJXVGDfSgqpz0LVCbBT53w",
     "known": False,
 }
+
+
+def until(page: Page, true: Callable[[], bool]) -> None:
+    for _ in range(300):
+        if true():
+            return
+        page.wait_for_timeout(100)
+    pytest.fail("it did not come about")
+
+
+def shells(command: str) -> list[psutil.Process]:
+    """What a command line has started."""
+    found: list[psutil.Process] = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if command in " ".join(process.cmdline()):
+                found += process.children()
+    return found
 
 
 def palette(page: Page, command: str) -> None:
@@ -142,3 +163,87 @@ def test_a_host_key_is_confirmed_before_a_machine_is_attached(open_page: OpenPag
     ]
     page.keyboard.press("Escape")
     expect(page.locator(FORM)).to_have_count(0)
+
+
+def test_every_key_of_a_pool_is_confirmed(open_page: OpenPage) -> None:
+    page = open_page()
+    sent: list[dict[str, object]] = []
+
+    def keys(route: Route) -> None:
+        host = json.loads(route.request.post_data or "")["host"]
+        line = f"{KEY['line']}{host}"
+        found = KEY | {"host": host, "line": line, "known": host == "gpu-1"}
+        route.fulfill(json=found)
+
+    def create(route: Route) -> None:
+        if route.request.method != "POST":
+            route.continue_()
+            return
+        sent.append(json.loads(route.request.post_data or ""))
+        error = {
+            "code": "unreachable",
+            "message": "gpu-2 lets nobody in with these keys.",
+            "field": "identity_file",
+            "remedy": None,
+        }
+        route.fulfill(status=503, json={"error": error})
+
+    page.route(re.compile(r"/perijove/api/host-keys"), keys)
+    page.route(re.compile(r"/perijove/api/compute(\?|$)"), create)
+    show(page, "perijove-panel")
+    palette(page, "Create compute")
+    page.get_by_text("Training cluster").click()
+    page.click(SUBMIT)
+    page.locator(f"{FORM} select").select_option("ssh")
+    hosts = page.get_by_label("Hosts")
+    expect(page.locator(SUBMIT)).to_be_disabled()
+    hosts.fill("gpu-1 gpu-1")
+    expect(page.locator(ERROR)).to_have_text("a host is named twice")
+    hosts.fill("gpu-1\nada@gpu-2\nada@gpu-3:2222")
+    field(page, "Max nodes").fill("4")
+    expect(page.locator(ERROR)).to_have_text("there are fewer hosts")
+    field(page, "Max nodes").fill("")
+    page.click(SUBMIT)
+
+    # only those are asked about that nobody vouched for yet
+    expect(page.locator(".jp-perijove-fingerprint")).to_have_count(2)
+    expect(page.locator(FORM)).to_contain_text("ada@gpu-3:2222 is not known yet")
+    expect(page.locator(SUBMIT)).to_be_disabled()
+    page.locator(".jp-perijove-check input").check()
+    page.click(SUBMIT)
+    expect(page.locator(ERROR)).to_contain_text("lets nobody in")
+    expect(field(page, "Private key")).to_have_attribute("aria-invalid", "true")
+    expect(hosts).to_have_value("gpu-1\nada@gpu-2\nada@gpu-3:2222")
+    names = ["gpu-1", "ada@gpu-2", "ada@gpu-3:2222"]
+    assert sent == [
+        {
+            "kind": "cluster",
+            "on": "ssh",
+            "name": "train",
+            "hosts": names,
+            "host_keys": [f"{KEY['line']}{name}" for name in names],
+            "min_nodes": 0,
+            "cpus": 1,
+            "idle_seconds_before_scale_down": 120,
+        }
+    ]
+    page.keyboard.press("Escape")
+    expect(page.locator(FORM)).to_have_count(0)
+
+
+def test_a_terminal_on_an_instance(open_page: OpenPage, lab: Lab) -> None:
+    made = perijove("compute", "create", "shelly", "--kind", "instance", home=lab.home)
+    assert made.returncode == 0, made.stderr
+    page = open_page()
+    show(page, "perijove-panel")
+    row(page, "shelly").click()
+    expect(pill(page)).to_have_text("running")
+    button(page, "Terminal").click()
+    terminal = page.locator(".jp-Terminal:visible")
+    expect(terminal).to_be_visible()
+
+    until(page, lambda: len(shells("compute connect shelly")) == 1)
+    terminal.click()
+    page.keyboard.type(f"touch {lab.home}/typed; exit\n")
+    until(page, lambda: (lab.home / "typed").exists() and not shells("compute connect shelly"))
+    assert perijove("compute", "delete", "shelly", home=lab.home).returncode == 0

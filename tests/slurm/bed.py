@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import subprocess
 import time
 from contextlib import suppress
@@ -17,7 +18,8 @@ from uuid import uuid4
 import psutil
 
 NODES = ("perinode1", "perinode2")
-CPUS, MEMORY = 4, 8000
+CPUS, MEMORY, GPUS = 4, 8000, 2
+"""Of each node. Its GPUs are declared, not physical."""
 # several of these may run at once
 OWN = os.getpid() % 5000
 PORT = 20000 + 2 * OWN
@@ -54,6 +56,7 @@ OverTimeLimit=0
 EnforcePartLimits=ALL
 MailProg=/bin/true
 DefMemPerCPU=500
+GresTypes=gpu
 {nodes}
 PartitionName=debug Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 PartitionName=short Nodes=ALL MaxTime=10 State=UP
@@ -87,9 +90,11 @@ class Slurm:
         (self.folder / "state").mkdir(parents=True)
         self._network()
         nodes = "\n".join(
-            f"NodeName={name} NodeAddr={NETWORK}.{11 + at} CPUs={CPUS} RealMemory={MEMORY}"
+            f"NodeName={name} NodeAddr={NETWORK}.{11 + at} CPUs={CPUS} RealMemory={MEMORY} "
+            f"Gres=gpu:{GPUS}"
             for at, name in enumerate(NODES)
         )
+        self._declare_gpus()
         self.config.write_text(
             CONFIG.format(
                 folder=self.folder,
@@ -214,6 +219,13 @@ class Slurm:
         _ip("link", "add", BRIDGE, "type", "bridge")
         _ip("addr", "add", f"{CONTROLLER}/24", "dev", BRIDGE)
         _ip("link", "set", BRIDGE, "up")
+
+    def _declare_gpus(self) -> None:
+        for number in range(GPUS):  # any device does as long as nobody opens it
+            device = self.folder / f"gpu{number}"
+            os.mknod(device, stat.S_IFCHR | 0o600, os.stat(os.devnull).st_rdev)
+        devices = f"File={self.folder}/gpu[0-{GPUS - 1}]"
+        (self.folder / "gres.conf").write_text(f"Name=gpu Count={GPUS} {devices}\n")
 
     def _munge(self) -> None:
         key = self.folder / "munge.key"

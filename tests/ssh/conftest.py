@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from .hosts import Host, Hosts, need_hosts, prepared_node
+from .hosts import Host, Hosts
 
 
 @pytest.fixture(autouse=True)
@@ -30,12 +29,3 @@ def hosts(tmp_path: Path) -> Iterator[Hosts]:
 def box(hosts: Hosts) -> Host:
     """One machine."""
     return hosts.add()
-
-
-@pytest.fixture(scope="session")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """For ``hosts.add(node=node)``: a host that is prepared already."""
-    need_hosts()
-    made = prepared_node(tmp_path_factory.mktemp("node"))
-    yield made
-    shutil.rmtree(made)

@@ -7,7 +7,8 @@ import {
   fieldAtFault,
   fieldsOf,
   freeName,
-  hasHost,
+  hasHosts,
+  hostsOf,
   placesOf,
   type Choice,
   type Values
@@ -24,8 +25,14 @@ describe('what is asked for', () => {
     expect(fieldsOf('instance', 'ssh').main).toContain('host');
     expect(fieldsOf('instance', 'local').main).not.toContain('host');
     expect(fieldsOf('instance', 'slurm').main).toContain('partition');
-    expect(hasHost('machine', 'ssh')).toBe(true);
-    expect(hasHost('instance', 'container')).toBe(false);
+    expect(hasHosts('machine', 'ssh')).toBe(true);
+    expect(hasHosts('instance', 'container')).toBe(false);
+    expect(placesOf('cluster')).toEqual(['local', 'ssh', 'slurm']);
+    expect(fieldsOf('cluster', 'ssh').main).toEqual(['hosts', 'min_nodes', 'max_nodes']);
+    expect(fieldsOf('cluster', 'ssh').advanced).toContain('identity_file');
+    expect(fieldsOf('cluster', 'local').advanced).not.toContain('identity_file');
+    expect(hasHosts('cluster', 'ssh')).toBe(true);
+    expect(hasHosts('cluster', 'slurm')).toBe(false);
   });
 
   it.each<[Choice, Partial<Values>, string]>([
@@ -37,6 +44,11 @@ describe('what is asked for', () => {
     ['instance', { on: 'slurm', walltime: 'long' }, 'walltime'],
     ['instance', { schedules: [{ ...weekdays, time: '25:00' }] }, 'schedules.0'],
     ['cluster', { min_nodes: '5', max_nodes: '4' }, 'max_nodes'],
+    ['cluster', { max_nodes: '' }, 'max_nodes'],
+    ['cluster', { on: 'ssh' }, 'hosts'],
+    ['cluster', { on: 'ssh', hosts: 'a b\na', max_nodes: '' }, 'hosts'],
+    ['cluster', { on: 'ssh', hosts: 'a b', max_nodes: '3' }, 'max_nodes'],
+    ['cluster', { on: 'ssh', hosts: 'a b', min_nodes: '3', max_nodes: '' }, 'min_nodes'],
     ['scheduler', {}, 'scheduler'],
     ['scheduler', { scheduler: 'host:8786' }, 'scheduler']
   ])('%s %j is refused at %s', (choice, more, field) => {
@@ -61,7 +73,7 @@ describe('what is asked for', () => {
       idle_minutes_before_shutdown: 60,
       schedules: [expect.objectContaining({ action: 'stop', cron: '0 19 * * mon-fri' })]
     });
-    expect(definitionOf('machine', values({ host: ' me@gpu:22 ' }), 'ssh-ed25519 AAAA')).toEqual({
+    expect(definitionOf('machine', values({ host: ' me@gpu:22 ' }), ['ssh-ed25519 AAAA'])).toEqual({
       kind: 'attached',
       name: 'box',
       host: 'me@gpu:22',
@@ -82,7 +94,28 @@ describe('what is asked for', () => {
     });
   });
 
+  it('names the hosts of a pool with their keys, in the same order', () => {
+    const typed = { hosts: 'me@a\n b:22, [::1]:23\n', max_nodes: '', identity_file: '~/.ssh/k' };
+    const pool = values({ on: 'ssh', ...typed });
+    expect(check('cluster', pool, trans)).toEqual({});
+    expect(hostsOf('cluster', pool)).toEqual(['me@a', 'b:22', '[::1]:23']);
+    expect(hostsOf('cluster', { ...pool, on: 'local' })).toEqual([]);
+    expect(definitionOf('cluster', pool, ['A', 'B', 'C'])).toEqual({
+      kind: 'cluster',
+      on: 'ssh',
+      name: 'box',
+      hosts: ['me@a', 'b:22', '[::1]:23'],
+      host_keys: ['A', 'B', 'C'],
+      identity_file: '~/.ssh/k',
+      min_nodes: 0,
+      idle_seconds_before_scale_down: 120
+    });
+  });
+
   it('finds the field that the hub names', () => {
+    expect(fieldAtFault('body.cluster.host_keys', 'cluster', 'ssh')).toBe('hosts');
+    expect(fieldAtFault('host', 'cluster', 'ssh')).toBe('hosts');
+    expect(fieldAtFault('host_key', 'machine', 'ssh')).toBe('host');
     expect(fieldAtFault('body.instance.cpus', 'instance', 'local')).toBe('cpus');
     expect(fieldAtFault('schedules.1.cron', 'instance', 'local')).toBe('schedules.1');
     expect(fieldAtFault('body.instance', 'instance', 'local')).toBeNull();

@@ -56,7 +56,7 @@ export function Field(props: IFieldProps): React.ReactElement {
         ) : props.multiline ? (
           <textarea
             {...common}
-            rows={2}
+            rows={Math.min(6, Math.max(2, props.value.split('\n').length))}
             value={props.value}
             placeholder={props.placeholder}
             spellCheck={false}

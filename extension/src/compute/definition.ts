@@ -14,7 +14,7 @@ export const ATTACHED: readonly Choice[] = ['machine', 'scheduler'];
 export type Place = 'local' | 'ssh' | 'container' | 'slurm';
 
 const PLACES: Record<Choice, readonly Place[]> = {
-  cluster: ['local', 'slurm'],
+  cluster: ['local', 'ssh', 'slurm'],
   instance: ['local', 'ssh', 'container', 'slurm'],
   machine: ['ssh'],
   scheduler: []
@@ -29,6 +29,7 @@ const TEXTS = [
   'name',
   'on',
   'host',
+  'hosts',
   'proxy_jump',
   'identity_file',
   'image',
@@ -43,7 +44,7 @@ const TEXTS = [
 ] as const;
 const INTEGERS = ['cpus', 'gpus', 'min_nodes', 'max_nodes'] as const;
 const NUMBERS = ['idle_seconds_before_scale_down', 'idle_minutes_before_shutdown'] as const;
-const NEEDED: readonly string[] = ['name', 'on', 'host', 'scheduler', 'min_nodes', 'max_nodes'];
+const NEEDED: readonly string[] = ['name', 'on', 'host', 'hosts', 'scheduler', 'min_nodes'];
 
 export type TextField =
   (typeof TEXTS)[number] | (typeof INTEGERS)[number] | (typeof NUMBERS)[number];
@@ -72,10 +73,18 @@ export function fieldsOf(choice: Choice, on: Place): { main: Field[]; advanced: 
       return {
         main: [
           ...(on === 'slurm' ? (['partition', 'walltime'] as const) : []),
+          ...(on === 'ssh' ? (['hosts'] as const) : []),
           'min_nodes',
           'max_nodes'
         ],
-        advanced: ['cpus', 'memory', 'gpus', 'idle_seconds_before_scale_down', ...slurm]
+        advanced: [
+          ...(on === 'ssh' ? ssh : []),
+          'cpus',
+          'memory',
+          'gpus',
+          'idle_seconds_before_scale_down',
+          ...slurm
+        ]
       };
     case 'instance': {
       const where: Record<Place, Field[]> = {
@@ -107,9 +116,21 @@ function shown(choice: Choice, on: Place): Field[] {
   return ['name', ...main, ...advanced];
 }
 
-/** Is a host asked for, whose key has to be confirmed? */
-export function hasHost(choice: Choice, on: Place): boolean {
-  return shown(choice, on).includes('host');
+/** Are hosts asked for, whose keys have to be confirmed? */
+export function hasHosts(choice: Choice, on: Place): boolean {
+  return shown(choice, on).some(field => field === 'host' || field === 'hosts');
+}
+
+/** The hosts that were named. */
+export function hostsOf(choice: Choice, values: Values): string[] {
+  if (!hasHosts(choice, values.on)) {
+    return [];
+  }
+  return words(choice === 'cluster' ? values.hosts : values.host);
+}
+
+function words(text: string): string[] {
+  return text.split(/[\s,]+/).filter(Boolean);
 }
 
 /** What can be seen to be wrong without asking the hub. */
@@ -129,15 +150,26 @@ export function check(choice: Choice, values: Values, trans: TranslationBundle):
     const error = text ? wrong(field, text, trans) : null;
     if (error) {
       errors[field] = error;
-    } else if (!text && NEEDED.includes(field)) {
+    } else if (!text && isNeeded(field, values.on)) {
       errors[field] = trans.__('needed');
     }
   }
-  const { min_nodes: least, max_nodes: most } = values;
-  if (choice === 'cluster' && !errors.min_nodes && !errors.max_nodes && +most < +least) {
-    errors.max_nodes = trans.__('not less than the minimum');
+  if (choice === 'cluster' && !errors.min_nodes && !errors.max_nodes) {
+    const hosts = hostsOf(choice, values).length || Infinity;
+    const least = Number(values.min_nodes);
+    const most = values.max_nodes.trim() ? Number(values.max_nodes) : Infinity;
+    if (most < least) {
+      errors.max_nodes = trans.__('not less than the minimum');
+    } else if (least > hosts || (most > hosts && most < Infinity)) {
+      errors[least > hosts ? 'min_nodes' : 'max_nodes'] = trans.__('there are fewer hosts');
+    }
   }
   return errors;
+}
+
+/** A pool of hosts has a most of its own: one node on each. */
+function isNeeded(field: TextField, on: Place): boolean {
+  return NEEDED.includes(field) || (field === 'max_nodes' && on !== 'ssh');
 }
 
 function wrong(field: TextField, text: string, trans: TranslationBundle): string | null {
@@ -161,6 +193,10 @@ function wrong(field: TextField, text: string, trans: TranslationBundle): string
         : trans.__('an address, like tls://host:8786');
     case 'host':
       return /\s/.test(text) ? trans.__('[user@]host[:port], without blanks') : null;
+    case 'hosts':
+      return new Set(words(text)).size < words(text).length
+        ? trans.__('a host is named twice')
+        : null;
     case 'walltime':
       return /^(\d+-)?\d+(:\d{1,2}){0,2}$/.test(text)
         ? null
@@ -171,11 +207,15 @@ function wrong(field: TextField, text: string, trans: TranslationBundle): string
 }
 
 /** What is sent, of values with nothing wrong: fields that do not matter are left out. */
-export function definitionOf(choice: Choice, values: Values, hostKey?: string): TargetDefinition {
+export function definitionOf(
+  choice: Choice,
+  values: Values,
+  keys: readonly string[] = []
+): TargetDefinition {
   const found: Record<string, unknown> = {
     kind: choice === 'cluster' || choice === 'instance' ? choice : 'attached',
     ...(placesOf(choice).length > 1 && { on: values.on }),
-    ...(hostKey && { host_key: hostKey })
+    ...(keys.length && (choice === 'cluster' ? { host_keys: keys } : { host_key: keys[0] }))
   };
   for (const field of shown(choice, values.on)) {
     if (field === 'schedules') {
@@ -190,6 +230,8 @@ export function definitionOf(choice: Choice, values: Values, hostKey?: string): 
     }
     if (field === 'memory') {
       found.memory = parseSize(text);
+    } else if (field === 'hosts') {
+      found.hosts = words(text);
     } else if (field === 'directives') {
       found.directives = text
         .split('\n')
@@ -202,10 +244,13 @@ export function definitionOf(choice: Choice, values: Values, hostKey?: string): 
   return found as TargetDefinition;
 }
 
+const HOST_FIELDS = ['host', 'hosts', 'host_key', 'host_keys'];
+
 /** The field that the hub means by `body.instance.schedules.0.cron`; null: none that is shown. */
 export function fieldAtFault(path: string | null, choice: Choice, on: Place): string | null {
-  const parts = path?.split('.') ?? [];
   const known: string[] = [...shown(choice, on), 'on'];
+  const hosts = known.includes('hosts') ? 'hosts' : 'host';
+  const parts = path?.split('.').map(part => (HOST_FIELDS.includes(part) ? hosts : part)) ?? [];
   const at = parts.findIndex(part => known.includes(part));
   if (at < 0) {
     return null;

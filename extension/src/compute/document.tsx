@@ -211,6 +211,14 @@ function Header(props: IDocumentOptions & { target: Target }): React.ReactElemen
         {isManaged(target) && (
           <div className="jp-perijove-actions">
             {button(CommandIDs.remove, 'delete', trans.__('Delete…'))}
+            {commands.isEnabled(CommandIDs.terminal, { name: target.name }) && (
+              <button
+                className="jp-Button jp-mod-styled jp-mod-minimal"
+                onClick={() => void commands.execute(CommandIDs.terminal, { name: target.name })}
+              >
+                {trans.__('Terminal')}
+              </button>
+            )}
             {manager.allows('restart', target) &&
               button(CommandIDs.restart, 'restart', trans.__('Restart'))}
             {target.kind === 'cluster' && button(CommandIDs.scale, 'scale', trans.__('Scale…'))}

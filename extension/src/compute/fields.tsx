@@ -32,7 +32,7 @@ export function TargetField(props: IPartProps & { field: FieldName }): React.Rea
 
 /** What a field is called, and what is said of it. */
 function words(
-  { choice, trans }: IPartProps,
+  { choice, values, trans }: IPartProps,
   field: Exclude<FieldName, 'schedules'>
 ): Pick<IFieldProps, 'label' | 'hint' | 'note' | 'placeholder' | 'multiline'> {
   const perNode = choice === 'cluster' ? trans.__('per node') : undefined;
@@ -47,6 +47,13 @@ function words(
         placeholder: trans.__('[user@]host[:port]'),
         note: trans.__('A name of ~/.ssh/config does too.')
       };
+    case 'hosts':
+      return {
+        label: trans.__('Hosts'),
+        placeholder: trans.__('[user@]host[:port]'),
+        note: trans.__('One a line; names of ~/.ssh/config do too. Each takes one node.'),
+        multiline: true
+      };
     case 'identity_file':
       return {
         label: trans.__('Private key'),
@@ -56,7 +63,10 @@ function words(
       return {
         label: trans.__('Jump host'),
         placeholder: trans.__('none'),
-        note: trans.__('The host is reached through this one.')
+        note:
+          choice === 'cluster'
+            ? trans.__('The hosts are reached through this one.')
+            : trans.__('The host is reached through this one.')
       };
     case 'image':
       return { label: trans.__('Image'), placeholder: trans.__('the default one') };
@@ -111,6 +121,7 @@ function words(
     case 'max_nodes':
       return {
         label: trans.__('Max nodes'),
+        placeholder: values.on === 'ssh' ? trans.__('one on each host') : undefined,
         note: trans.__('Nodes come as jobs wait, and leave when idle.')
       };
     case 'idle_seconds_before_scale_down':

@@ -11,9 +11,9 @@ import { attachedIcon, instanceIcon } from '../components/icons';
 import { IWorkspace } from '../workspace';
 import type { IActionOptions } from './actions';
 import type { ComputeDocument } from './document';
-import { comingStop, type Verb } from './manager';
+import { comingStop, isMachine, type Verb } from './manager';
 import { announceStops } from './notify';
-import { CommandIDs, PLUGIN_ID } from './tokens';
+import { CommandIDs, NEW_TERMINAL, PLUGIN_ID } from './tokens';
 
 export const computePlugin: JupyterFrontEndPlugin<void> = {
   id: PLUGIN_ID,
@@ -193,6 +193,13 @@ function activate(
     trans.__('Keep compute target running…'),
     target => comingStop(target) !== null,
     target => compute.keepRunning(target.name)
+  );
+  verb(
+    CommandIDs.terminal,
+    trans.__('Open Terminal'),
+    trans.__('Open terminal on compute target…'),
+    target => isMachine(target) && target.state === 'running' && commands.hasCommand(NEW_TERMINAL),
+    async target => (await import('./terminal')).openTerminal(commands, target.name)
   );
   verb(
     CommandIDs.remove,

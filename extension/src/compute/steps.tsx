@@ -73,24 +73,36 @@ function card(
   }
 }
 
-/** A host's key, to be compared before anything is sent to it. */
-export function KeyQuestion(props: {
-  found: HostKey;
+/** The keys of hosts that are not known yet, to be compared before anything is sent to them. */
+export function KeyQuestions(props: {
+  found: readonly HostKey[];
   agreed: boolean;
   trans: TranslationBundle;
   onAgree(agreed: boolean): void;
 }): React.ReactElement {
-  const { found, trans } = props;
+  const { trans } = props;
+  const asked = props.found.filter(key => !key.known);
+  const kinds = [...new Set(asked.map(key => keyKind(key.type)))];
   return (
     <>
-      <p>{trans.__('%1 is not known yet. It shows this key:', found.host)}</p>
-      <p className="jp-perijove-fingerprint">
-        <code>{found.fingerprint}</code>
-        <small>{found.type}</small>
-      </p>
+      {asked.map(key => (
+        <React.Fragment key={key.host}>
+          <p>{trans.__('%1 is not known yet. It shows this key:', key.host)}</p>
+          <p className="jp-perijove-fingerprint">
+            <code>{key.fingerprint}</code>
+            <small>{key.type}</small>
+          </p>
+        </React.Fragment>
+      ))}
       <p className="jp-perijove-note">
-        {trans.__('Compare it with what the machine’s owner says, or look at the machine itself:')}{' '}
-        <code>{`ssh-keygen -lf /etc/ssh/ssh_host_${keyKind(found.type)}_key.pub`}</code>
+        {trans._n(
+          'Compare it with what the machine’s owner says, or look at the machine itself:',
+          'Compare them with what the machines’ owner says, or look at the machines themselves:',
+          asked.length
+        )}{' '}
+        {kinds.map(kind => (
+          <code key={kind}>{`ssh-keygen -lf /etc/ssh/ssh_host_${kind}_key.pub`}</code>
+        ))}
       </p>
       <label className="jp-perijove-check">
         <input
@@ -98,7 +110,11 @@ export function KeyQuestion(props: {
           checked={props.agreed}
           onChange={event => props.onAgree(event.target.checked)}
         />
-        {trans.__('The fingerprint is right. Another key is refused from now on.')}
+        {trans._n(
+          'The fingerprint is right. Another key is refused from now on.',
+          'The fingerprints are right. Other keys are refused from now on.',
+          asked.length
+        )}
       </label>
     </>
   );
@@ -112,8 +128,8 @@ function keyKind(type: string): string {
 /** It comes up: what the hub does just now. */
 export function Coming(props: {
   name: string;
-  /** The host's key, if it was known already. */
-  found: HostKey | null;
+  /** The keys of the hosts, if there are any. */
+  found: readonly HostKey[];
   manager: ComputeManager;
   verb: 'create' | 'attach';
   trans: TranslationBundle;
@@ -132,11 +148,17 @@ export function Coming(props: {
       <p className="jp-perijove-note">
         {(target && currentStep(target)) || trans.__('Coming up…')}
       </p>
-      {found?.known && (
-        <p className="jp-perijove-note">
-          {trans.__('The host’s key is the one in your known_hosts (%1).', found.fingerprint)}
-        </p>
-      )}
+      {found
+        .filter(key => key.known)
+        .map(key => (
+          <p key={key.host} className="jp-perijove-note">
+            {trans.__(
+              'The key of %1 is the one in your known_hosts (%2).',
+              key.host,
+              key.fingerprint
+            )}
+          </p>
+        ))}
       <p className="jp-perijove-note">
         {trans.__('You need not wait: the list of compute shows how it goes.')}
       </p>

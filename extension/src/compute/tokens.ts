@@ -10,5 +10,9 @@ export namespace CommandIDs {
   export const stop = 'perijove:stop-compute';
   export const restart = 'perijove:restart-compute';
   export const scale = 'perijove:scale-compute';
+  export const terminal = 'perijove:open-compute-terminal';
   export const remove = 'perijove:delete-compute';
 }
+
+/** JupyterLab's own; it is not there when the server has no terminals. */
+export const NEW_TERMINAL = 'terminal:create-new';

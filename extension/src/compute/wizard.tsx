@@ -15,7 +15,8 @@ import {
   fieldAtFault,
   fieldsOf,
   freeName,
-  hasHost,
+  hasHosts,
+  hostsOf,
   placesOf,
   type Choice,
   type Errors,
@@ -24,7 +25,7 @@ import {
 } from './definition';
 import { TargetField, type IPartProps } from './fields';
 import { ComputeManager } from './manager';
-import { Choices, Coming, KeyQuestion } from './steps';
+import { Choices, Coming, KeyQuestions } from './steps';
 
 type Step = 'what' | 'details' | 'key' | 'coming';
 
@@ -62,7 +63,7 @@ function Wizard(
   }));
   const [busy, setBusy] = React.useState(false);
   const [refused, setRefused] = React.useState<{ field: string | null; text: string } | null>(null);
-  const [key, setKey] = React.useState<HostKey | null>(null);
+  const [keys, setKeys] = React.useState<readonly HostKey[]>([]);
   const [agreed, setAgreed] = React.useState(false);
   const isOpen = React.useRef(true);
   React.useEffect(() => () => void (isOpen.current = false), []);
@@ -78,7 +79,8 @@ function Wizard(
 
   const errors = check(choice, values, trans);
   const isValid = !Object.keys(errors).length;
-  for (const field of ['host', 'scheduler'] as const) {
+  const hosts = hostsOf(choice, values);
+  for (const field of ['host', 'hosts', 'scheduler'] as const) {
     if (!values[field]) {
       delete errors[field]; // what has no default is not wrong before it is filled in
     }
@@ -88,7 +90,7 @@ function Wizard(
   }
   const set = (change: Partial<Values>) => {
     setRefused(null);
-    setKey(null); // it was another host's, perhaps
+    setKeys([]); // they were other hosts', perhaps
     setValues({ ...values, ...change });
   };
   const choose = (chosen: Choice) => {
@@ -111,23 +113,25 @@ function Wizard(
     setRefused({ field: fieldAtFault(path, choice, values.on), text });
     setStep('details');
   };
-  const bringUp = async (hostKey?: string) => {
+  const bringUp = async (confirmed: readonly HostKey[]) => {
     setStep('coming');
+    const lines = confirmed.map(key => key.line);
     try {
-      onDone(await manager.create(definitionOf(choice, values, hostKey)));
+      onDone(await manager.create(definitionOf(choice, values, lines)));
     } catch (error) {
       refuse(error);
     }
   };
-  const askForKey = async () => {
+  const askForKeys = async () => {
     setBusy(true);
+    const jump = values.proxy_jump.trim() || null;
     try {
-      const found = await manager.hostKey(values.host.trim(), values.proxy_jump.trim() || null);
+      const found = await Promise.all(hosts.map(host => manager.hostKey(host, jump)));
       setBusy(false);
-      setKey(found);
+      setKeys(found);
       setAgreed(false);
-      if (found.known) {
-        await bringUp(found.line);
+      if (found.every(key => key.known)) {
+        await bringUp(found);
       } else {
         setStep('key');
       }
@@ -140,9 +144,9 @@ function Wizard(
       case 'what':
         return setStep('details');
       case 'details':
-        return void (hasHost(choice, values.on) ? askForKey() : bringUp());
+        return void (hosts.length ? askForKeys() : bringUp([]));
       case 'key':
-        return void bringUp(key!.line);
+        return void bringUp(keys);
       case 'coming':
         return onDone(null);
     }
@@ -170,10 +174,10 @@ function Wizard(
       )}
       {step === 'details' && <Details {...part} />}
       {step === 'key' && (
-        <KeyQuestion found={key!} agreed={agreed} trans={trans} onAgree={setAgreed} />
+        <KeyQuestions found={keys} agreed={agreed} trans={trans} onAgree={setAgreed} />
       )}
       {step === 'coming' && (
-        <Coming name={values.name} found={key} manager={manager} verb={verb} trans={trans} />
+        <Coming name={values.name} found={keys} manager={manager} verb={verb} trans={trans} />
       )}
       {step === 'details' && refused && !refused.field && (
         <p className="jp-perijove-error" role="alert">
@@ -212,9 +216,9 @@ function Wizard(
 
   function submitLabel(): string {
     if (busy) {
-      return trans.__('Asking the host…');
+      return trans._n('Asking the host…', 'Asking the hosts…', hosts.length);
     }
-    const isLast = step === 'key' || (step === 'details' && !hasHost(choice, values.on));
+    const isLast = step === 'key' || (step === 'details' && !hasHosts(choice, values.on));
     const last = verb === 'attach' ? trans.__('Attach') : trans.__('Create');
     return isLast ? last : trans.__('Next');
   }
@@ -235,8 +239,14 @@ function Details(part: IPartProps): React.ReactElement {
           value={values.on}
           error={errors.on}
           options={[...places]}
-          describe={place => placeText(place as Place, trans)}
-          onChange={on => set({ on: on as Place })}
+          describe={place => placeText(place as Place, choice, trans)}
+          onChange={on =>
+            // a pool has one node on each host, unless something else is said
+            set({
+              on: on as Place,
+              max_nodes: on === 'ssh' ? '' : values.max_nodes || EMPTY.max_nodes
+            })
+          }
         />
       )}
       {fields(main)}
@@ -251,12 +261,12 @@ function isWrong(fields: readonly string[], errors: Errors): boolean {
   return Object.keys(errors).some(error => fields.includes(error.split('.')[0]));
 }
 
-function placeText(place: Place, trans: TranslationBundle): string {
+function placeText(place: Place, choice: Choice, trans: TranslationBundle): string {
   switch (place) {
     case 'local':
       return trans.__('this machine');
     case 'ssh':
-      return trans.__('a host over SSH');
+      return choice === 'cluster' ? trans.__('hosts over SSH') : trans.__('a host over SSH');
     case 'container':
       return trans.__('a container (Podman or Docker)');
     case 'slurm':

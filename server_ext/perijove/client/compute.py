@@ -18,6 +18,9 @@ from perijove.models.problems import validated
 if TYPE_CHECKING:
     import builtins
 
+STAY = 30.0
+"""Seconds between two signs of a shell that is open: its machine is in use."""
+
 
 class ComputeTarget:
     """A compute target. Its attributes are those of the last look; `refresh` looks again."""
@@ -91,12 +94,13 @@ class ComputeTarget:
         return self._take(self._client.request("POST", self._path("keep-running")))
 
     def connect(self) -> int:
-        """Open a shell there, in this terminal; its exit code."""
+        """Open a shell there, in this terminal; its exit code. As long as it is open the machine
+        is in use."""
         command = self.connection()
         done = threading.Event()
 
         def stay() -> None:
-            while not done.wait(30):
+            while not done.wait(STAY):
                 with suppress(PerijoveError):
                     self.connection()
 

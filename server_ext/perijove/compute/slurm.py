@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import socket
 from collections.abc import Sequence
@@ -37,12 +38,15 @@ FIELDS = (
     ("argument", "directives"),
     ("feature", "directives"),
     ("qos", "directives"),
+    ("generic resource", "gpus"),
     ("memory", "memory"),
     ("node configuration", "cpus"),
     ("processors", "cpus"),
     ("cpu count", "cpus"),
 )
 """Which field Slurm means when it says so."""
+ASKS_GPUS = re.compile(r"(^|\s)(--(gres|gpus(-per-(node|task|socket))?)[= ]|-G)")
+"""A directive that says which GPUs, such as ``--gres=gpu:a100:2``."""
 OWN_SETTINGS = ("SBATCH_", "SCANCEL_", "SINFO_", "SLURM_", "SQUEUE_")
 """Variables that would change what commands do: a hub may itself be run within a batch job."""
 
@@ -192,7 +196,7 @@ def request(wish: SlurmWish, node: Resources) -> list[str]:
         lines.append(f"--time={wish.walltime}")
     if node.memory is not None:
         lines.append(f"--mem={-(-node.memory // 1024)}K")
-    if node.gpus and not any("--g" in line for line in wish.directives):
+    if node.gpus and not any(ASKS_GPUS.search(line) for line in wish.directives):
         lines.append(f"--gres=gpu:{node.gpus}")
     return lines + wish.directives
 

@@ -21,6 +21,7 @@ from typing import IO
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+from packaging.tags import Tag
 from packaging.utils import canonicalize_name
 
 import perijove
@@ -63,11 +64,26 @@ class Bundle:
 
     def unfit(self, python: str) -> str | None:
         """The first package, as it is installed here, that such a Python cannot have."""
+        minor = int(python.split(".")[1])
         for package in self.packages:
             asked = package.metadata.json.get("requires_python")
             if isinstance(asked, str) and not SpecifierSet(asked).contains(python):
                 return f"{package.name} {package.version} needs Python {asked}."
+            tags = _tags(package)
+            if tags and not any(_runs(tag, minor) for tag in tags):
+                here = ".".join(map(str, sys.version_info[:2]))
+                return f"{package.name} {package.version} is compiled here for Python {here} only."
         return None
+
+
+def _runs(tag: Tag, minor: int) -> bool:
+    """Is a wheel with this tag for such a Python 3?"""
+    if tag.interpreter.startswith("py3"):
+        return tag.interpreter == "py3" or int(tag.interpreter[3:]) <= minor
+    if not re.fullmatch(r"cp3\d+", tag.interpreter):
+        return False
+    lowest = int(tag.interpreter[3:])
+    return lowest == minor or (tag.abi in ("abi3", "none") and lowest <= minor)
 
 
 @functools.cache
@@ -90,22 +106,29 @@ def write_wheel(package: metadata.Distribution, folder: Path, compress: bool = T
     ------
     Conflict: it was not installed from a wheel, so nobody knows what belongs to it.
     """
-    tags = [
-        line.partition(":")[2].strip().split("-")
-        for line in (package.read_text("WHEEL") or "").splitlines()
-        if line.startswith("Tag:")
-    ]
+    tags = _tags(package)
     if not tags or package.files is None:
         raise Conflict(
             f"The package {package.name} was not installed from a wheel, so it cannot be copied.",
             remedy="Install it with pip or uv, or give the machine a way to a package index.",
         )
-    tag = "-".join(".".join(dict.fromkeys(tag[part] for tag in tags)) for part in range(3))
+    parts = zip(*(str(tag).split("-") for tag in tags), strict=True)
+    tag = "-".join(".".join(dict.fromkeys(part)) for part in parts)
     stem = f"{_stem(package)}-{package.version}"
     path = folder / f"{stem}-{tag}.whl"
     with path.open("wb") as file:
         _write(file, stem, _contents(package, stem), compress)
     return path
+
+
+def _tags(package: metadata.Distribution) -> list[Tag]:
+    """What the wheel runs on that it was installed from, in its own order; none: from no wheel."""
+    return [
+        tag
+        for line in (package.read_text("WHEEL") or "").splitlines()
+        if line.startswith("Tag:")
+        for tag in [Tag(*line.partition(":")[2].strip().split("-", 2))]
+    ]
 
 
 def _own_wheel(own: metadata.Distribution) -> bytes:

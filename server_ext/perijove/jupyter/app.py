@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 import warnings
 from typing import Any
 
@@ -24,6 +26,9 @@ def _load_jupyter_server_extension(server_app: Any) -> None:
     """
     # jupyter_client warns of the @ in their names at every look
     warnings.filterwarnings("ignore", "Invalid kernelspec directory name.*@")
+    # a login shell in a terminal need not have it on its PATH
+    command = shlex.join([sys.executable, "-m", "perijove.cli"])
+    server_app.web_app.settings.setdefault("page_config_data", {})["perijoveCommand"] = command
     base = server_app.web_app.settings["base_url"]
     gateway = server_app.web_app.settings["perijove_gateway"] = Gateway()
     attach(server_app, gateway.folder)

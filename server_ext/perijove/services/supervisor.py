@@ -127,6 +127,8 @@ class Supervisor:
             "MLFLOW_EXPERIMENT_NAME": None if job.experiment_id else job.experiment,
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "DO_NOT_TRACK": "true",
+            # where there is no git, MLflow would say so at length in every notebook
+            "GIT_PYTHON_REFRESH": "quiet",
             "PERIJOVE_JOB_ID": job.id,
             "PERIJOVE_ATTEMPT": str(attempt),
             "PERIJOVE_RUN_ID": job.run_id,

@@ -22,6 +22,7 @@ from typing import Any, BinaryIO
 
 from perijove.compute.cluster.usage import Usage
 from perijove.compute.environments import EnvironmentZygotes, warm_attempt
+from perijove.compute.gpus import VISIBLE, own_gpus
 from perijove.models.attempts import LOG, RUNNER, SPEC, STATUS, AttemptSpec, RunnerProcess
 from perijove.models.processes import end_attempt, is_alive
 
@@ -87,9 +88,7 @@ class Gpus:
     """The node's GPUs, each lent to one attempt at a time."""
 
     def __init__(self, count: int) -> None:
-        # a batch system has chosen which of the machine's are this node's
-        lent = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
-        self._free = lent if len(lent) == count else list(map(str, range(count)))
+        self._free = own_gpus(count)
         self._changed = threading.Condition()
 
     def take(self, count: int) -> list[str]:
@@ -186,7 +185,7 @@ def run_here(folder: str, gpus: int, name: str) -> None:
     taken = _gpus.take(gpus)
     try:
         # CUDA sees no GPU that is not this attempt's
-        environ = {"CUDA_VISIBLE_DEVICES": ",".join(taken)} if GPUS in os.environ else {}
+        environ = {VISIBLE: ",".join(taken)} if GPUS in os.environ else {}
         elsewhere = warm_attempt(_environments, Path(folder), name, environ)
         runner = _start(folder, kernel=not elsewhere)
         pid = runner if isinstance(runner, int) else runner.pid

@@ -27,10 +27,10 @@ import psutil
 from perijove.compute.builds import UvBuilder
 from perijove.compute.cluster.usage import Usage as UsageMeter
 from perijove.compute.environments import EnvironmentZygotes, warm_attempt
+from perijove.compute.gpus import GpuLease, own_gpus
 from perijove.compute.instance.courier import ORDER, Courier
 from perijove.compute.instance.files import LocalFiles
 from perijove.compute.instance.gate import Gate, GateError, Refused
-from perijove.compute.instance.gpus import GpuLease
 from perijove.compute.instance.kernels import Kernels
 from perijove.compute.instance.verbs import Verbs
 from perijove.compute.relay import Relay
@@ -95,12 +95,13 @@ class Agent:
         self._verbs = Verbs(self._kernels, LocalFiles(Path.home()))
         self._environments = EnvironmentZygotes(self._config.preload)
         self._builder = UvBuilder(folder / ENVIRONMENTS)
-        self._gpus = list(range(self._config.gpus))
+        self._gpus = own_gpus(self._config.gpus)
         self._gpu_free = asyncio.Condition()
 
     def _kernel_environ(self) -> dict[str, str]:
         """MLflow as it is reached from here."""
-        return {} if self._tracking_uri is None else {"MLFLOW_TRACKING_URI": self._tracking_uri}
+        quiet = {"GIT_PYTHON_REFRESH": "quiet"}
+        return quiet | ({"MLFLOW_TRACKING_URI": self._tracking_uri} if self._tracking_uri else {})
 
     def _read(self) -> AgentConfig:
         return AgentConfig.model_validate_json((self._folder / CONFIG).read_text())

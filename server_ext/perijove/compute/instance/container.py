@@ -163,6 +163,10 @@ class ContainerMachine(Machine):
             await self._bring_up()
             if self._install is None:
                 self._install = await prepare(self._container, self._say)
+        except PerijoveError as error:
+            if error.field == "host":  # a container is what its image is
+                error.field = "image"
+            raise
         finally:
             self._step = None
         folder = self._agent_folder()
