@@ -26,6 +26,7 @@ import httpx
 from perijove.abc import Tracker
 from perijove.errors import InvalidInput, TrackingUnreachable
 from perijove.models.jobs import MetricPoint
+from perijove.models.logged import LoggedSpool, Refused
 
 log = logging.getLogger(__name__)
 
@@ -195,6 +196,17 @@ class RestTracker(Tracker):
             except InvalidInput:
                 # two writers of one new tag: the second is told that its request is bad
                 await self._post("runs/log-batch", body)
+
+    async def send_logged(self, spool: LoggedSpool) -> None:
+        loop = asyncio.get_running_loop()
+
+        def send(path: str, body: Mapping[str, Any]) -> None:
+            try:
+                asyncio.run_coroutine_threadsafe(self._post(path, body), loop).result()
+            except InvalidInput as error:
+                raise Refused(error.message) from None
+
+        await asyncio.to_thread(spool.drain, send, log.warning)
 
     async def end_run(self, run_id: str, status: str, end_time_ms: int) -> None:
         await self._post(
