@@ -48,9 +48,28 @@ class Refused(Exception):
     that it should be sent later."""
 
 
-def record(*fields: Any) -> bytes:
+def record(*fields: Any) -> str:
     """One record. Raises ValueError for text that has no bytes."""
-    return RS + json.dumps(fields, separators=(",", ":")).encode() + b"\n"
+    text = json.dumps(fields, ensure_ascii=False)
+    text.encode()
+    return f"\x1e{text}\n"
+
+
+def metric_record(start: str, value: float, timestamp: int, step: int, rest: str = "") -> str:
+    """`record` of a metric, in a quarter of the time. `start` is from `metric_start`; `rest` is
+    JSON that begins with a comma."""
+    number = float.__repr__(value) if value - value == 0 else _word(value)
+    return f"{start}{number},{timestamp},{step}{rest}]\n"
+
+
+def metric_start(run_id: str, key: str) -> str:
+    """What the records of one metric begin with."""
+    return f'\x1e["m",{json.dumps(run_id)},{json.dumps(key)},'
+
+
+def _word(value: float) -> str:
+    """What Python's JSON has for a number that JSON has not."""
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
 class LoggedSpool:
@@ -250,7 +269,7 @@ def _metric(
     found: Request = {"key": key, "value": value, "timestamp": timestamp, "step": step}
     if not math.isfinite(value):
         # as MLflow's own JSON has them
-        found["value"] = "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+        found["value"] = _word(value)
     if model_id is not None:
         found["model_id"] = model_id
     if dataset_name is not None:

@@ -29,7 +29,15 @@ from mlflow.utils.validation import (
     validate_param_and_metric_name,
 )
 
-from perijove.models.logged import LOG_BATCH, LoggedSpool, Refused, Request, record
+from perijove.models.logged import (
+    LOG_BATCH,
+    LoggedSpool,
+    Refused,
+    Request,
+    metric_record,
+    metric_start,
+    record,
+)
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +63,7 @@ class SpoolingStore(RestStore):
         self._file = _Appender(path)
         self._sending = threading.local()
         self._names: set[str] = set()
+        self._starts: dict[tuple[str, str], str] = {}
         self._runs: dict[str, RunInfo] = {}
         self._params: dict[str, dict[str, str]] = {}
         self._models: set[tuple[str, ...]] = set()
@@ -62,18 +71,20 @@ class SpoolingStore(RestStore):
     # what is spooled
 
     def log_metric(self, run_id: str, metric: Metric) -> None:
-        fields = self._metric(run_id, metric)
-        if fields is None or not self._write(run_id, [fields]):
+        line = self._metric(run_id, metric)
+        if line is None or not self._write(run_id, line):
             super().log_metric(run_id, metric)
             self._remember_model(run_id, metric)
 
     def log_param(self, run_id: str, param: Param) -> None:
-        if not self._takes_params(run_id, [param]) or not self._write(run_id, [_word("p", param)]):
+        if not self._takes_params(run_id, [param]) or not self._write(
+            run_id, self._word("p", run_id, param)
+        ):
             super().log_param(run_id, param)
         self._remember(run_id, [param])
 
     def set_tag(self, run_id: str, tag: RunTag) -> None:
-        if not self._takes_tag(tag) or not self._write(run_id, [_word("t", tag)]):
+        if not self._takes_tag(tag) or not self._write(run_id, self._word("t", run_id, tag)):
             super().set_tag(run_id, tag)
 
     def log_batch(
@@ -101,7 +112,7 @@ class SpoolingStore(RestStore):
             return found
         status = RunStatus.to_string(run_status)
         change = {"status": status} | ({} if end_time is None else {"end_time": int(end_time)})
-        if not self._file.append(record("u", run_id, change)):
+        if not self._file.append(record("u", run_id, change).encode()):
             return super().update_run_info(run_id, run_status, end_time, run_name)
         changed = _copy(known)
         changed._status = status
@@ -169,19 +180,16 @@ class SpoolingStore(RestStore):
         params: Sequence[Param],
         tags: Sequence[RunTag],
     ) -> bool:
-        written: list[tuple[Any, ...]] = []
-        for metric in metrics:
-            fields = self._metric(run_id, metric)
-            if fields is None:
-                return False
-            written.append(fields)
+        lines: list[str | None] = [self._metric(run_id, metric) for metric in metrics]
+        if None in lines:
+            return False
         if params and not self._takes_params(run_id, params):
             return False
         if not all(map(self._takes_tag, tags)):
             return False
-        written += [_word("p", param) for param in params]
-        written += [_word("t", tag) for tag in tags]
-        return self._write(run_id, written)
+        lines += [self._word("p", run_id, param) for param in params]
+        lines += [self._word("t", run_id, tag) for tag in tags]
+        return None not in lines and self._write(run_id, "".join(filter(None, lines)))
 
     def _fits(
         self, metrics: Sequence[Metric], params: Sequence[Param], tags: Sequence[RunTag]
@@ -194,25 +202,21 @@ class SpoolingStore(RestStore):
             and len({param.key for param in params}) == len(params)
         )
 
-    def _write(self, run_id: str, written: list[tuple[Any, ...]]) -> bool:
+    def _write(self, run_id: str, lines: str | None) -> bool:
         """Append; False: the run is not known, or it could not be written."""
+        if lines is None:
+            return False
         if run_id not in self._runs and run_id != self._own:
-            if not isinstance(run_id, str):
-                return False
             try:
                 self.get_run(run_id)
             except RestException:
                 return False  # the server says why
             if run_id not in self._runs:
                 return False
-        try:
-            lines = [record(kind, run_id, *rest) for kind, *rest in written]
-        except ValueError:  # text that has no bytes
-            return False
-        return self._file.append(b"".join(lines))
+        return self._file.append(lines.encode())
 
-    def _metric(self, run_id: str, metric: Metric) -> tuple[Any, ...] | None:
-        value, timestamp, step = metric.value, metric.timestamp, metric.step
+    def _metric(self, run_id: str, metric: Metric) -> str | None:
+        key, value, timestamp, step = metric.key, metric.value, metric.timestamp, metric.step
         if type(value) is not float:
             if isinstance(value, bool) or not isinstance(value, (int, float)):
                 return None
@@ -226,14 +230,29 @@ class SpoolingStore(RestStore):
             timestamp, step = int(timestamp), int(step)
         if not (0 <= timestamp < INT64 and -INT64 <= step < INT64):
             return None
-        if metric.key not in self._names and not self._is_name(metric.key):
+        start = self._starts.get((run_id, key)) or self._start(run_id, key)
+        if start is None:
             return None
         if metric.model_id is None and metric.dataset_name is None:
-            return "m", metric.key, value, timestamp, step
+            return metric_record(start, value, timestamp, step)
         if _about(run_id, metric) not in self._models:
             return None
-        about = metric.model_id, metric.dataset_name, metric.dataset_digest
-        return "m", metric.key, value, timestamp, step, *about
+        about = json.dumps([metric.model_id, metric.dataset_name, metric.dataset_digest])
+        return metric_record(start, value, timestamp, step, f",{about[1:-1]}")
+
+    def _start(self, run_id: str, key: Any) -> str | None:
+        if not self._is_name(key):
+            return None
+        if len(self._starts) > NAMES:
+            self._starts.clear()
+        start = self._starts[run_id, key] = metric_start(run_id, key)
+        return start
+
+    def _word(self, kind: str, run_id: str, item: Param | RunTag) -> str | None:
+        try:
+            return record(kind, run_id, item.key, item.value)
+        except ValueError:  # text that has no bytes
+            return None
 
     def _takes_params(self, run_id: str, params: Sequence[Param]) -> bool:
         if run_id not in self._params:
@@ -285,10 +304,6 @@ def _about(run_id: str, metric: Metric) -> tuple[str, ...]:
         metric.dataset_name or "",
         metric.dataset_digest or "",
     )
-
-
-def _word(kind: str, item: Param | RunTag) -> tuple[str, str, str]:
-    return kind, item.key, item.value
 
 
 def _is_whole(number: Any) -> bool:

@@ -32,6 +32,9 @@ def job_store(store_uri: str, artifact_uri: str | None = None) -> Any:
     path = os.environ.get(SPOOL_VARIABLE)
     if not path or store_uri.rstrip("/") != os.environ.get(URI_VARIABLE, "").rstrip("/"):
         return RestStore(credentials)
+    from perijove.tracking import overrides
     from perijove.tracking.jobstore import SpoolingStore
+
+    overrides.apply()
 
     return SpoolingStore(credentials, path)
