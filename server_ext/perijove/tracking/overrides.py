@@ -13,7 +13,10 @@ from functools import wraps
 from importlib import import_module
 from typing import Any
 
-_applied = False
+from perijove.tracking.requirements import without_a_process
+from perijove.tracking.trusted import noting, trusting
+
+_applied = _sklearn = False
 
 
 def apply() -> None:
@@ -23,6 +26,8 @@ def apply() -> None:
         _applied = True
         _replace("mlflow.tracking._model_registry.utils", "_get_active_spark_session", _no_search)
         _replace("mlflow.tracking.fluent", "MlflowClient", _kept_client)
+        _replace("mlflow.utils.requirements_utils", "_capture_imported_modules", without_a_process)
+        _replace_method("mlflow.models.model", "Model", "log", _prepared)
 
 
 def _replace(module: str, name: str, by: Callable[[Any], Any]) -> None:
@@ -31,6 +36,30 @@ def _replace(module: str, name: str, by: Callable[[Any], Any]) -> None:
         setattr(found, name, by(getattr(found, name)))
     except (ImportError, AttributeError):
         return
+
+
+def _replace_method(module: str, type_: str, name: str, by: Callable[[Any], Any]) -> None:
+    try:
+        found = getattr(import_module(module), type_)
+        setattr(found, name, classmethod(by(getattr(found, name).__func__)))
+    except (ImportError, AttributeError):
+        return
+
+
+def _prepared(log: Callable[..., Any]) -> Callable[..., Any]:
+    """``Model.log``, which all of MLflow's ``log_model`` call: it meets mlflow.sklearn only when
+    that was imported, and importing it for nothing would take a second."""
+
+    @wraps(log)
+    def logged(cls: Any, *args: Any, **kwargs: Any) -> Any:
+        global _sklearn
+        if not _sklearn and "mlflow.sklearn" in sys.modules:
+            _sklearn = True
+            _replace("mlflow.sklearn", "save_model", trusting)
+            _replace("mlflow.sklearn", "_save_model", noting)
+        return log(cls, *args, **kwargs)
+
+    return logged
 
 
 def _no_search(look: Callable[[], Any]) -> Callable[[], Any]:
