@@ -17,6 +17,8 @@ KERNEL_MODULES = (
     "tornado.platform.asyncio",
 )
 COMPANIONS = {
+    # what logging a model takes
+    "mlflow": ("skops.io", "perijove.tracking.known"),
     "pandas": ("pyarrow.pandas_compat",),
     "sklearn": (
         "narwhals._pandas_like.namespace",

@@ -59,7 +59,7 @@ class SpoolingStore(RestStore):
         super().__init__(get_host_creds)
         self._path = path
         self._spool = LoggedSpool(Path(path))
-        self._own = os.environ.get("PERIJOVE_RUN_ID")
+        self._own = os.environ.get("PERIJOVE_RUN_ID", "")
         self._file = _Appender(path)
         self._sending = threading.local()
         self._names: set[str] = set()
@@ -206,7 +206,7 @@ class SpoolingStore(RestStore):
         """Append; False: the run is not known, or it could not be written."""
         if lines is None:
             return False
-        if run_id not in self._runs and run_id != self._own:
+        if run_id not in self._runs and (run_id != self._own or not run_id):
             try:
                 self.get_run(run_id)
             except RestException:
