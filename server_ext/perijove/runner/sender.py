@@ -60,6 +60,8 @@ def offer(folder: Path, environ: MutableMapping[str, str]) -> None:
     if uri.startswith(("http://", "https://")) and not strange:
         environ[SPOOL_VARIABLE] = str(folder / LOGGED)
         environ[URI_VARIABLE] = uri
+        # before it prints where a run is, MLflow asks the server for it, at the end of every run
+        environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
 
 class Sender:
