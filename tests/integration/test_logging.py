@@ -207,8 +207,8 @@ def test_a_job_reads_what_it_wrote_and_saves_models(
         "    again = mlflow.sklearn.load_model(info.model_uri)\n"
         "    assert (again.predict(X) == model.predict(X)).all()\n"
         "    assert info.signature is not None\n"
-        "    wanted = open(mlflow.artifacts.download_artifacts(\n"
-        "        info.model_uri + '/requirements.txt')).read().split()\n"
+        "    folder = mlflow.artifacts.download_artifacts(info.model_uri)\n"
+        "    wanted = open(folder + '/requirements.txt').read().split()\n"
         "    names = {line.split('==')[0] for line in wanted}\n"
         "    assert {'mlflow', 'scikit-learn', 'skops', 'numpy', 'pandas', 'scipy'} <= names\n"
         "mlflow.register_model(info.model_uri, 'iris')",
