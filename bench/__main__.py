@@ -12,6 +12,7 @@ from bench import (
     cluster,
     first_job,
     kernels,
+    logging,
     memory,
     noop_job,
     scheduler,
@@ -28,6 +29,7 @@ BENCHES = {
     "scheduler": scheduler.main,
     "cluster": cluster.main,
     "kernels": kernels.main,
+    "logging": logging.main,
     "ssh": ssh.main,
     "memory": memory.main,
 }

@@ -23,6 +23,7 @@ from perijove.hub.gate import bind_gate, create_gate, gate_config
 from perijove.models.attempts import SPEC, AttemptSpec
 from perijove.models.instances import InstanceDefinition
 from perijove.models.jobs import Job, JobKind, JobState
+from perijove.models.logged import LOGGED, LoggedSpool
 from perijove.models.tokens import AttemptToken, agent_token, sign
 from perijove.models.workspaces import WorkspaceConfig, WorkspaceFolder
 from perijove.services.delivery import Delivery
@@ -143,3 +144,26 @@ class TestCarried(TestShared):
                 assert kept.exists()
         finally:
             runs.kill()
+
+    async def test_what_mlflow_has_not_got_comes_along(self, tmp_path: Path) -> None:
+        """MLflow cannot be reached from the machine: the hub gets what user code has logged."""
+        write = (
+            "import os\nfrom perijove.models.logged import metric_record, metric_start\n"
+            "with open(os.environ['PERIJOVE_SPOOL'], 'a') as file:\n"
+            "    for i in range(100):\n"
+            "        file.write(metric_record(metric_start('r', 'loss'), float(i), i, i))"
+        )
+        async with self.started(tmp_path) as (target, sink):
+            spec = self.attempt(tmp_path, write)
+            spec.environ["MLFLOW_TRACKING_URI"] = "http://127.0.0.1:9"
+            (Path(spec.folder) / SPEC).write_text(spec.model_dump_json())
+            await target.launch(spec)
+            await self.until(lambda: sink.ends)
+        assert self.verdict(spec).state is JobState.SUCCEEDED
+        steps: list[int] = []
+
+        def send(_: str, body: dict[str, Any]) -> None:
+            steps.extend(point["step"] for point in body["metrics"])
+
+        assert LoggedSpool(Path(spec.folder) / LOGGED).drain(send, pytest.fail)
+        assert steps == list(range(100))

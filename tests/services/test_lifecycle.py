@@ -16,6 +16,7 @@ from conftest import write_notebook
 from perijove.errors import Conflict, InvalidInput, NotFound
 from perijove.models.events import EventType
 from perijove.models.jobs import FailureReason, Job, JobState, JobSubmission, Rerun
+from perijove.models.logged import LOGGED, metric_record, metric_start, record
 from perijove.models.workspaces import WorkspaceConfig, WorkspaceFolder
 from perijove.services.broker import Broker
 from perijove.services.catalog import Catalog
@@ -255,6 +256,25 @@ async def test_mlflow_away_delays_only_the_record(tmp_path: Path) -> None:
             assert (await w.jobs.wait(job.id, 10, "recorded")).recorded
         assert {run.job_id for run in tracker.runs.values()} == {job.id for job in jobs}
         assert {run.status for run in tracker.runs.values()} == {"FINISHED"}
+
+
+async def test_what_a_runner_could_not_send_is_recorded_first(tmp_path: Path) -> None:
+    tracker = InMemoryTracker()
+    async with world(tmp_path, tracker=tracker) as w:
+        job = await w.submit()
+        await w.launched(job.id)
+        spool = WorkspaceFolder(tmp_path, "default").attempt(job.id, 1) / LOGGED
+        run_id = str(w.store.get(job.id).run_id)  # type: ignore[union-attr]
+        start = metric_start(run_id, "loss")
+        lines = [metric_record(start, i / 2, 5, i) for i in range(2500)]
+        lines.append(record("u", run_id, {"status": "FAILED"}))
+        spool.write_text("".join(lines))
+        await w.target.finish(job.id, 1)
+        assert (await w.jobs.wait(job.id, 10, "recorded")).recorded
+        run = tracker.runs[run_id]
+        assert [point.step for point in run.metrics["loss"]] == list(range(2500))
+        assert run.status == "FINISHED"
+        assert not spool.exists()
 
 
 async def test_the_next_hub_goes_on(tmp_path: Path) -> None:

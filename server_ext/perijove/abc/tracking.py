@@ -10,6 +10,7 @@ from typing import Protocol
 from pydantic import JsonValue
 
 from perijove.models.jobs import MetricPoint
+from perijove.models.logged import LoggedSpool
 
 
 class Tracker(ABC):
@@ -60,6 +61,10 @@ class Tracker(ABC):
     @abstractmethod
     async def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
         """Set tags; repeats are harmless."""
+
+    @abstractmethod
+    async def send_logged(self, spool: LoggedSpool) -> None:
+        """Send what user code has logged and its runner could not send."""
 
     @abstractmethod
     async def end_run(self, run_id: str, status: str, end_time_ms: int) -> None:

@@ -12,6 +12,8 @@ Everything about it is in its folder, which only its runner writes::
     reserve        bytes kept back, so that a full disk still takes a verdict
     status.json    AttemptStatus, *linked* into place: whoever links it first has the verdict
     output.ipynb   the executed notebook, replaced by rename
+    mlflow.spool   what user code has logged, appended: see `perijove.models.logged`
+    mlflow.sent    how much of it MLflow has
     log.txt        the runner's and the script's stdout and stderr
     work/          the working folder;  outputs/ below it is kept (also PERIJOVE_OUTPUTS)
 """

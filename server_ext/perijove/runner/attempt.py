@@ -29,11 +29,13 @@ from perijove.models.attempts import (
     AttemptStatus,
     RunnerProcess,
 )
+from perijove.models.events import EventType
 from perijove.models.jobs import FailureReason, JobKind, JobState
 from perijove.models.processes import current_process, end_attempt, is_alive, link_verdict
 from perijove.runner.forking import PR_SET_CHILD_SUBREAPER, prctl
 from perijove.runner.kernel import ForkedKernel
 from perijove.runner.packages import Inventory
+from perijove.runner.sender import Sender, offer
 from perijove.runner.spool import Spool
 from perijove.runner.state import origin
 from perijove.runner.stops import Stopped, TimedOut, stops
@@ -82,6 +84,7 @@ def run_attempt(folder: Path, warm: bool, kernel: ForkedKernel | None = None) ->
         (folder / RESERVE).unlink(missing_ok=True)
     info, packages = parts.environment()
     _leave_nothing(spec)
+    parts.send_rest(stopped=stops.came is not None)
     status = AttemptStatus(
         ended_at=datetime.now(UTC), pid=os.getpid(), kernel=info, packages=packages, **verdict
     )
@@ -106,6 +109,7 @@ class _Parts:
         self._attempt: Any = None
         self._inventory: Inventory | None = None
         self._heart = threading.Event()
+        self._sender: Sender | None = None
 
     def run(self, folder: Path, spec: AttemptSpec, warm: bool, zygote: str | None) -> None:
         self._spool = Spool(folder, spec.job_id, spec.attempt, spec.poke)
@@ -114,11 +118,22 @@ class _Parts:
         if self._attempt.python:
             self._inventory = Inventory(self._attempt.python)
         _heartbeat(folder, spec.carrier, self._heart)
+        self._sender = Sender(folder, os.environ, self._say)
+        self._sender.start()
         self._attempt.run()
 
     def interrupt(self) -> None:
         if self._attempt is not None:
             self._attempt.interrupt()
+
+    def send_rest(self, stopped: bool) -> None:
+        """What user code has logged goes to MLflow before the verdict, if MLflow is there."""
+        if self._sender is not None:
+            self._sender.finish(stopped)
+
+    def _say(self, text: str) -> None:
+        if self._spool is not None:
+            self._spool.emit((EventType.LOG, {"stream": "runner", "text": f"{text}\n"}))
 
     def environment(self) -> tuple[dict[str, Any], dict[str, str]]:
         """The kernel's own words, and its packages."""
@@ -163,6 +178,7 @@ def _settle(folder: Path, spec: AttemptSpec) -> AttemptPlace:
         place = AttemptPlace.model_validate_json((folder / PLACE).read_text())
     os.environ.clear()
     os.environ.update(origin.environ | spec.environ | place.environ)
+    offer(folder, os.environ)
     os.chdir(spec.workdir)
     return place
 

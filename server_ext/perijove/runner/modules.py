@@ -17,6 +17,19 @@ KERNEL_MODULES = (
     "tornado.platform.asyncio",
 )
 COMPANIONS = {
+    # what logging a model takes, and autologging: not matplotlib, but what that imports
+    "mlflow": (
+        "git",
+        "mlflow.pyfunc",
+        "skops.io",
+        "perijove.tracking.known",
+        "PIL.PngImagePlugin",
+        "contourpy",
+        "cycler",
+        "dateutil.rrule",
+        "kiwisolver",
+        "pyparsing",
+    ),
     "pandas": ("pyarrow.pandas_compat",),
     "sklearn": (
         "narwhals._pandas_like.namespace",

@@ -54,7 +54,13 @@ RUNNER_MODULES = (
 SPARE_AFTER = 0.3
 """Seconds after a launch until the next spare is made, if no attempt ends before: the one that
 begins wants the cores too."""
-LATER_MODULES = ("ipykernel.debugger", "jsonschema", "perijove.runner.tasks", "nbconvert")
+LATER_MODULES = (
+    "httpx",
+    "ipykernel.debugger",
+    "jsonschema",
+    "perijove.runner.tasks",
+    "nbconvert",
+)
 
 
 class Zygote:

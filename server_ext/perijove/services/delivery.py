@@ -31,12 +31,13 @@ from perijove.models.attempts import (
 )
 from perijove.models.environments import CONTENT
 from perijove.models.jobs import Job, JobKind
+from perijove.models.logged import LOGGED, SENT
 from perijove.models.processes import link_verdict
 from perijove.models.workspaces import WorkspaceConfig, WorkspaceFolder
 from perijove.services.snapshots import beside
 from perijove.services.supervisor import Supervisor
 
-PLAIN = (RUNNER, OUTPUT, LOG)
+PLAIN = (RUNNER, OUTPUT, LOG, LOGGED, SENT)
 """Files of an attempt that are brought under their own names."""
 IN_MEMORY = 4 << 20
 RECENT = 3600.0

@@ -45,8 +45,17 @@ class EventLogs:
 
     def note(self, job_id: str, attempt: int, type: EventType, data: dict[str, Any]) -> None:
         """Add an event of the hub's own."""
-        event = SpoolEvent(seq=0, time=datetime.now(UTC), type=type, data=data)
-        self._write(job_id, self._tail(job_id), attempt, [(event, None)])
+        self.note_all(job_id, attempt, type, [data])
+
+    def note_all(
+        self, job_id: str, attempt: int, type: EventType, listed: Iterable[dict[str, Any]]
+    ) -> None:
+        """Add events of the hub's own, of one kind, with one call."""
+        now = datetime.now(UTC)
+        events = [SpoolEvent(seq=0, time=now, type=type, data=data) for data in listed]
+        if events:
+            tail = self._tail(job_id)
+            self._write(job_id, tail, attempt, ((event, None) for event in events))
 
     def note_state(self, job: Job) -> None:
         """Add the job's state, unless the log's last state says the same already.

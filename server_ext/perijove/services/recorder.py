@@ -26,6 +26,7 @@ from perijove.faults import step
 from perijove.models.attempts import OUTPUT, STATUS, AttemptStatus
 from perijove.models.events import EventType
 from perijove.models.jobs import Job, JobKind, JobState
+from perijove.models.logged import LOGGED, LoggedSpool
 from perijove.models.workspaces import WorkspaceFolder
 from perijove.services.broker import Broker
 from perijove.services.events import EventLogs
@@ -202,6 +203,11 @@ class Recorder:
         if not job.deleted:
             with suppress(OSError):
                 self.logs.note_state(job)
+        for attempt in range(1, job.attempt + 1):
+            spool = LoggedSpool(self.folder.attempt(job.id, attempt) / LOGGED)
+            if spool.pending():
+                await self.tracker.send_logged(spool)
+            spool.remove()
         folder = self.folder.attempt(job.id, job.attempt)
         status = _status(folder / STATUS)
         await asyncio.to_thread(self._write_logs, job, folder, status)

@@ -326,8 +326,7 @@ class Supervisor:
         job = self.store.get(job_id)
         if job is None or job.deleted or job.attempt != attempt:
             return
-        for point in points:
-            self.logs.note(job_id, attempt, EventType.METRIC, dict(point))
+        self.logs.note_all(job_id, attempt, EventType.METRIC, map(dict, points))
         self.broker.changed()
 
     async def ended(self, job_id: str, attempt: int) -> None:

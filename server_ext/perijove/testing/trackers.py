@@ -18,11 +18,13 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from perijove.abc import Tracker
 from perijove.errors import InvalidInput, TrackingUnreachable
 from perijove.models.jobs import MetricPoint
+from perijove.models.logged import LoggedSpool, Refused
 
 
 @dataclass
@@ -88,6 +90,24 @@ class InMemoryTracker(Tracker):
 
     async def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
         self._run(run_id).tags |= tags
+
+    async def send_logged(self, spool: LoggedSpool) -> None:
+        self._reach()
+
+        def send(path: str, body: dict[str, Any]) -> None:
+            run = self._run(body["run_id"])
+            for item in body.get("metrics", []):
+                point = MetricPoint(
+                    value=item["value"], step=item["step"], timestamp=item["timestamp"]
+                )
+                run.metrics.setdefault(item["key"], []).append(point)
+            for item in body.get("params", []):
+                if run.params.setdefault(item["key"], item["value"]) != item["value"]:
+                    raise Refused(f"the parameter {item['key']} has another value")
+            run.tags.update({item["key"]: item["value"] for item in body.get("tags", [])})
+            run.status = body.get("status", run.status)
+
+        spool.drain(send, lambda _: None)
 
     async def end_run(self, run_id: str, status: str, end_time_ms: int) -> None:
         self._run(run_id).status = status

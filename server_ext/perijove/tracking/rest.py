@@ -22,6 +22,7 @@ from urllib.parse import quote, urlsplit
 from perijove.abc import Tracker
 from perijove.errors import InvalidInput, TrackingUnreachable
 from perijove.models.jobs import MetricPoint
+from perijove.models.logged import LoggedSpool, Refused
 from perijove.tracking.connection import Connection
 
 log = logging.getLogger(__name__)
@@ -184,6 +185,17 @@ class RestTracker(Tracker):
             except InvalidInput:
                 # two writers of one new tag: the second is told that its request is bad
                 await self._connection.post("runs/log-batch", body)
+
+    async def send_logged(self, spool: LoggedSpool) -> None:
+        loop = asyncio.get_running_loop()
+
+        def send(path: str, body: Mapping[str, Any]) -> None:
+            try:
+                asyncio.run_coroutine_threadsafe(self._connection.post(path, body), loop).result()
+            except InvalidInput as error:
+                raise Refused(error.message) from None
+
+        await asyncio.to_thread(spool.drain, send, log.warning)
 
     async def end_run(self, run_id: str, status: str, end_time_ms: int) -> None:
         await self._connection.post(

@@ -15,14 +15,15 @@ import threading
 import uuid
 from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, PERMISSION_DENIED
 from mlflow.store.tracking import sqlalchemy_store
-from mlflow.store.tracking.dbmodels.models import SqlExperiment, SqlRun, SqlTag
+from mlflow.store.tracking.dbmodels.models import SqlExperiment, SqlMetric, SqlRun, SqlTag
+from mlflow.utils.validation import _validate_metric
 
 from perijove.tracking.announce import Announcer
 from perijove.tracking.guard import caller
@@ -37,6 +38,17 @@ ANALYZE_EVERY = 500
 by a metric takes a plan that is quadratic in their number."""
 
 _chosen: ContextVar[str | None] = ContextVar("chosen run id", default=None)
+
+
+class _Point(NamedTuple):
+    """A row of MLflow's table of metrics."""
+
+    run_uuid: str
+    key: str
+    value: float
+    timestamp: int
+    step: int
+    is_nan: bool
 
 
 class _Uuid:
@@ -144,6 +156,25 @@ class JobTrackingStore(sqlalchemy_store.SqlAlchemyStore):
         _check_tags(tags)
         super().log_batch(run_id, metrics, params, tags)
         self._announce(run_id, metrics)
+
+    def _log_metrics_once(self, run_id: str, metrics: Sequence[Metric]) -> None:
+        """MLflow's own, but on SQLite with one statement for all points, which is several times
+        quicker; points that are there already are left out, as MLflow does it."""
+        if self.db_type != "sqlite":
+            super()._log_metrics_once(run_id, metrics)
+            return
+        points = []
+        for number, metric in enumerate(metrics):
+            path = "" if len(metrics) == 1 else f"metrics[{number}]"
+            _validate_metric(metric.key, metric.value, metric.timestamp, metric.step, path=path)
+            is_nan, value = self.sanitize_metric_value(metric.value)
+            points.append(_Point(run_id, metric.key, value, metric.timestamp, metric.step, is_nan))
+        with self.ManagedSessionMaker(read_only=False) as session:
+            self._check_run_is_active(self._get_run(run_uuid=run_id, session=session))
+            if points:
+                insert = SqlMetric.__table__.insert().prefix_with("OR IGNORE")
+                session.execute(insert, [point._asdict() for point in points])
+                self._update_latest_metrics_if_necessary(points, session)
 
     def has_run(self, run_id: str) -> bool:
         """Is there a run of this id?"""

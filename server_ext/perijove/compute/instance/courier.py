@@ -40,6 +40,7 @@ from perijove.models.attempts import (
 )
 from perijove.models.environments import BASE_KERNEL, BuildResult, EnvironmentContent
 from perijove.models.jobs import FailureReason, JobState
+from perijove.models.logged import LOGGED, SENT, LoggedSpool
 from perijove.models.processes import end_attempt, is_alive, link_verdict
 
 log = logging.getLogger(__name__)
@@ -236,7 +237,10 @@ class Courier:
         await self._gate().ended(self.order.key, self.order.token, Ending(status=status))
 
     def _files(self) -> list[tuple[str, Path]]:
-        found = [(name, self.folder / name) for name in (RUNNER, OUTPUT, LOG)]
+        names = [RUNNER, OUTPUT, LOG]
+        if LoggedSpool(self.folder / LOGGED).pending():
+            names += [SENT, LOGGED]  # the hub sends the rest
+        found = [(name, self.folder / name) for name in names]
         with suppress(OSError, ValueError):
             spec = AttemptSpec.model_validate_json((self.folder / SPEC).read_text())
             outputs = Path(spec.outputs)

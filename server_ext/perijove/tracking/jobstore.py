@@ -1,0 +1,360 @@
+"""MLflow's REST store as jobs have it: see `perijove.tracking.spooled`."""
+
+from __future__ import annotations
+
+import json
+import logging
+import numbers
+import os
+import re
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from mlflow.entities import LifecycleStage, Metric, Param, Run, RunInfo, RunStatus, RunTag
+from mlflow.exceptions import MlflowException, RestException
+from mlflow.protos.service_pb2 import LogBatch, UpdateRun
+from mlflow.store.tracking.rest_store import RestStore
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
+from mlflow.utils.validation import (
+    MAX_ENTITIES_PER_BATCH,
+    MAX_ENTITY_KEY_LENGTH,
+    MAX_METRICS_PER_BATCH,
+    MAX_PARAM_VAL_LENGTH,
+    MAX_PARAMS_TAGS_PER_BATCH,
+    MAX_TAG_VAL_LENGTH,
+    path_not_unique,
+    validate_param_and_metric_name,
+)
+
+from perijove.models.logged import (
+    LOG_BATCH,
+    LoggedSpool,
+    Refused,
+    Request,
+    metric_record,
+    metric_start,
+    record,
+)
+
+log = logging.getLogger(__name__)
+
+INT64 = 1 << 63
+NAMES = 10_000
+"""Names that are remembered to be good ones."""
+OURS = re.compile(r"perijove\.|" + re.escape(MLFLOW_RUN_NAME) + "$")
+"""Tags that do more than being there: the server decides."""
+PASSING = frozenset(
+    ["TEMPORARILY_UNAVAILABLE", "INTERNAL_ERROR", "REQUEST_LIMIT_EXCEEDED", "UNAUTHENTICATED"]
+)
+"""Errors that are not the request's fault."""
+
+
+class SpoolingStore(RestStore):
+    """See `perijove.tracking.spooled`. May be used by threads and by forked children."""
+
+    def __init__(self, get_host_creds: Callable[[], Any], path: str) -> None:
+        super().__init__(get_host_creds)
+        self._path = path
+        self._spool = LoggedSpool(Path(path))
+        self._own = os.environ.get("PERIJOVE_RUN_ID", "")
+        self._file = _Appender(path)
+        self._sending = threading.local()
+        self._names: set[str] = set()
+        self._starts: dict[tuple[str, str], str] = {}
+        self._runs: dict[str, RunInfo] = {}
+        self._params: dict[str, dict[str, str]] = {}
+        self._models: set[tuple[str, ...]] = set()
+
+    # what is spooled
+
+    def log_metric(self, run_id: str, metric: Metric) -> None:
+        line = self._metric(run_id, metric)
+        if line is None or not self._write(run_id, line):
+            super().log_metric(run_id, metric)
+            self._remember_model(run_id, metric)
+
+    def log_param(self, run_id: str, param: Param) -> None:
+        if not self._takes_params(run_id, [param]) or not self._write(
+            run_id, self._word("p", run_id, param)
+        ):
+            super().log_param(run_id, param)
+        self._remember(run_id, [param])
+
+    def set_tag(self, run_id: str, tag: RunTag) -> None:
+        if not self._takes_tag(tag) or not self._write(run_id, self._word("t", run_id, tag)):
+            super().set_tag(run_id, tag)
+
+    def log_batch(
+        self,
+        run_id: str,
+        metrics: Sequence[Metric],
+        params: Sequence[Param],
+        tags: Sequence[RunTag],
+    ) -> None:
+        if not (
+            self._fits(metrics, params, tags) and self._spool_batch(run_id, metrics, params, tags)
+        ):
+            super().log_batch(run_id, metrics, params, tags)
+            for metric in metrics:
+                self._remember_model(run_id, metric)
+        self._remember(run_id, params)
+
+    def update_run_info(
+        self, run_id: str, run_status: int | None, end_time: int | None, run_name: str | None
+    ) -> RunInfo:
+        known = self._runs.get(run_id)
+        if known is None or run_name or run_status is None:
+            found = super().update_run_info(run_id, run_status, end_time, run_name)
+            self._runs[run_id] = found
+            return found
+        status = RunStatus.to_string(run_status)
+        change = {"status": status} | ({} if end_time is None else {"end_time": int(end_time)})
+        if not self._file.append(record("u", run_id, change).encode()):
+            return super().update_run_info(run_id, run_status, end_time, run_name)
+        changed = _copy(known)
+        changed._status = status
+        changed._end_time = end_time if end_time is not None else known.end_time
+        self._runs[run_id] = changed
+        return _copy(changed)
+
+    # what tells of runs
+
+    def create_run(self, *args: Any, **kwargs: Any) -> Run:
+        return self._met(super().create_run(*args, **kwargs))
+
+    def get_run(self, run_id: str) -> Run:
+        return self._met(super().get_run(run_id))
+
+    def delete_run(self, run_id: str) -> None:
+        super().delete_run(run_id)
+        self._runs.pop(run_id, None)
+        self._params.pop(run_id, None)
+
+    def _met(self, run: Run) -> Run:
+        if run.info.lifecycle_stage == LifecycleStage.ACTIVE:
+            self._runs[run.info.run_id] = _copy(run.info)
+            self._params[run.info.run_id] = dict(run.data.params)
+        else:
+            self._runs.pop(run.info.run_id, None)
+            self._params.pop(run.info.run_id, None)
+        return run
+
+    # sending
+
+    def flush(self) -> None:
+        """Send all that was logged so far, by whatever process of the attempt.
+
+        Raises
+        ------
+        MlflowException: MLflow does not answer.
+        """
+        self._sending.now = True
+        try:
+            self._spool.drain(self._send, log.warning)
+        finally:
+            self._sending.now = False
+
+    def _send(self, path: str, body: Request) -> None:
+        api = LogBatch if path == LOG_BATCH else UpdateRun
+        try:
+            super()._call_endpoint(api, json.dumps(body))
+        except MlflowException as error:
+            if error.error_code in PASSING or error.get_http_status_code() >= 500:
+                raise
+            raise Refused(error.message) from None
+
+    def _call_endpoint(self, api: Any, *args: Any, **kwargs: Any) -> Any:
+        if not getattr(self._sending, "now", False) and self._spool.pending():
+            self.flush()
+        return super()._call_endpoint(api, *args, **kwargs)
+
+    # what may be spooled
+
+    def _spool_batch(
+        self,
+        run_id: str,
+        metrics: Sequence[Metric],
+        params: Sequence[Param],
+        tags: Sequence[RunTag],
+    ) -> bool:
+        lines: list[str | None] = [self._metric(run_id, metric) for metric in metrics]
+        if None in lines:
+            return False
+        if params and not self._takes_params(run_id, params):
+            return False
+        if not all(map(self._takes_tag, tags)):
+            return False
+        lines += [self._word("p", run_id, param) for param in params]
+        lines += [self._word("t", run_id, tag) for tag in tags]
+        return None not in lines and self._write(run_id, "".join(filter(None, lines)))
+
+    def _fits(
+        self, metrics: Sequence[Metric], params: Sequence[Param], tags: Sequence[RunTag]
+    ) -> bool:
+        entities = len(metrics) + len(params) + len(tags)
+        return (
+            len(metrics) <= MAX_METRICS_PER_BATCH
+            and max(len(params), len(tags)) <= MAX_PARAMS_TAGS_PER_BATCH
+            and entities <= MAX_ENTITIES_PER_BATCH
+            and len({param.key for param in params}) == len(params)
+        )
+
+    def _write(self, run_id: str, lines: str | None) -> bool:
+        """Append; False: the run is not known, or it could not be written."""
+        if lines is None:
+            return False
+        if run_id not in self._runs and (run_id != self._own or not run_id):
+            try:
+                self.get_run(run_id)
+            except RestException:
+                return False  # the server says why
+            if run_id not in self._runs:
+                return False
+        return self._file.append(lines.encode())
+
+    def _metric(self, run_id: str, metric: Metric) -> str | None:
+        key, value, timestamp, step = metric.key, metric.value, metric.timestamp, metric.step
+        if type(value) is not float:
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                return None
+            try:
+                value = float(value)
+            except OverflowError:
+                return None
+        if type(timestamp) is not int or type(step) is not int:
+            if not (_is_whole(timestamp) and _is_whole(step)):
+                return None
+            timestamp, step = int(timestamp), int(step)
+        if not (0 <= timestamp < INT64 and -INT64 <= step < INT64):
+            return None
+        start = self._starts.get((run_id, key)) or self._start(run_id, key)
+        if start is None:
+            return None
+        if metric.model_id is None and metric.dataset_name is None:
+            return metric_record(start, value, timestamp, step)
+        if _about(run_id, metric) not in self._models:
+            return None
+        about = json.dumps([metric.model_id, metric.dataset_name, metric.dataset_digest])
+        return metric_record(start, value, timestamp, step, f",{about[1:-1]}")
+
+    def _start(self, run_id: str, key: Any) -> str | None:
+        if not self._is_name(key):
+            return None
+        if len(self._starts) > NAMES:
+            self._starts.clear()
+        start = self._starts[run_id, key] = metric_start(run_id, key)
+        return start
+
+    def _word(self, kind: str, run_id: str, item: Param | RunTag) -> str | None:
+        try:
+            return record(kind, run_id, item.key, item.value)
+        except ValueError:  # text that has no bytes
+            return None
+
+    def _takes_params(self, run_id: str, params: Sequence[Param]) -> bool:
+        if run_id not in self._params:
+            try:
+                self.get_run(run_id)
+            except RestException:
+                return False
+        known = self._params.get(run_id)
+        return known is not None and all(
+            isinstance(param.value, str)
+            and len(param.value) <= MAX_PARAM_VAL_LENGTH
+            and self._is_name(param.key)
+            and known.get(param.key, param.value) == param.value
+            for param in params
+        )
+
+    def _takes_tag(self, tag: RunTag) -> bool:
+        return (
+            isinstance(tag.value, str)
+            and len(tag.value) <= MAX_TAG_VAL_LENGTH
+            and self._is_name(tag.key)
+            and OURS.match(tag.key) is None
+        )
+
+    def _is_name(self, name: Any) -> bool:
+        if not isinstance(name, str) or not 0 < len(name) <= MAX_ENTITY_KEY_LENGTH:
+            return False
+        if name in self._names:
+            return True
+        if not validate_param_and_metric_name(name) or path_not_unique(name):
+            return False
+        if len(self._names) < NAMES:
+            self._names.add(name)
+        return True
+
+    def _remember(self, run_id: str, params: Sequence[Param]) -> None:
+        if run_id in self._params:
+            self._params[run_id].update({param.key: param.value for param in params})
+
+    def _remember_model(self, run_id: str, metric: Metric) -> None:
+        if metric.model_id is not None or metric.dataset_name is not None:
+            self._models.add(_about(run_id, metric))
+
+
+def _about(run_id: str, metric: Metric) -> tuple[str, ...]:
+    return (
+        run_id,
+        metric.model_id or "",
+        metric.dataset_name or "",
+        metric.dataset_digest or "",
+    )
+
+
+def _is_whole(number: Any) -> bool:
+    return isinstance(number, numbers.Integral) and not isinstance(number, bool)
+
+
+def _copy(info: RunInfo) -> RunInfo:
+    return RunInfo(
+        run_id=info.run_id,
+        experiment_id=info.experiment_id,
+        user_id=info.user_id,
+        status=info.status,
+        start_time=info.start_time,
+        end_time=info.end_time,
+        lifecycle_stage=info.lifecycle_stage,
+        artifact_uri=info.artifact_uri,
+        run_name=info.run_name,
+    )
+
+
+class _Appender:
+    """The spool, open for appending in this process."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._file: int | None = None
+        _appenders.add(self)
+
+    def append(self, data: bytes) -> bool:
+        """All of it, with one call, so that no other process's records come between; False: the
+        disk is full, or the folder is gone."""
+        try:
+            if self._file is None:
+                self._file = os.open(
+                    self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600
+                )
+            return os.write(self._file, data) == len(data)
+        except OSError:
+            return False
+
+    def forget(self) -> None:
+        """In a forked child, which may close what it has inherited: open it again."""
+        self._file = None
+
+
+_appenders: weakref.WeakSet[_Appender] = weakref.WeakSet()
+
+
+def _forked() -> None:
+    for appender in _appenders:
+        appender.forget()
+
+
+os.register_at_fork(after_in_child=_forked)
