@@ -122,7 +122,7 @@ def storm(
     count: int,
     every: float,
     seed: int,
-    seconds: float = 120,
+    seconds: float = 300,
 ) -> None:
     """Submit `count` jobs to the targets in turn, in a storm until all are over; verify.
 

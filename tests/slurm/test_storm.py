@@ -96,4 +96,4 @@ def test_a_short_storm_over_slurm(oracle: Oracle, slurm: Slurm) -> None:
 def test_fifty_jobs_in_a_storm_over_slurm(oracle: Oracle, slurm: Slurm) -> None:
     names = ("cancel", "cluster", "crash", "cut", "hub", "runner", "worker")
     seed = int(os.environ.get("CHAOS_SEED", "7"))
-    over_slurm(oracle, slurm, names, count=50, every=6, longest=LAST, seed=seed, seconds=300)
+    over_slurm(oracle, slurm, names, count=50, every=6, longest=LAST, seed=seed)
