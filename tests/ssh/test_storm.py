@@ -144,7 +144,7 @@ def test_fifty_jobs_in_a_storm_over_a_pool(oracle: Oracle, hosts: Hosts, node: P
     faults |= {"hub": killing(oracle.hub), "cluster": killing(oracle.cluster)}
     names = ("cluster", "cut", "hub", "reboot", "runner", "sshd", "worker")
     seed = int(os.environ.get("CHAOS_SEED", "7"))
-    storm(oracle, chosen(faults, *names), ["pool"], count=50, every=6, seed=seed)
+    storm(oracle, chosen(faults, *names), ["pool"], count=50, every=12, seed=seed)
     oracle.ws.compute.get("pool").delete(force=True)
     assert not ours(*boxes)
     assert oracle.cluster() == []
