@@ -81,7 +81,8 @@ def over_slurm(oracle: Oracle, slurm: Slurm, names: tuple[str, ...], **how: floa
     faults = faults_of(oracle, slurm, how.pop("longest"))
     chosen = {name: faults[name] for name in names}
     count, seed = int(how.pop("count")), int(how.pop("seed"))
-    storm(oracle, chosen, ["train"], count, seed=seed, **how)
+    rounds = int(how.pop("rounds", 12))
+    storm(oracle, chosen, ["train"], count, seed=seed, rounds=rounds, **how)
     assert not runners(oracle, slurm)
     oracle.ws.compute.get("train").delete(force=True)
     assert slurm.queue() == []
@@ -89,11 +90,20 @@ def over_slurm(oracle: Oracle, slurm: Slurm, names: tuple[str, ...], **how: floa
 
 
 def test_a_short_storm_over_slurm(oracle: Oracle, slurm: Slurm) -> None:
-    over_slurm(oracle, slurm, ("cancel", "cluster", "runner"), count=5, every=2, longest=3, seed=2)
+    over_slurm(
+        oracle,
+        slurm,
+        ("cancel", "cluster", "runner"),
+        count=5,
+        every=2,
+        rounds=2,
+        longest=3,
+        seed=2,
+    )
 
 
 @pytest.mark.soak
 def test_fifty_jobs_in_a_storm_over_slurm(oracle: Oracle, slurm: Slurm) -> None:
     names = ("cancel", "cluster", "crash", "cut", "hub", "runner", "worker")
     seed = int(os.environ.get("CHAOS_SEED", "7"))
-    over_slurm(oracle, slurm, names, count=50, every=6, longest=LAST, seed=seed, seconds=300)
+    over_slurm(oracle, slurm, names, count=50, every=6, longest=LAST, seed=seed)

@@ -108,7 +108,8 @@ def over_machines(oracle: Oracle, boxes: list[Host], names: tuple[str, ...], **h
     faults = faults_of(boxes, how.pop("longest"))
     faults |= {"hub": killing(oracle.hub), "mlflow": killing(oracle.mlflow)}
     count, seed = int(how.pop("count")), int(how.pop("seed"))
-    storm(oracle, chosen(faults, *names), targets, count, seed=seed, **how)
+    rounds = int(how.pop("rounds", 12))
+    storm(oracle, chosen(faults, *names), targets, count, seed=seed, rounds=rounds, **how)
     assert not [pid for box in boxes for pid in runners(box)]
     for name in targets:
         oracle.ws.compute.get(name).delete(force=True)
@@ -118,7 +119,9 @@ def over_machines(oracle: Oracle, boxes: list[Host], names: tuple[str, ...], **h
 
 def test_a_short_storm_over_a_machine(oracle: Oracle, hosts: Hosts, node: Path) -> None:
     faults = ("agent", "runner", "sshd")
-    over_machines(oracle, [hosts.add(node=node)], faults, count=5, every=1.5, longest=3, seed=2)
+    over_machines(
+        oracle, [hosts.add(node=node)], faults, count=5, every=1.5, rounds=2, longest=3, seed=2
+    )
 
 
 @pytest.mark.soak
@@ -144,7 +147,7 @@ def test_fifty_jobs_in_a_storm_over_a_pool(oracle: Oracle, hosts: Hosts, node: P
     faults |= {"hub": killing(oracle.hub), "cluster": killing(oracle.cluster)}
     names = ("cluster", "cut", "hub", "reboot", "runner", "sshd", "worker")
     seed = int(os.environ.get("CHAOS_SEED", "7"))
-    storm(oracle, chosen(faults, *names), ["pool"], count=50, every=6, seed=seed, seconds=300)
+    storm(oracle, chosen(faults, *names), ["pool"], count=50, every=12, seed=seed)
     oracle.ws.compute.get("pool").delete(force=True)
     assert not ours(*boxes)
     assert oracle.cluster() == []
