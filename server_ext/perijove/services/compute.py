@@ -4,67 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
-from perijove.abc import ComputeTarget, ManagedTarget, TargetMaker, TargetStore, Workshop
+from perijove.abc import ManagedTarget, TargetMaker
 from perijove.errors import Conflict, NotFound, PerijoveError
 from perijove.models.compute import (
     ComputeTargetInfo,
     Kind,
-    Node,
     Operation,
     Scale,
     StoredTarget,
-    TargetEvent,
     TargetState,
 )
 from perijove.models.instances import (
     Definition,
-    HostQuestion,
-    InstanceDefinition,
-    ShownKey,
     read_definition,
 )
-from perijove.models.jobs import Job, JobState
-from perijove.services.broker import Broker
-from perijove.services.history import Histories
-from perijove.services.targetinfo import Notice, describe, describe_local
-
-if TYPE_CHECKING:
-    from perijove.services.jobs import JobService
+from perijove.services.targets import LOCAL, Targets
 
 log = logging.getLogger(__name__)
 
-LOG_CHARACTERS = 200_000
-"""Of a target's log that are shown: its end."""
 CANCEL_PATIENCE = 60.0
-LOCAL = "local"
 
 
 @dataclass
-class ComputeService:
+class ComputeService(Targets):
     """The verbs on compute targets. What a verb has begun is found again after a crash."""
 
-    store: TargetStore
-    jobs: JobService
-    broker: Broker
-    makers: Mapping[str, TargetMaker]
-    workshop: Callable[[str], Workshop]
-    """What the target of a name is made with."""
-    user: str
-    show_key: Callable[[HostQuestion], Awaitable[ShownKey]]
-    notices: dict[str, Notice] = field(default_factory=dict)
-    _stored: dict[str, StoredTarget] = field(default_factory=dict)
-    history: Histories = field(init=False)
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
     _usable: dict[str, bool] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.history = Histories(lambda name: self.jobs.folder.compute / self._exact(name))
 
     def load(self) -> None:
         """Make the targets that were created before. Call it before the supervisor starts."""
@@ -101,68 +72,6 @@ class ComputeService:
                 await self._managed(name).power(False)
             except PerijoveError as error:
                 log.warning("%s may not have ended: %s", name, error)
-
-    # looking
-
-    def all(self) -> list[ComputeTargetInfo]:
-        """All targets: this machine first, then by name."""
-        queued = self.jobs.store.queued_counts()
-        return [
-            self._info(target, queued.get(name, 0))
-            for name, target in sorted(
-                self.jobs.supervisor.targets.items(),
-                key=lambda item: (item[0] != LOCAL, item[0].lower()),
-            )
-        ]
-
-    def get(self, name: str) -> ComputeTargetInfo:
-        """The target of this name.
-
-        Raises
-        ------
-        NotFound: there is none.
-        """
-        found = self._find(name)
-        return self._info(found, self.jobs.store.queued_counts().get(found.name, 0))
-
-    def nodes(self, name: str) -> list[Node]:
-        """The target's nodes."""
-        target = self._find(name)
-        return target.nodes_now.nodes if isinstance(target, ManagedTarget) else []
-
-    def events(self, name: str) -> list[TargetEvent]:
-        """What happened to the target, oldest first; the last ones of many."""
-        return self.history.of(self._managed(name).name)
-
-    def log(self, name: str) -> str:
-        """The end of what the target and its nodes have said."""
-        return self._managed(name).log_text()[-LOG_CHARACTERS:]
-
-    async def host_key(self, question: HostQuestion) -> ShownKey:
-        """The key that a machine shows now, the preferred one.
-
-        Raises
-        ------
-        Unreachable: it shows none.
-        """
-        return await self.show_key(question)
-
-    def shell(self, name: str) -> list[str]:
-        """The command that opens a shell on it, as an argument list.
-
-        Raises
-        ------
-        Conflict: it has none.
-        """
-        target = self._find(name)
-        command = target.shell()
-        if not command:
-            raise Conflict(
-                f"{target.name} has no machine of its own to open a shell on.",
-                field="name",
-                remedy="Connect to an instance, or to an attached machine.",
-            )
-        return command
 
     # verbs
 
@@ -335,13 +244,6 @@ class ComputeService:
         for job in jobs:
             await self.jobs.wait(job.id, CANCEL_PATIENCE, "terminal")
 
-    def _jobs(self, name: str, queued: bool) -> list[Job]:
-        return [
-            job
-            for job in self.jobs.store.active()
-            if job.compute.lower() == name.lower() and (queued or job.state is not JobState.QUEUED)
-        ]
-
     async def _operate(
         self,
         name: str,
@@ -389,61 +291,9 @@ class ComputeService:
         self.history.forget(name)
         self.broker.changed()
 
-    def _set(self, name: str, **changes: object) -> None:
-        found = self.store.update(name, **changes)
-        if found is not None:
-            self._stored[name.lower()] = found
-        self.broker.changed()
-
-    def _exact(self, name: str) -> str:
-        """As it was written when the target was made: what its folder is called."""
-        stored = self._stored.get(name.lower())
-        return stored.name if stored is not None else name
-
     def _keep_hours(self, name: str) -> None:
         stored, now = self._stored[name.lower()], self._managed(name).nodes_now
         self._set(name, node_seconds=stored.node_seconds + now.node_seconds)
-
-    def _find(self, name: str) -> ComputeTarget:
-        for known, target in self.jobs.supervisor.targets.items():
-            if known.lower() == name.lower():
-                return target
-        known_names = ", ".join(sorted(self.jobs.supervisor.targets))
-        raise NotFound(
-            f"There is no compute target named {name[:40]!r}.",
-            field="name",
-            remedy=f"There are: {known_names}.",
-        )
-
-    def _managed(self, name: str) -> ManagedTarget:
-        found = self._find(name)
-        if not isinstance(found, ManagedTarget):
-            raise Conflict(
-                f"{found.name} is this machine itself: it cannot be started, stopped or deleted.",
-                field="name",
-            )
-        return found
-
-    def _info(self, target: ComputeTarget, queued: int) -> ComputeTargetInfo:
-        running = len(self.jobs.supervisor.busy(target.name))
-        stored = self._stored.get(target.name.lower())
-        if stored is None or not isinstance(target, ManagedTarget):
-            return describe_local(target, running, queued)
-        notice = self.notices.get(stored.name.lower())
-        return describe(target, stored, running, queued, notice, self.jobs.folder.name)
-
-    def instances(self) -> list[tuple[str, InstanceDefinition]]:
-        """The instances, and what they were made as."""
-        found = [(x.name, read_definition(x.definition)) for x in self._stored.values()]
-        return [(name, made) for name, made in found if isinstance(made, InstanceDefinition)]
-
-    def in_use(self, name: str) -> list[str]:
-        """What keeps the target from being idle, in words."""
-        return self._managed(name).in_use
-
-    def has_jobs(self, name: str) -> bool:
-        """Do jobs run on it?"""
-        return bool(self._jobs(name, queued=False))
 
 
 def _done(

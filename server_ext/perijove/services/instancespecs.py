@@ -22,8 +22,8 @@ from perijove.errors import PerijoveError
 from perijove.models.compute import ComputeTargetInfo, TargetState
 from perijove.models.environments import EnvironmentSummary
 from perijove.models.workspaces import WorkspaceFolder
-from perijove.services.compute import LOCAL
 from perijove.services.kernels import KernelService
+from perijove.services.targets import LOCAL
 
 log = logging.getLogger(__name__)
 

@@ -20,7 +20,8 @@ from perijove.models.compute import ComputeTargetInfo, TargetState
 from perijove.models.environments import EnvironmentSummary
 from perijove.models.kernels import Connection, HostedKernel, KernelInfo, KernelRequest
 from perijove.models.processes import is_alive
-from perijove.services.compute import LOCAL, ComputeService
+from perijove.services.compute import ComputeService
+from perijove.services.targets import LOCAL
 
 log = logging.getLogger(__name__)
 

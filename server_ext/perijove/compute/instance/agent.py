@@ -22,8 +22,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import psutil
-
 from perijove.compute.builds import UvBuilder
 from perijove.compute.cluster.usage import Usage as UsageMeter
 from perijove.compute.environments import EnvironmentZygotes, warm_attempt
@@ -32,6 +30,7 @@ from perijove.compute.instance.courier import ORDER, Courier
 from perijove.compute.instance.files import LocalFiles
 from perijove.compute.instance.gate import Gate, GateError, Refused
 from perijove.compute.instance.kernels import Kernels
+from perijove.compute.instance.process import facts, mark, write
 from perijove.compute.instance.verbs import Verbs
 from perijove.compute.relay import Relay
 from perijove.compute.tidy import remove_unwanted
@@ -50,7 +49,6 @@ from perijove.models.agents import (
     AgentReport,
     Answer,
     AttemptOrder,
-    MachineFacts,
     Usage,
 )
 from perijove.models.attempts import LOG, RUNNER, SPEC, RunnerProcess
@@ -58,7 +56,6 @@ from perijove.models.processes import (
     current_process,
     end_attempt,
     end_marked,
-    is_alive,
     runtime_dir,
 )
 
@@ -357,46 +354,6 @@ def _address(config: AgentConfig) -> str:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.connect((host, 9))  # sends nothing: it only chooses the route
         return str(probe.getsockname()[0])
-
-
-def facts() -> MachineFacts:
-    """This machine."""
-    addresses = {
-        found.address
-        for listed in psutil.net_if_addrs().values()
-        for found in listed
-        if found.family == socket.AF_INET and not found.address.startswith("127.")
-    }
-    return MachineFacts(
-        hostname=socket.gethostname(),
-        system=f"{os.uname().sysname} {os.uname().machine}",
-        python=sys.version.split()[0],
-        cpus=os.cpu_count() or 1,
-        memory=psutil.virtual_memory().total,
-        addresses=sorted(addresses),
-    )
-
-
-def write(path: Path, text: str) -> None:
-    """Replace a file that only its owner may read."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.touch(0o600)
-    partial.write_text(text)
-    partial.rename(path)
-
-
-def mark(folder: Path) -> str:
-    """What every process of the agent in `folder` has in its environment."""
-    return f"PERIJOVE_AGENT={folder}"
-
-
-def running(folder: Path) -> RunnerProcess | None:
-    """The agent that lives in `folder`, if one does."""
-    try:
-        found = RunnerProcess.model_validate_json((folder / PROCESS).read_text())
-    except (OSError, ValueError):
-        return None
-    return found if is_alive(found) else None
 
 
 def main() -> None:

@@ -14,8 +14,8 @@ from pydantic import JsonValue
 
 from perijove.abc import Workshop
 from perijove.compute import slurm
-from perijove.compute.instance.agent import mark, write
 from perijove.compute.instance.machine import Machine
+from perijove.compute.instance.process import mark, write
 from perijove.compute.logs import end_of
 from perijove.errors import PerijoveError, Unreachable
 from perijove.models.agents import AGENT_LOG, CONFIG, AgentConfig, GateAddress

@@ -16,11 +16,11 @@ from typing import IO
 from pydantic import JsonValue
 
 from perijove.abc import Workshop
-from perijove.compute.instance.agent import mark, write
 from perijove.compute.instance.machine import Machine
+from perijove.compute.instance.process import mark, write
 from perijove.compute.logs import end_of
 from perijove.compute.ssh import scripts
-from perijove.compute.ssh.connection import Completed, facts_of
+from perijove.compute.ssh.facts import Completed, facts_of
 from perijove.compute.ssh.prepare import prepare
 from perijove.errors import Conflict, InvalidInput, PerijoveError, Unreachable
 from perijove.models.agents import AGENT_LOG, CONFIG, AgentConfig, GateAddress

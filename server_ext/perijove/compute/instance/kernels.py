@@ -31,6 +31,7 @@ from pydantic import BaseModel
 
 from perijove.compute.cluster.usage import Usage
 from perijove.compute.instance.environments import Command, argv_of, environments
+from perijove.compute.instance.launch import are_free, launch_of, new_connection
 from perijove.compute.waiting import wait_for_exit
 from perijove.compute.zygote import Zygote
 from perijove.errors import Conflict, NotFound, Unreachable
@@ -40,7 +41,6 @@ from perijove.models.kernels import (
     CONNECTION_FILE,
     LAUNCH,
     LOG,
-    PORTS,
     PROCESS,
     RECORD,
     Connection,
@@ -216,37 +216,20 @@ class Kernels:
     def _new(self, request: KernelRequest, command: Command) -> _Kernel:
         folder = self._folder / request.kernel_id
         record = KernelRecord(request=request, started_at=datetime.now(UTC))
-        return _Kernel(folder, record, self._connection(request, command))
-
-    def _connection(self, request: KernelRequest, command: Command) -> Connection:
-        from jupyter_client.session import new_id
-
-        keys: dict[str, str] = {}
-        if request.encrypt and command.curve:
-            # on loopback too: every user of the machine can connect there, and listen
-            from zmq import curve_keypair
-
-            public, secret = curve_keypair()
-            keys = {"curve_publickey": public.decode(), "curve_secretkey": secret.decode()}
-        return Connection(
-            ip=self._ip,
-            key=new_id(),
-            **dict(zip(PORTS, _free_ports(self._ip, len(PORTS)), strict=True)),
-            **keys,
-        )
+        return _Kernel(folder, record, new_connection(self._ip, request.encrypt and command.curve))
 
     async def _launch(self, kernel: _Kernel, request: KernelRequest, command: Command) -> None:
         await asyncio.to_thread(_end, kernel.process)  # what a dead one has left
         # a killed process may be gone before the last of its threads has closed its sockets
         deadline = time.monotonic() + CLOSING
-        while not (free := _are_free(kernel.connection)) and time.monotonic() < deadline:
+        while not (free := are_free(kernel.connection)) and time.monotonic() < deadline:
             await asyncio.sleep(LOOK)
         if not free:
-            kernel.connection = self._connection(request, command)
+            kernel.connection = new_connection(self._ip, request.encrypt and command.curve)
         kernel.bound = False
         kernel.record = KernelRecord(request=request, started_at=datetime.now(UTC))
         environ = request.environ | self._environ()
-        launch = _launch_of(kernel.folder, request.model_copy(update={"environ": environ}), command)
+        launch = launch_of(kernel.folder, request.model_copy(update={"environ": environ}), command)
         kernel.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         (kernel.folder / PROCESS).unlink(missing_ok=True)
         _write(kernel.folder / CONNECTION_FILE, kernel.connection)
@@ -323,44 +306,6 @@ class Kernels:
     def _forget(self, kernel: _Kernel) -> None:
         shutil.rmtree(kernel.folder, ignore_errors=True)
         self._kernels.pop(kernel.record.request.kernel_id, None)
-
-
-def _launch_of(folder: Path, request: KernelRequest, command: Command) -> KernelLaunch:
-    connection_file = str(folder / CONNECTION_FILE)
-    # JPY_*: those of the server that started us; a kernel would end with the process they name
-    ours = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("JPY_") and name != "PYTHONDONTWRITEBYTECODE"
-    }
-    cwd = os.path.expanduser(request.cwd or "~")
-    return KernelLaunch(
-        argv=[part.replace("{connection_file}", connection_file) for part in command.argv],
-        cwd=cwd if os.path.isdir(cwd) else os.path.expanduser("~"),
-        environ=ours | command.environ | request.environ,
-    )
-
-
-def _free_ports(ip: str, count: int) -> list[int]:
-    listeners = [socket.socket() for _ in range(count)]
-    try:
-        for listener in listeners:
-            listener.bind((ip, 0))
-        return [int(listener.getsockname()[1]) for listener in listeners]
-    finally:
-        for listener in listeners:
-            listener.close()
-
-
-def _are_free(connection: Connection) -> bool:
-    for port in connection.ports:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((connection.ip, port))
-            except OSError:
-                return False
-    return True
 
 
 def _end(process: RunnerProcess | None) -> None:

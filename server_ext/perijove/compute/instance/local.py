@@ -12,9 +12,9 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from perijove.compute.instance.agent import mark, running, write
 from perijove.compute.instance.limits import Limits
 from perijove.compute.instance.machine import Machine
+from perijove.compute.instance.process import mark, running, write
 from perijove.compute.logs import end_of, last_line
 from perijove.errors import Unreachable
 from perijove.models.agents import AGENT_LOG, CONFIG, AgentConfig, GateAddress

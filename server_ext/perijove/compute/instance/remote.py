@@ -9,8 +9,8 @@ from pathlib import Path, PurePosixPath
 from pydantic import JsonValue
 
 from perijove.abc import InstanceFiles
-from perijove.compute.instance.agent import mark
 from perijove.compute.instance.machine import Machine
+from perijove.compute.instance.process import mark
 from perijove.compute.instance.sftp import SshFiles
 from perijove.compute.logs import end_of
 from perijove.compute.ssh.connection import SshHost

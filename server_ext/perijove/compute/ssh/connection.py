@@ -8,7 +8,6 @@ import random
 import shlex
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -16,6 +15,7 @@ import asyncssh
 
 from perijove.compute.ssh import scripts
 from perijove.compute.ssh.explain import explain
+from perijove.compute.ssh.facts import Completed, facts_of
 from perijove.compute.ssh.hostkeys import connect
 from perijove.compute.ssh.shell import replace
 from perijove.compute.ssh.tunnels import LOOPBACK, Relay, Stream, WayBack
@@ -35,15 +35,6 @@ TRIES, PAUSE = 20, 0.1
 """How often a program is started again, after how many seconds, when sshd is at its limit."""
 PREDECESSOR = "sshd.json"
 """Which process of sshd served the last connection: it may hold ports after a cut."""
-
-
-@dataclass(frozen=True)
-class Completed:
-    """A program that has ended."""
-
-    code: int
-    out: str
-    err: str
 
 
 class SshHost:
@@ -359,30 +350,6 @@ def _tell(calls: Sequence[Callable[[], object]]) -> None:
             log.exception("Somebody who was told about a host failed")
 
 
-def facts_of(host: str, done: Completed) -> HostFacts:
-    """What `scripts.FACTS` has found out on a host.
-
-    Raises
-    ------
-    InvalidInput: the host runs no shell for us.
-    """
-    said = scripts.answers(done.out)
-    if "os" not in said:
-        raise InvalidInput(
-            f"{host} runs no POSIX shell for this user:"
-            f" {(done.err or done.out).strip()[:200] or 'it says nothing'}",
-            field="host",
-        )
-    return HostFacts(
-        **{name: said.get(name, "") for name in ("os", "machine", "libc", "hostname")},
-        **{name: said.get(name) or None for name in ("python", "python_version", "uv")},
-        **{name: _number(said.get(name)) for name in ("memory", "gpus", "disk_free")},
-        cpus=max(1, _number(said.get("cpus"))),
-        user=said.get("user", ""),
-        home=said.get("home", ""),
-    )
-
-
 async def _start(
     connection: asyncssh.SSHClientConnection, command: str, stdin: int | IO[bytes]
 ) -> asyncssh.SSHClientProcess[bytes]:
@@ -397,10 +364,6 @@ async def _start(
                 raise
             await asyncio.sleep(PAUSE)
     raise AssertionError
-
-
-def _number(text: str | None) -> int:
-    return int(text) if text and text.isdigit() else 0
 
 
 def _text(output: bytes | str | None) -> str:

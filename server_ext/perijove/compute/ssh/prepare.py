@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from perijove.compute.ssh import on_host, scripts
-from perijove.compute.ssh.connection import Completed
+from perijove.compute.ssh.facts import Completed
 from perijove.compute.wheels import Bundle, bundle, write_wheel
 from perijove.errors import Conflict, InvalidInput, PerijoveError, Unreachable
 from perijove.models.ssh import HostFacts, NodeInstall, RemoteFile
