@@ -4,6 +4,7 @@ import { drivePlugin } from './drive/plugin';
 import { experimentsPlugin } from './experiments/plugin';
 import { jobsPlugin } from './jobs/plugin';
 import { kernelsPlugin } from './kernels/plugin';
+import { modelsPlugin } from './models/plugin';
 import { runsPlugin } from './runs/plugin';
 import { workspacePlugin } from './workspace';
 
@@ -13,6 +14,7 @@ export default [
   computePlugin,
   experimentsPlugin,
   runsPlugin,
+  modelsPlugin,
   kernelsPlugin,
   drivePlugin
 ];
