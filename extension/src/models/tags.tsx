@@ -26,7 +26,7 @@ export function Tags(props: {
     }
   };
   return (
-    <div className="jp-perijove-tags">
+    <div className="jp-perijove-modeltags">
       {Object.entries(tags).map(([key, value]) =>
         editing === key ? (
           <TagInput
