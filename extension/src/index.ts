@@ -1,5 +1,6 @@
 /** The extension's plugins. */
 import { computePlugin } from './compute/plugin';
+import { dashboardsPlugin } from './dashboards/plugin';
 import { drivePlugin } from './drive/plugin';
 import { experimentsPlugin } from './experiments/plugin';
 import { jobsPlugin } from './jobs/plugin';
@@ -16,5 +17,6 @@ export default [
   runsPlugin,
   modelsPlugin,
   kernelsPlugin,
-  drivePlugin
+  drivePlugin,
+  dashboardsPlugin
 ];
