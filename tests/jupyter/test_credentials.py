@@ -37,7 +37,6 @@ EVERY = [
     ("GET", "api/jobs/x/run-link"),
     ("GET", "api/jobs/x/files/a"),
     ("GET", "events"),
-    ("GET", "dashboards/workspace"),
 ]
 
 
