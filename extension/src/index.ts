@@ -1,9 +1,11 @@
 /** The extension's plugins. */
 import { computePlugin } from './compute/plugin';
+import { dashboardsPlugin } from './dashboards/plugin';
 import { drivePlugin } from './drive/plugin';
 import { experimentsPlugin } from './experiments/plugin';
 import { jobsPlugin } from './jobs/plugin';
 import { kernelsPlugin } from './kernels/plugin';
+import { modelsPlugin } from './models/plugin';
 import { runsPlugin } from './runs/plugin';
 import { workspacePlugin } from './workspace';
 
@@ -13,6 +15,8 @@ export default [
   computePlugin,
   experimentsPlugin,
   runsPlugin,
+  modelsPlugin,
   kernelsPlugin,
-  drivePlugin
+  drivePlugin,
+  dashboardsPlugin
 ];

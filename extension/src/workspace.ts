@@ -7,6 +7,7 @@ import { EventStream } from './api';
 import { ComputeManager } from './compute/manager';
 import { ExperimentManager } from './experiments/manager';
 import { JobManager } from './jobs/manager';
+import { ModelManager } from './models/manager';
 import { RunManager } from './runs/manager';
 /* eslint-enable jupyter/prefer-lazy-imports */
 
@@ -15,11 +16,12 @@ export interface IWorkspace {
   readonly compute: ComputeManager;
   readonly experiments: ExperimentManager;
   readonly runs: RunManager;
+  readonly models: ModelManager;
 }
 
 export const IWorkspace = new Token<IWorkspace>(
   'perijove:IWorkspace',
-  'The jobs, compute targets, experiments and runs of the workspace, as they change.'
+  'The jobs, compute targets, experiments, runs and models of the workspace, as they change.'
 );
 
 export const workspacePlugin: JupyterFrontEndPlugin<IWorkspace> = {
@@ -34,7 +36,8 @@ export const workspacePlugin: JupyterFrontEndPlugin<IWorkspace> = {
       jobs: new JobManager(settings, stream),
       compute: new ComputeManager(settings, stream),
       experiments: new ExperimentManager(settings, stream),
-      runs: new RunManager(settings, stream)
+      runs: new RunManager(settings, stream),
+      models: new ModelManager(settings, stream)
     };
     stream.start();
     return workspace;

@@ -80,6 +80,28 @@ def test_screenshots_of_compute(open_page: OpenPage, lab: Lab, tmp_path: Path) -
     keep(tmp_path, 6)
 
 
+def test_screenshots_of_the_studio(open_page: OpenPage, lab: Lab, tmp_path: Path) -> None:
+    notebook = str(ROOT / "notebooks/gallery/compare.ipynb")
+    options = ("-p", "trees=20", "--experiment", "tumours", "--wait", "--json")
+    done = perijove("job", "submit", notebook, *options, home=lab.home, timeout=300)
+    assert done.returncode == 0, done.stdout
+    for theme in ("light", "dark"):
+        page = open_page(dark=theme == "dark")
+        show(page, "perijove-panel")
+        page.locator(".jp-perijove-experiments .jp-perijove-row", has_text="tumours").dblclick()
+        rows = page.locator(".jp-perijove-grid-row:not(.jp-mod-missing)")
+        rows.first.get_by_label("Show nested runs").click()
+        expect(rows).to_have_count(4)
+        for row in (1, 2, 3):
+            rows.nth(row).locator("input[type=checkbox]").click()
+        page.wait_for_timeout(2000)  # the charts of what is selected
+        page.screenshot(path=tmp_path / f"runs-{theme}.png")
+        page.get_by_role("button", name="Compare").first.click()
+        page.wait_for_timeout(3000)
+        page.screenshot(path=tmp_path / f"runs-compared-{theme}.png")
+    keep(tmp_path, 4)
+
+
 def keep(folder: Path, count: int) -> None:
     """Look that the pictures were made, and renew those of the README when asked to."""
     made = sorted(folder.glob("*.png"))

@@ -35,7 +35,7 @@ def test_as_a_job(name: str, session_home: Path) -> None:
     options = ["--environment", str(torch())] if name == "pytorch" else []
     parameters = json.dumps(SMALL.get(name, {}))
     submit = ("job", "submit", str(GALLERY[name]), "-y", parameters, "--experiment", "gallery")
-    done = perijove(*submit, *options, "--wait", "--json", home=session_home)
+    done = perijove(*submit, *options, "--wait", "--json", home=session_home, timeout=300)
     job = json.loads(done.stdout)
     assert job["state"] == "succeeded", job
     targets = json.loads(perijove("compute", "list", "--json", home=session_home).stdout)

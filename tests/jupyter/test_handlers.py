@@ -19,6 +19,7 @@ from perijove.jupyter.events import Cursor
 from perijove.jupyter.gateway import Gateway
 from perijove.jupyter.handlers import ROUTES
 from perijove.jupyter.modelhandlers import MODEL_ROUTES
+from perijove.jupyter.studio import STUDIO
 
 pytest_plugins = ["pytest_jupyter.jupyter_server"]
 
@@ -183,7 +184,7 @@ async def test_every_verb_asks_for_its_own_action_and_resource(
 def test_the_table_has_every_route() -> None:
     import re
 
-    routes = [*ROUTES, *MODEL_ROUTES]
+    routes = [*ROUTES, *STUDIO, *MODEL_ROUTES]
     covered = {p for p, _ in routes if any(re.fullmatch(p, path) for _, path in PAIRS)}
     assert covered == {pattern for pattern, _ in routes}
 

@@ -8,7 +8,6 @@ import pytest
 
 from perijove.models.runs import Artifact
 from perijove.services.modelfacts import bounded, facts_of, read_example, read_mlmodel
-from perijove.services.modelpreview import preview_of
 
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "\n".join(
     f"{chr(98 + i)}: &{chr(98 + i)} [{','.join(['*' + chr(97 + i)] * 9)}]" for i in range(12)
@@ -86,13 +85,3 @@ def test_examples_are_bounded() -> None:
     found = read_example(json.dumps([[1.0, float("nan")]] * 4000).encode())
     assert len(json.dumps(found)) < 20_000
     assert found[0] == [1.0, "nan"]
-
-
-def test_previews() -> None:
-    assert preview_of("a.png", 10, b"\x89PNG").kind == "image"
-    assert preview_of("a.bin", 3, b"\0\1\2").kind == "none"
-    table = preview_of("a.csv", 10, b"a,b\n1,2\n3\n")
-    assert (table.columns, table.rows) == (["a", "b"], [["1", "2"], ["3", None]])
-    assert preview_of("a.json", 2, b"{}").kind == "json"
-    assert preview_of("a.json", 900_000, b"{").kind == "text"
-    assert preview_of("README.md", 3, b"# A").kind == "markdown"

@@ -71,6 +71,7 @@ class Served:
         self.pokes = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.pokes.bind(str(path))
         self.pokes.setblocking(False)
+        self._changes: list[dict[str, Any]] = []
         self._path = path
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -118,8 +119,16 @@ class Served:
                 message = json.loads(self.pokes.recv(1 << 16))
             except BlockingIOError:
                 return found
-            if "tracking" not in message:
+            if "tracking" in message:
+                self._changes.append(message["tracking"])
+            else:
                 found.append(message)
+
+    def changes(self) -> list[dict[str, Any]]:
+        """What MLflow said of changes since it was asked last."""
+        self.datagrams()
+        found, self._changes = self._changes, []
+        return found
 
     def python(self, code: str, **environ: str) -> subprocess.CompletedProcess[str]:
         """Run user code as a job's process does."""

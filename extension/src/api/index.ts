@@ -48,8 +48,14 @@ export type Lineage = Schemas['Lineage'];
 export type LineageNode = Schemas['LineageNode'];
 export type NotebookDiff = Schemas['NotebookDiff'];
 export type RegisteredModel = Schemas['RegisteredModel'];
+export type ModelAlias = Schemas['Alias'];
 export type ModelVersion = Schemas['ModelVersion'];
 export type ModelFacts = Schemas['ModelFacts'];
+export type SignatureColumn = Schemas['SignatureColumn'];
+export type ModelChange = Partial<Schemas['ModelChange']>;
+/** A version to register; what is left out has the hub's defaults. */
+export type NewVersion = Partial<Schemas['NewVersion']> & { name: string };
+export type ModelUse = Schemas['Use'];
 /** What changed in MLflow; `everything`: anything may have. */
 export type TrackingChange = Schemas['TrackingChange'];
 export type NotebookInspection = Schemas['NotebookInspection'];

@@ -1175,7 +1175,7 @@ export interface paths {
         };
         /**
          * File
-         * @description A file's bytes. Only images are shown by browsers; the rest is saved.
+         * @description A file's bytes. Only images and plain text are shown by browsers; the rest is saved.
          */
         get: operations["file_api_model_version_file_get"];
         put?: never;

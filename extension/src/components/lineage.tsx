@@ -47,7 +47,15 @@ export function LineageView(props: {
       <div className="jp-perijove-lineage" style={{ width, height }}>
         <svg width={width} height={height} aria-hidden="true">
           <defs>
-            <marker id="jp-perijove-arrow" viewBox="0 0 8 8" refX="7" refY="4" orient="auto">
+            <marker
+              id="jp-perijove-arrow"
+              viewBox="0 0 8 8"
+              refX="7"
+              refY="4"
+              markerWidth="6"
+              markerHeight="6"
+              orient="auto"
+            >
               <path d="M0,1 L7,4 L0,7" />
             </marker>
           </defs>
@@ -77,7 +85,9 @@ export function LineageView(props: {
             >
               <small>
                 {kinds[node.kind]}
-                {node.detail ? ` · ${node.detail}` : ''}
+                {node.detail
+                  ? ` · ${node.kind === 'run' ? node.detail.toLowerCase() : node.detail}`
+                  : ''}
               </small>
               <span>{node.label}</span>
             </button>

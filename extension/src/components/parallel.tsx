@@ -22,7 +22,7 @@ export interface IParallelProps {
 }
 
 /** Pixels. */
-const MARGIN = { top: 26, bottom: 22, side: 46 };
+const MARGIN = { top: 22, bottom: 36, side: 46 };
 
 export function Parallel(props: IParallelProps): React.ReactElement {
   const { axes, labels, height, trans } = props;

@@ -1,4 +1,4 @@
-/** The left panel: compute, jobs, experiments. */
+/** The left panel: compute, jobs, experiments, models. */
 import { ReactWidget } from '@jupyterlab/ui-components';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
@@ -8,6 +8,7 @@ import { perijoveIcon } from '../components/icons';
 import { useSignal } from '../components/signal';
 import { ComputeSection } from '../compute/panel';
 import { ExperimentsSection } from '../experiments/panel';
+import { ModelsSection } from '../models/panel';
 import type { IWorkspace } from '../workspace';
 import { type IJobListProps, JobList } from './joblist';
 import { CommandIDs } from './tokens';
@@ -59,6 +60,7 @@ function Jobs(props: IJobsProps): React.ReactElement {
       <ComputeSection manager={workspace.compute} commands={commands} trans={trans} />
       {manager.jobs.length ? <JobList {...props} /> : <Empty {...props} />}
       <ExperimentsSection manager={workspace.experiments} commands={commands} trans={trans} />
+      <ModelsSection manager={workspace.models} commands={commands} trans={trans} />
     </>
   );
 }

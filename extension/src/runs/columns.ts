@@ -13,7 +13,7 @@ export interface IColumn {
 /** Attributes that may be columns, and whether MLflow can sort by them. */
 export const ATTRIBUTES: Record<string, { sortable: boolean; width: number }> = {
   start_time: { sortable: true, width: 104 },
-  duration: { sortable: false, width: 84 },
+  duration: { sortable: false, width: 96 },
   user: { sortable: false, width: 90 },
   source: { sortable: false, width: 140 }
 };

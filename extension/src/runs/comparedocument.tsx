@@ -161,7 +161,7 @@ function ParallelTab(props: {
 }): React.ReactElement {
   const { runs, keys, trans } = props;
   const [left, setLeft] = React.useState<string[]>([]);
-  const all = axesOf(runs, keys.slice(0, 12), 30);
+  const all = axesOf(runs, keys.filter(key => !key.startsWith('system/')).slice(0, 12), 30);
   const axes = all.filter(axis => !left.includes(axis.name));
   const host = React.useRef<HTMLDivElement>(null);
   const [height, setHeight] = React.useState(360);

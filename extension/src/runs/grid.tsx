@@ -5,7 +5,7 @@ import { useVirtualizer } from '@tanstack/react-virtual';
 import * as React from 'react';
 
 import { useClock } from '../components/clock';
-import { ATTRIBUTES, type IColumn } from './columns';
+import { ATTRIBUTES, isNumeric, type IColumn } from './columns';
 import { columnTitle } from './format';
 import { GridRow, type ICell } from './gridrow';
 import { useKeys } from './gridkeys';
@@ -73,15 +73,25 @@ export function Grid(props: IGridProps): React.ReactElement {
   const shown = across.getVirtualItems();
   const from = shown[0]?.index ?? 0;
   const to = shown[shown.length - 1]?.index ?? -1;
+  // parameters that are numbers stand as figures do
+  const sample = seen.flatMap(({ index }) => {
+    const line = table.line(index);
+    return line.kind === 'run' ? [line.run] : [];
+  });
+  const figures = columns
+    .filter(({ kind, key }) => kind === 'params' && isNumeric(sample.map(run => run.params?.[key])))
+    .map(({ name }) => name)
+    .join('\n');
   const cells = React.useMemo(
     () =>
       shown.map(({ index, start, size }): ICell => ({
         column: columns[index],
         left: nameWidth + start,
         width: size,
+        numeric: figures.split('\n').includes(columns[index].name),
         spark: columns[index].kind === 'metrics' && columns[index].key === sparkMetric
       })),
-    [from, to, shape, nameWidth, sparkMetric, shown.length]
+    [from, to, shape, figures, nameWidth, sparkMetric, shown.length]
   );
   const total = nameWidth + across.getTotalSize();
   const onKeyDown = useKeys({ ...props, rows, editing, onRename: setEditing });
@@ -143,11 +153,11 @@ export function Grid(props: IGridProps): React.ReactElement {
           />
           <span className="jp-perijove-resize" onPointerDown={resize(NAME, nameWidth)} />
         </div>
-        {cells.map(({ column, left, width: size }) => (
+        {cells.map(({ column, left, width: size, numeric }) => (
           <div
             key={column.name}
             role="columnheader"
-            className={`jp-mod-${column.kind}`}
+            className={`jp-mod-${column.kind}${numeric ? ' jp-mod-number' : ''}`}
             style={{ left, width: size }}
             aria-sort={
               order?.name === column.name

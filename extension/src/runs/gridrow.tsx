@@ -16,6 +16,8 @@ export interface ICell {
   /** Pixels. */
   left: number;
   width: number;
+  /** Does it have numbers? */
+  numeric: boolean;
   /** Is the metric's course drawn in it? */
   spark: boolean;
 }
@@ -191,11 +193,10 @@ function Cell(props: IGridRowProps & { run: RunRow; cell: ICell }): React.ReactE
       : column.key === 'start_time' && run.started_at
         ? new Date(run.started_at).toLocaleString()
         : text;
-  const isNumber = column.kind === 'params' && text !== '–' && !Number.isNaN(toNumber(text));
   return (
     <div
       role="gridcell"
-      className={`jp-mod-${column.kind}${isNumber ? ' jp-mod-number' : ''}`}
+      className={`jp-mod-${column.kind}${cell.numeric ? ' jp-mod-number' : ''}`}
       style={style}
       title={title}
       onDoubleClick={

@@ -1,8 +1,11 @@
 /** Runs as a DataFrame in the notebook in front. */
 import type { Query } from './table';
 
+/** Runs that the SDK brings without being told how many. */
+const LIMIT = 1000;
+
 /** The code that searches for the same runs with the SDK. */
-export function dataFrameCode(experiment: string, query: Query): string {
+export function dataFrameCode(experiment: string, query: Query, total = 0): string {
   const py = (text: string) => JSON.stringify(text);
   const parts = [py(experiment)];
   if (query.filter.trim()) {
@@ -13,6 +16,9 @@ export function dataFrameCode(experiment: string, query: Query): string {
   }
   if (query.view && query.view !== 'active') {
     parts.push(`view=${py(query.view)}`);
+  }
+  if (total > LIMIT) {
+    parts.push(`limit=${total}`);
   }
   const flat = `runs = pj.Workspace().runs.search(${parts.join(', ')}).dataframe()`;
   const call =

@@ -20,7 +20,9 @@ const MOST = 200;
 export function Overview(props: Props): React.ReactElement {
   const { run, trans, runs: manager } = props;
   const params = Object.entries(run.params ?? {}).sort(byName);
-  const metrics = Object.entries(run.metrics ?? {}).sort(byName);
+  const metrics = Object.entries(run.metrics ?? {})
+    .filter(([key]) => !key.startsWith('system/'))
+    .sort(byName);
   return (
     <div className="jp-perijove-scroll" tabIndex={0} aria-label={trans.__('Overview')}>
       <div className="jp-perijove-overview">

@@ -147,7 +147,9 @@ function activate(
       NotebookActions.changeCellType(panel.content, 'code');
       const [id] = table.experimentIds;
       const name = experiments.get(id)?.name ?? id;
-      panel.content.activeCell?.model.sharedModel.setSource(dataFrameCode(name, table.table.query));
+      panel.content.activeCell?.model.sharedModel.setSource(
+        dataFrameCode(name, table.table.query, table.table.total)
+      );
       shell.activateById(panel.id);
     }
   });

@@ -23,7 +23,7 @@ export function Scatter(props: {
   const names = figures.map(({ kind, key }) => `${kind}.${key}`);
   const firstMetric = Math.max(
     0,
-    figures.findIndex(({ kind }) => kind === 'metrics')
+    figures.findIndex(({ kind, key }) => kind === 'metrics' && !key.startsWith('system/'))
   );
   const [x, setX] = React.useState<string | null>(null);
   const [y, setY] = React.useState<string | null>(null);

@@ -539,12 +539,13 @@ export function group(runs: readonly RunRow[], column: IColumn): IGroup[] {
     groups.set(value, known);
   }
   return [...groups.values()].sort((a, b) =>
-    a.value === null
-      ? 1
-      : b.value === null
-        ? -1
-        : a.value.localeCompare(b.value, undefined, { numeric: true })
+    a.value === null ? 1 : b.value === null ? -1 : byValue(a.value, b.value)
   );
+}
+
+function byValue(a: string, b: string): number {
+  const [x, y] = [toNumber(a), toNumber(b)];
+  return Number.isNaN(x) || Number.isNaN(y) ? (a < b ? -1 : 1) : x - y;
 }
 
 function asApiError(error: unknown): ApiError {

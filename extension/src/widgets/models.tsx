@@ -22,6 +22,7 @@ export function ModelRegistry(): React.ReactElement {
   const [{ models, versions, facts }] = useTrait<IData>('data');
   const [model, setModel] = useTrait<string>('model');
   const [version, setVersion] = useTrait<string>('version');
+  const about = models.find(each => each.name === model)?.description;
   if (!models.length) {
     return (
       <p className="jp-perijove-hint">
@@ -57,6 +58,7 @@ export function ModelRegistry(): React.ReactElement {
       </div>
       {model && (
         <div className="jp-perijove-runs">
+          {about && <p className="jp-perijove-about">{about}</p>}
           <table className="jp-perijove-run-table">
             <thead>
               <tr>

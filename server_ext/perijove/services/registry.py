@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from perijove.abc import JobStore
+from perijove.abc.artifacts import OpenFile
 from perijove.abc.registry import ModelRegistry, Place
 from perijove.errors import Conflict, InvalidInput, NotFound
 from perijove.models.names import check_relative_path
@@ -37,7 +38,7 @@ from perijove.services.modelfacts import (
     read_mlmodel,
     read_requirements,
 )
-from perijove.services.modelpreview import HEAD, preview_of
+from perijove.services.previews import how, nothing, preview
 from perijove.services.uploads import Uploads
 
 WALKED = 20_000
@@ -146,13 +147,14 @@ class Registry:
         """What can be shown of a file."""
         location = await self._location(name, version)
         entry = await self._entry(location, path)
-        head = await self._head(location, entry.path, HEAD)
-        return await asyncio.to_thread(preview_of, entry.path, entry.size or 0, head)
+        kind, wanted = how(entry.path)
+        if kind == "parquet":
+            return nothing(entry.path, entry.size or 0, "Download it to look inside.")
+        head = await self._head(location, entry.path, wanted)
+        return await asyncio.to_thread(preview, entry.path, entry.size or 0, head)
 
-    async def file(
-        self, name: str, version: str, path: str
-    ) -> tuple[Artifact, AsyncIterator[bytes]]:
-        """A file, and its bytes."""
+    async def file(self, name: str, version: str, path: str) -> OpenFile:
+        """A file's bytes."""
         location = await self._location(name, version)
         entry = await self._entry(location, path)
 
@@ -161,7 +163,8 @@ class Registry:
                 async for piece in opened:
                     yield piece
 
-        return entry, pieces()
+        file = entry.path.rpartition("/")[2]
+        return OpenFile(file, entry.size, 0, entry.size, pieces())
 
     async def _entry(self, location: str, path: str) -> Artifact:
         path = _checked_path(path)
@@ -370,6 +373,8 @@ class Registry:
 
     async def _head(self, location: str, path: str, size: int) -> bytes:
         data = bytearray()
+        if not size:
+            return b""
         async with self.models.open(location, path) as pieces:
             async for piece in pieces:
                 data += piece

@@ -17,7 +17,7 @@ import httpx
 from perijove.errors import InvalidInput, TrackingUnreachable
 
 API = "/api/2.0/mlflow"
-TIMEOUT = httpx.Timeout(30, connect=5)
+TIMEOUT = httpx.Timeout(60, connect=5)
 
 
 class Connection:
@@ -79,7 +79,7 @@ class Connection:
         """What it means that there is no answer."""
         return TrackingUnreachable(
             f"MLflow at {self.uri} does not answer ({type(error).__name__}).",
-            remedy="It is tried again until it does.",
+            remedy="This goes on by itself as soon as it answers; perijove status says how it is.",
         )
 
     def refusal(self, answer: httpx.Response, url: str) -> InvalidInput | TrackingUnreachable:

@@ -78,7 +78,12 @@ class RestRecords(Records):
         return str(made["experiment_id"])
 
     async def rename_experiment(self, experiment_id: str, name: str) -> None:
-        with _about("experiment", experiment_id, taken=name):
+        # MLflow answers a name that is taken with its database's own words
+        with suppress(NotFound), _about("experiment", name):
+            found = await self._connection.get("experiments/get-by-name", {"experiment_name": name})
+            if found["experiment"]["experiment_id"] != experiment_id:
+                raise _taken(name)
+        with _about("experiment", experiment_id):
             await self._post(
                 "experiments/update", {"experiment_id": experiment_id, "new_name": name}
             )
@@ -373,10 +378,8 @@ def _part(error: InvalidInput, text: str, order_by: Sequence[str]) -> str:
 class _about:
     """MLflow's refusals within are said of this thing."""
 
-    def __init__(
-        self, kind: str, name: str, *, field: str | None = None, taken: str | None = None
-    ) -> None:
-        self._kind, self._name, self._field, self._taken = kind, name, field, taken
+    def __init__(self, kind: str, name: str, *, field: str | None = None) -> None:
+        self._kind, self._name, self._field = kind, name, field
 
     def __enter__(self) -> None:
         return None
@@ -388,14 +391,18 @@ class _about:
         if error.field == "RESOURCE_DOES_NOT_EXIST":
             raise NotFound(f"There is no {thing}.", field=self._field) from None
         if error.field == "RESOURCE_ALREADY_EXISTS":
-            raise Conflict(
-                f"There is an experiment named {(self._taken or self._name)[:128]} already.",
-                field="name",
-                remedy="Choose another name, or restore it if it was deleted.",
-            ) from None
+            raise _taken(self._name) from None
         if error.field == "INVALID_PARAMETER_VALUE" and self._kind == "run" and "run id" in said:
             raise NotFound(f"There is no {thing}.", field=self._field) from None
         raise InvalidInput(said, field=self._field) from None
+
+
+def _taken(name: str) -> Conflict:
+    return Conflict(
+        f"There is an experiment named {name[:128]} already.",
+        field="name",
+        remedy="Choose another name, or restore it if it was deleted.",
+    )
 
 
 async def _gathered(call: Callable[[str], Awaitable[T]], items: Sequence[str]) -> list[T]:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import mimetypes
-from collections.abc import AsyncIterator
 from typing import Annotated, Any
-from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from perijove.hub.context import TheHub
+from perijove.hub.fileresponse import file_response
 from perijove.models.registry import (
     AliasMove,
     ModelChange,
@@ -21,8 +19,7 @@ from perijove.models.registry import (
     RegisteredModel,
     Use,
 )
-from perijove.models.runs import Artifact, ArtifactPage, ArtifactPreview, Lineage
-from perijove.services.modelpreview import IMAGES
+from perijove.models.runs import ArtifactPage, ArtifactPreview, Lineage
 
 router = APIRouter(tags=["models"])
 ModelName = Annotated[str, Query(max_length=1000, description="a registered model's name")]
@@ -49,23 +46,6 @@ class ModelDeleted(BaseModel):
     name: str
     version: str | None = None
     state: str = "deleted"
-
-
-def streamed(entry: Artifact, pieces: AsyncIterator[bytes], download: bool) -> StreamingResponse:
-    """A file that can do nothing in a browser: images are shown, everything else is saved."""
-    mime = mimetypes.guess_type(entry.path)[0] or ""
-    shown = mime in IMAGES and not download
-    file = quote(entry.path.rpartition("/")[2])
-    headers = {
-        "Content-Disposition": f"{'inline' if shown else 'attachment'}; filename*=UTF-8''{file}",
-        "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'",
-        "X-Content-Type-Options": "nosniff",
-    }
-    if entry.size is not None:
-        headers["Content-Length"] = str(entry.size)
-    return StreamingResponse(
-        pieces, media_type=mime if shown else "application/octet-stream", headers=headers
-    )
 
 
 @router.get("/models")
@@ -172,9 +152,8 @@ async def preview(
 async def file(
     hub: TheHub, name: ModelName, version: VersionNumber, path: FilePath, download: bool = False
 ) -> StreamingResponse:
-    """A file's bytes. Only images are shown by browsers; the rest is saved."""
-    entry, pieces = await hub.models.file(name, version, path)
-    return streamed(entry, pieces, download)
+    """A file's bytes. Only images and plain text are shown by browsers; the rest is saved."""
+    return file_response(await hub.models.file(name, version, path), None, download)
 
 
 @router.get("/model/version/download", responses=ZIP, response_class=StreamingResponse)

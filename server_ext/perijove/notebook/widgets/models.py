@@ -8,6 +8,7 @@ import traitlets as t
 
 from perijove.client import displays
 from perijove.client.http import HubClient
+from perijove.client.workspace import Workspace
 from perijove.notebook.widgets.base import PerijoveWidget
 
 
@@ -23,10 +24,24 @@ class ModelRegistry(PerijoveWidget):
     filter = t.Unicode("").tag(sync=True)
     """MLflow's filter language: ``name LIKE 'churn%'``."""
     model = t.Unicode("").tag(sync=True)
-    """The name of the selected model."""
+    """The name of the selected model; of another one the newest version is selected."""
     version = t.Unicode("").tag(sync=True)
     """The selected version's number."""
     questions = ("filter", "model", "version")
+
+    def __init__(self, workspace: Workspace | None = None, **traits: Any) -> None:
+        super().__init__(workspace, **traits)
+        self._choose()
+
+    def look(self, client: HubClient) -> None:
+        """Show what the hub says now."""
+        super().look(client)
+        self._choose()
+
+    def _choose(self) -> None:
+        versions = [each["version"] for each in self.data["versions"]]
+        if versions and self.version not in versions:
+            self.version = versions[0]
 
     def fetch(self, client: HubClient) -> dict[str, Any]:
         query = {"filter": self.filter} if self.filter else {}

@@ -1,0 +1,32 @@
+/** Names and addresses of dashboards. */
+export const PLUGIN_ID = 'perijove:dashboards';
+export const COMMAND = 'perijove:open-dashboard';
+
+export type DashboardName = 'workspace' | 'leaderboard' | 'model_card';
+
+export const DASHBOARD_ARGS = {
+  type: 'object',
+  properties: {
+    name: {
+      type: 'string',
+      enum: ['workspace', 'leaderboard', 'model_card'],
+      description: 'Which one; without it, the user is asked'
+    },
+    experiment: { type: 'string', description: 'What the leaderboard shows' },
+    model: { type: 'string', description: 'What the model card shows' }
+  }
+} as const;
+
+/** Where it is below the server's base URL; what is not given is left out. */
+export function dashboardUrl(
+  name: DashboardName,
+  given: Record<string, string | undefined>
+): string {
+  const query = new URLSearchParams();
+  for (const [key, value] of Object.entries(given)) {
+    if (value) {
+      query.set(key, value);
+    }
+  }
+  return `perijove/dashboards/${name}?${query}`;
+}

@@ -1,0 +1,85 @@
+"""Dashboards: two viewers of one page of Voila's, and a tab of JupyterLab."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from browser.conftest import Lab, OpenPage
+from conftest import perijove
+
+pytestmark = pytest.mark.browser
+
+
+@contextmanager
+def served(lab: Lab, name: str, *options: str) -> Iterator[str]:
+    """A dashboard from the command line; its address, with the token."""
+    words = ["dashboard", name, *options, "--no-browser", "--json"]
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "perijove.cli", *words],
+        env=os.environ | {"PERIJOVE_HOME": str(lab.home)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        said = "".join(iter(process.stdout.readline, "}\n")) + "}"
+        url = str(json.loads(said)["url"])
+        for _ in range(300):
+            try:
+                assert httpx.get(url.partition("?")[0]).status_code == 302, "it wants a login"
+                break
+            except httpx.HTTPError:
+                time.sleep(0.1)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def view(browser: Browser, url: str) -> Page:
+    page = browser.new_page()
+    page.goto(url)
+    expect(page.locator(".jp-perijove-figures")).to_contain_text("Succeeded", timeout=60_000)
+    return page
+
+
+def test_two_viewers_see_what_happens_and_each_their_own_choice(lab: Lab, browser: Browser) -> None:
+    with served(lab, "workspace") as url:
+        first, second = view(browser, url), view(browser, url)
+        path = str(lab.notebooks / "failing.ipynb")
+        assert perijove("job", "submit", path, "--json", home=lab.home).returncode == 0
+        for page in (first, second):
+            row = page.locator(".jp-perijove-jobs .jp-perijove-row", has_text="failing")
+            expect(row.first).to_contain_text("error in cell 2", timeout=60_000)
+        first.locator(".jp-perijove-jobs .jp-perijove-row").first.click()
+        expect(first.locator(".jp-perijove-card")).to_contain_text("ZeroDivisionError")
+        expect(second.locator(".jp-perijove-card")).to_have_count(0)
+        first.close()
+        second.close()
+
+
+def test_the_leaderboard_opens_in_a_tab(lab: Lab, open_page: OpenPage) -> None:
+    path = str(lab.notebooks / "train.ipynb")
+    options = ("--experiment", "board", "--wait", "--json")
+    assert perijove("job", "submit", path, *options, home=lab.home).returncode == 0
+    page = open_page()
+    row = page.locator(".jp-perijove-row[data-experiment-id]", has_text="board")
+    if not row.is_visible():
+        page.click('.jp-SideBar .lm-TabBar-tab[data-id="perijove-panel"]')
+    row.click(button="right")
+    page.locator(".lm-Menu-item", has_text="Open Leaderboard").click()
+    frame = page.frame_locator(".jp-perijove-dashboard iframe")
+    table = frame.locator(".jp-perijove-run-table").first
+    expect(table.locator("tbody tr[aria-selected=true]")).to_have_count(1, timeout=90_000)
+    expect(frame.locator(".jp-perijove-charts, .jp-perijove-hint").first).to_be_visible()
