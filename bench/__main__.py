@@ -17,6 +17,7 @@ from bench import (
     scheduler,
     sklearn_job,
     ssh,
+    studio,
     throughput,
 )
 
@@ -30,6 +31,7 @@ BENCHES = {
     "kernels": kernels.main,
     "ssh": ssh.main,
     "memory": memory.main,
+    "studio": studio.main,
 }
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
