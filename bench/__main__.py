@@ -18,6 +18,7 @@ from bench import (
     scheduler,
     sklearn_job,
     ssh,
+    studio,
     throughput,
 )
 
@@ -32,6 +33,7 @@ BENCHES = {
     "logging": logging.main,
     "ssh": ssh.main,
     "memory": memory.main,
+    "studio": studio.main,
 }
 RESULTS = Path(__file__).with_name("RESULTS.md")
 

@@ -105,7 +105,7 @@ def top(database: Path, metric: str) -> str:
 def theirs(page: Page, base: str, experiment: str, best: str) -> tuple[float, float]:
     """Seconds until MLflow's page shows the newest run, and the best one when it is sorted."""
     page.goto(f"{base}/#/experiments")
-    page.wait_for_load_state("networkidle")
+    page.get_by_text("many").first.wait_for(timeout=180_000)  # it is loaded and warm now
     took = []
     for query, name in (
         ("", f"run-{RUNS - 1}"),
@@ -203,6 +203,8 @@ def main() -> Iterator[str]:
         opened, sorted_, frames = ours(page, many, best)
         charts = chart(page, long)
         page.close()
+        yield f"scrolling through 10,000 runs: {frames:.0f} frames/s"
+        yield f"1,000,000 points in 10 charts, click to painted: {charts:.2f} s"
         other = browser.new_page(viewport={"width": 1400, "height": 850})
         their_opened, their_sorted = theirs(other, f"http://127.0.0.1:{plain}", many, best)
     yield (
@@ -213,8 +215,6 @@ def main() -> Iterator[str]:
         f"10,000 runs sorted by a metric: Perijove {sorted_:.3f} s, MLflow's page "
         f"{their_sorted:.1f} s: {their_sorted / sorted_:.0f} times faster"
     )
-    yield f"scrolling through all of them: {frames:.0f} frames/s"
-    yield f"1,000,000 points in 10 charts, click to painted: {charts:.2f} s"
 
 
 if __name__ == "__main__":

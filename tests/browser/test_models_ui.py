@@ -72,6 +72,7 @@ def test_register_move_compare_and_delete(open_page: OpenPage, lab: Lab, tmp_pat
 
     for run_id in runs:
         button(page, "Register version").click()
+        expect(field(page, "Name")).to_be_focused()
         field(page, "Run").fill(run_id)
         field(page, "Logged as").fill("model")
         page.click(SUBMIT)
@@ -85,7 +86,7 @@ def test_register_move_compare_and_delete(open_page: OpenPage, lab: Lab, tmp_pat
     expect(document.locator(".jp-perijove-lineage")).to_contain_text("trained")
 
     # an alias, with its reason; another tab that still shows the old state is told
-    other = open_page(reset=False)
+    other = open_page()
     show(other, "perijove-panel")
     row(other, "churn").click()
     tab(other, "Versions").click()

@@ -18,7 +18,7 @@ import pytest
 from pydantic import ValidationError
 
 from perijove.errors import Conflict, InvalidInput, NotFound, TrackingUnreachable
-from perijove.models.registry import AliasMove, ModelChange, NewVersion
+from perijove.models.registry import AliasMove, ModelChange, NewVersion, VersionChange
 from perijove.services.registry import Registry
 from perijove.services.uploads import Uploads
 from perijove.tracking.api import Api
@@ -168,7 +168,7 @@ def test_register_show_move_and_delete(bench: Bench) -> None:
         assert all(m.name != name for m in await models.all())
         assert any(m.name == name for m in await models.all(archived=True))
         await models.change(name, ModelChange(archived=False, tags={"a b": None}))
-        version = await models.change_version(name, "1", ModelChange(description="d"))
+        version = await models.change_version(name, "1", VersionChange(description="d"))
         assert version.description == "d"
 
         kinds = {node.kind for node in (await models.lineage(name, "1")).nodes}

@@ -3105,7 +3105,7 @@ export interface components {
         };
         /**
          * ModelChange
-         * @description What to change; what is left out stays. A tag whose value is null is removed.
+         * @description The same of a model, which has a name, too.
          */
         ModelChange: {
             /** Archived */
@@ -3114,7 +3114,7 @@ export interface components {
             description?: string | null;
             /**
              * Name
-             * @description a new name; of a model only
+             * @description a new name
              */
             name?: string | null;
             /** Tags */
@@ -4184,6 +4184,20 @@ export interface components {
             /** Ref */
             ref?: {
                 [key: string]: string;
+            };
+        };
+        /**
+         * VersionChange
+         * @description What to change; what is left out stays. A tag whose value is null is removed.
+         */
+        VersionChange: {
+            /** Archived */
+            archived?: boolean | null;
+            /** Description */
+            description?: string | null;
+            /** Tags */
+            tags?: {
+                [key: string]: string | null;
             };
         };
         /**
@@ -11198,7 +11212,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ModelChange"];
+                "application/json": components["schemas"]["VersionChange"];
             };
         };
         responses: {

@@ -72,10 +72,7 @@ export function CompareView(
                 {line.cells.map((cell, at) => (
                   <td
                     key={at}
-                    className={[
-                      line.group === 'metrics' ? 'jp-mod-number' : '',
-                      line.best === at ? 'jp-mod-best' : ''
-                    ].join(' ')}
+                    className={line.best === at ? 'jp-mod-best' : ''}
                     title={line.best === at ? trans.__('the highest') : undefined}
                   >
                     <bdi>{cell}</bdi>

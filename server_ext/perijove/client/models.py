@@ -20,6 +20,7 @@ from perijove.models.registry import (
     NewVersion,
     RegisteredModel,
     Use,
+    VersionChange,
 )
 from perijove.models.runs import ArtifactPage, Lineage
 
@@ -100,7 +101,7 @@ class Version:
         self._client.request("POST", "/model/version/delete", params=query)
 
     def _change(self, **fields: Any) -> Version:
-        body = validated(ModelChange, fields).model_dump(exclude_unset=True)
+        body = validated(VersionChange, fields).model_dump(exclude_unset=True)
         found = self._client.request("PATCH", "/model/version", params=self._who(), json=body)
         self.data = ModelVersion.model_validate(found)
         return self

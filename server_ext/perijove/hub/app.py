@@ -144,8 +144,11 @@ def _http_error(request: Request, error: Exception) -> Response:
 
 
 def _methods(request: Request) -> list[str]:
+    paths = request.app.openapi()["paths"]
+    if (own := paths.get(request.url.path)) is not None:
+        return sorted(verb.upper() for verb in own)
     found: set[str] = set()
-    for path, verbs in request.app.openapi()["paths"].items():
+    for path, verbs in paths.items():
         pattern = re.sub(r"\\{path\\}$", ".+", re.escape(path))
         if re.fullmatch(re.sub(r"\\{\w+\\}", "[^/]+", pattern), request.url.path):
             found |= {verb.upper() for verb in verbs}

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from perijove.models.names import Name, Text
+from perijove.models.names import Name, NewTags, TagChanges, Text
 
 
 class Lifecycle(StrEnum):
@@ -47,7 +47,7 @@ class NewExperiment(BaseModel, extra="forbid"):
 
     name: Name
     description: Text | None = None
-    tags: dict[str, Text] = Field(default_factory=dict)
+    tags: NewTags = Field(default_factory=dict)
 
 
 class ExperimentChange(BaseModel, extra="forbid"):
@@ -55,7 +55,7 @@ class ExperimentChange(BaseModel, extra="forbid"):
 
     name: Name | None = None
     description: Text | None = None
-    tags: dict[str, Text | None] = Field(default_factory=dict)
+    tags: TagChanges = Field(default_factory=dict)
 
 
 class RunsView(BaseModel, extra="forbid"):
@@ -69,6 +69,8 @@ class RunsView(BaseModel, extra="forbid"):
         max_length=500,
         description="`metrics.x`, `params.y`, `tags.z` …",
     )
-    widths: dict[str, int] = Field(default_factory=dict, description="pixels, by column")
+    widths: dict[str, Annotated[int, Field(strict=True)]] = Field(
+        default_factory=dict, description="pixels, by column"
+    )
     group_by: str | None = Field(default=None, description="a column: its values make groups")
     view: View = View.ACTIVE

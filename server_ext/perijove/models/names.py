@@ -35,6 +35,17 @@ NAME_PATTERN = (
 )
 PATH_PATTERN = rf"^[^/\\\s.:{_INVISIBLE}][^\\.:{_INVISIBLE}]*(\.ipynb|\.py)$"
 """Stricter than `check_relative_path`, to say in a schema what a good path looks like."""
+RUN_NAME_LENGTH = 250
+RUN_NAME_PATTERN = rf"^[^\s{_INVISIBLE}]([^{_INVISIBLE}]*[^\s{_INVISIBLE}])?$"
+_TAG_KEYS = {"pattern": "^[A-Za-z0-9_-]{1,100}$"}
+_TAG_TEXT = {"type": "string", "pattern": r"^[^\u0000]*$", "maxLength": TEXT_LENGTH}
+TAGS_SCHEMA: dict[str, Any] = {
+    "type": "object", "propertyNames": _TAG_KEYS, "additionalProperties": _TAG_TEXT,
+}  # fmt: skip
+"""Stricter than what is checked, to say in a schema what good tags look like."""
+TAG_CHANGES_SCHEMA: dict[str, Any] = TAGS_SCHEMA | {
+    "additionalProperties": {"anyOf": [_TAG_TEXT, {"type": "null"}]}
+}
 PARAMETERS_SCHEMA: dict[str, Any] = {
     "type": "object",
     "propertyNames": {"pattern": "^[a-z][a-z0-9]{0,20}_$"},
@@ -72,6 +83,16 @@ def check_name(name: str) -> str:
         raise ValueError(f"a name must not contain {' '.join(bad)}")
     if name in {".", ".."}:
         raise ValueError("a name must not be '.' or '..'")
+    return name
+
+
+def check_run_name(name: str) -> str:
+    """A run's name, as MLflow keeps it: 1 to 250 visible characters, no blanks at its ends."""
+    if not name or name != name.strip() or len(name) > RUN_NAME_LENGTH:
+        raise ValueError(
+            f"a run's name must have 1 to {RUN_NAME_LENGTH} characters, and no blanks at its ends"
+        )
+    check_printable(name, "a run's name")
     return name
 
 
@@ -177,6 +198,13 @@ Text = Annotated[
     AfterValidator(check_text),
     WithJsonSchema({"type": "string", "pattern": r"^[^\u0000]*$"}),
 ]
+RunName = Annotated[
+    str,
+    AfterValidator(check_run_name),
+    WithJsonSchema({"type": "string", "pattern": RUN_NAME_PATTERN, "maxLength": RUN_NAME_LENGTH}),
+]
+NewTags = Annotated[dict[str, Text], WithJsonSchema(TAGS_SCHEMA)]
+TagChanges = Annotated[dict[str, Text | None], WithJsonSchema(TAG_CHANGES_SCHEMA)]
 RelativePath = Annotated[
     str,
     AfterValidator(check_relative_path),

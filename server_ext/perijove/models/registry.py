@@ -111,13 +111,21 @@ class AliasMove(BaseModel, extra="forbid"):
     force: bool = Field(default=False, description="whatever it points at now")
 
 
-class ModelChange(BaseModel, extra="forbid"):
+class VersionChange(BaseModel, extra="forbid"):
     """What to change; what is left out stays. A tag whose value is null is removed."""
 
-    name: Name | None = Field(default=None, description="a new name; of a model only")
     description: Text | None = None
-    tags: dict[str, Text | None] = Field(default_factory=dict)
+    tags: dict[str, Text | None] = Field(
+        default_factory=dict,
+        json_schema_extra={"propertyNames": {"pattern": "^[A-Za-z][A-Za-z0-9_]{0,60}$"}},
+    )
     archived: bool | None = None
+
+
+class ModelChange(VersionChange):
+    """The same of a model, which has a name, too."""
+
+    name: Name | None = Field(default=None, description="a new name")
 
 
 class Use(BaseModel):

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from perijove.models.experiments import Lifecycle, View
-from perijove.models.names import Text
+from perijove.models.names import RunName, TagChanges, Text
 
 RunStatus = Literal["RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED"]
 Value = float | Literal["NaN", "Infinity", "-Infinity"]
@@ -139,9 +139,9 @@ class Run(RunRow):
 class RunChange(BaseModel, extra="forbid"):
     """What to change; what is left out stays. A tag whose value is null is removed."""
 
-    name: Text | None = None
+    name: RunName | None = None
     description: Text | None = None
-    tags: dict[str, Text | None] = Field(default_factory=dict)
+    tags: TagChanges = Field(default_factory=dict)
 
 
 class RunsWish(BaseModel, extra="forbid"):

@@ -26,6 +26,7 @@ from perijove.models.registry import (
     NewVersion,
     RegisteredModel,
     Use,
+    VersionChange,
 )
 from perijove.models.runs import Artifact, ArtifactPage, ArtifactPreview, Lineage
 from perijove.services.modelfacts import (
@@ -261,10 +262,8 @@ class Registry:
                 name = wish.name
         return await self.models.model(name)
 
-    async def change_version(self, name: str, version: str, wish: ModelChange) -> ModelVersion:
+    async def change_version(self, name: str, version: str, wish: VersionChange) -> ModelVersion:
         """Describe, tag or archive a version."""
-        if wish.name is not None:
-            raise InvalidInput("Versions have numbers, not names.", field="name")
         _check_tags(wish.tags)
         async with self._locks[name]:
             found = await self.models.version(name, version)
@@ -402,7 +401,7 @@ class _Sink(io.RawIOBase):
         return data
 
 
-def _tags(wish: ModelChange) -> dict[str, str | None]:
+def _tags(wish: VersionChange) -> dict[str, str | None]:
     tags: dict[str, str | None] = dict(wish.tags)
     if wish.archived is not None:
         tags[ARCHIVED] = "true" if wish.archived else None

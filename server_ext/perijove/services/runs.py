@@ -12,14 +12,11 @@ from typing import Any
 from perijove.abc.records import Records
 from perijove.errors import Conflict, InvalidInput
 from perijove.models.experiments import Lifecycle
-from perijove.models.names import check_printable
 from perijove.models.runs import HistoryWish, Lineage, Run, RunChange, RunsDone, RunSearch
 from perijove.services.experiments import NOTE, check_lengths, check_tags
 from perijove.services.lineage import lineage_of
 from perijove.services.runfiles import RunFiles
 
-NAME_LENGTH = 250
-"""What MLflow's database keeps of a run's name."""
 TAG_LENGTH = 8000
 """What MLflow keeps of a run's tag; the rest it cuts off without a word."""
 CSV_ROWS = 500
@@ -60,8 +57,6 @@ class RunService:
         if wish.description is not None:
             tags[NOTE] = wish.description or None
         check_lengths(tags, TAG_LENGTH)
-        if wish.name is not None:
-            _check_name(wish.name)
         found = await self.get(run_id)
         if found.lifecycle_stage is Lifecycle.DELETED:
             raise Conflict(f"Run {found.name} is deleted.", remedy="Restore it first.")
@@ -124,12 +119,3 @@ def safe(text: str) -> str:
         except ValueError:
             return f"'{text}"
     return text
-
-
-def _check_name(name: str) -> None:
-    if not name.strip() or len(name) > NAME_LENGTH:
-        raise InvalidInput(f"A run's name must have 1 to {NAME_LENGTH} characters.", field="name")
-    try:
-        check_printable(name, "a run's name")
-    except ValueError as error:
-        raise InvalidInput(f"{error}.", field="name") from None

@@ -392,7 +392,11 @@ class _about:
             raise NotFound(f"There is no {thing}.", field=self._field) from None
         if error.field == "RESOURCE_ALREADY_EXISTS":
             raise _taken(self._name) from None
-        if error.field == "INVALID_PARAMETER_VALUE" and self._kind == "run" and "run id" in said:
+        if (
+            error.field == "INVALID_PARAMETER_VALUE"
+            and self._kind == "run"
+            and "run id" in said.lower()
+        ):
             raise NotFound(f"There is no {thing}.", field=self._field) from None
         raise InvalidInput(said, field=self._field) from None
 

@@ -170,8 +170,10 @@ def _columns(rows: Sequence[Any]) -> dict[str, Columns]:
     all_steps, all_times = np.array(steps, dtype=np.int64), np.array(times, dtype=np.int64)
     all_values = np.array(values, dtype=np.float64)
     all_values[np.array(nans, dtype=bool)] = np.nan
-    numbers: dict[str, int] = {}
-    which = np.fromiter((numbers.setdefault(key, len(numbers)) for key in keys), np.int32)
+    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    if len(numbers) == 1:
+        return {keys[0]: (all_steps, all_times, all_values)}
+    which = np.fromiter(map(numbers.__getitem__, keys), np.int32, len(keys))
     found = {}
     for key, number in numbers.items():
         mine = which == number

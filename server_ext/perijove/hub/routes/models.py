@@ -18,14 +18,41 @@ from perijove.models.registry import (
     NewVersion,
     RegisteredModel,
     Use,
+    VersionChange,
 )
 from perijove.models.runs import ArtifactPage, ArtifactPreview, Lineage
 
 router = APIRouter(tags=["models"])
-ModelName = Annotated[str, Query(max_length=1000, description="a registered model's name")]
+ModelName = Annotated[
+    str, Query(min_length=1, max_length=1000, description="a registered model's name")
+]
 VersionNumber = Annotated[str, Query(max_length=32, description="a version's number")]
-AliasQuery = Annotated[str, Query(max_length=256, description="an alias")]
-FilePath = Annotated[str, Query(max_length=4096, description="below the version's files")]
+# the patterns say in the document what good ones look like; others are refused, or are not there
+AliasQuery = Annotated[
+    str,
+    Query(
+        max_length=256,
+        description="an alias",
+        json_schema_extra={"pattern": r"^[A-Za-z][A-Za-z0-9_.-]{0,99}$"},
+    ),
+]
+PATH = r"[A-Za-z0-9_-][A-Za-z0-9_. -]{0,60}"
+FilePath = Annotated[
+    str,
+    Query(
+        max_length=4096,
+        description="below the version's files",
+        json_schema_extra={"pattern": f"^({PATH}(/{PATH}){{0,4}})?$"},
+    ),
+]
+ModelFilter = Annotated[
+    str,
+    Query(
+        max_length=4000,
+        description="MLflow's filter language",
+        json_schema_extra={"pattern": r"^(name LIKE '[a-z%]*')?$"},
+    ),
+]
 ZIP: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/zip": {}}, "description": "its files"}
 }
@@ -51,7 +78,7 @@ class ModelDeleted(BaseModel):
 @router.get("/models")
 async def list_models(
     hub: TheHub,
-    filter: Annotated[str, Query(max_length=4000, description="MLflow's filter language")] = "",
+    filter: ModelFilter = "",
     archived: bool = False,
 ) -> list[RegisteredModel]:
     """The registered models, those changed last first."""
@@ -105,7 +132,7 @@ async def show_version(hub: TheHub, name: ModelName, version: VersionNumber) -> 
 
 @router.patch("/model/version")
 async def change_version(
-    hub: TheHub, name: ModelName, version: VersionNumber, wish: ModelChange
+    hub: TheHub, name: ModelName, version: VersionNumber, wish: VersionChange
 ) -> ModelVersion:
     """Describe, tag or archive it."""
     return await hub.models.change_version(name, version, wish)
@@ -190,7 +217,15 @@ async def remove_alias(
 async def upload(
     hub: TheHub,
     request: Request,
-    path: Annotated[str, Query(max_length=400, description="of the file, in the version")],
+    path: Annotated[
+        str,
+        Query(
+            min_length=1,
+            max_length=400,
+            description="of the file, in the version",
+            json_schema_extra={"pattern": f"^{PATH}$"},
+        ),
+    ],
     upload: Annotated[str | None, Query(max_length=64)] = None,
     offset: Annotated[int, Query(ge=0, description="where in the file the piece goes")] = 0,
 ) -> Upload:

@@ -68,8 +68,8 @@ async def restore(hub: TheHub, wish: RunsWish) -> RunsDone:
 @router.get("/runs/notebook-diff")
 async def notebook_diff(
     hub: TheHub,
-    left: Annotated[str, Query(max_length=64)],
-    right: Annotated[str, Query(max_length=64)],
+    left: Annotated[str, Query(min_length=1, max_length=64)],
+    right: Annotated[str, Query(min_length=1, max_length=64)],
 ) -> NotebookDiff:
     """What differs between the executed notebooks of two runs."""
     return await hub.runs.files.notebook_diff(left, right)
