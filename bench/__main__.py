@@ -19,6 +19,7 @@ from bench import (
     sklearn_job,
     ssh,
     studio,
+    studio_ui,
     throughput,
 )
 
@@ -34,6 +35,7 @@ BENCHES = {
     "ssh": ssh.main,
     "memory": memory.main,
     "studio": studio.main,
+    "studio_ui": studio_ui.main,
 }
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
