@@ -3,6 +3,7 @@ import { computePlugin } from './compute/plugin';
 import { dashboardsPlugin } from './dashboards/plugin';
 import { drivePlugin } from './drive/plugin';
 import { experimentsPlugin } from './experiments/plugin';
+import { galleryPlugin } from './gallery/plugin';
 import { jobsPlugin } from './jobs/plugin';
 import { kernelsPlugin } from './kernels/plugin';
 import { modelsPlugin } from './models/plugin';
@@ -18,5 +19,6 @@ export default [
   modelsPlugin,
   kernelsPlugin,
   drivePlugin,
-  dashboardsPlugin
+  dashboardsPlugin,
+  galleryPlugin
 ];

@@ -16,6 +16,7 @@ from tornado.simple_httpclient import HTTPStreamClosedError
 from conftest import write_notebook
 from perijove.errors import HubUnreachable
 from perijove.jupyter.events import Cursor
+from perijove.jupyter.gallery import GALLERY
 from perijove.jupyter.gateway import Gateway
 from perijove.jupyter.handlers import ROUTES
 from perijove.jupyter.modelhandlers import MODEL_ROUTES
@@ -48,6 +49,8 @@ PAIRS = {
     ("POST", "compute/x/keep-running"): ("execute", "perijove:compute"),
     ("POST", "compute/x/delete"): ("write", "perijove:compute"),
     ("POST", "host-keys"): ("write", "perijove:compute"),
+    ("GET", "gallery"): ("read", "perijove:notebooks"),
+    ("GET", "gallery/x"): ("read", "perijove:notebooks"),
     ("GET", "experiments"): ("read", "perijove:experiments"),
     ("POST", "experiments"): ("write", "perijove:experiments"),
     ("GET", "experiments/columns"): ("read", "perijove:experiments"),
@@ -184,7 +187,7 @@ async def test_every_verb_asks_for_its_own_action_and_resource(
 def test_the_table_has_every_route() -> None:
     import re
 
-    routes = [*ROUTES, *STUDIO, *MODEL_ROUTES]
+    routes = [*ROUTES, *STUDIO, *MODEL_ROUTES, *GALLERY]
     covered = {p for p, _ in routes if any(re.fullmatch(p, path) for _, path in PAIRS)}
     assert covered == {pattern for pattern, _ in routes}
 
@@ -310,3 +313,17 @@ def test_a_cursor_goes_on_where_the_stream_broke() -> None:
     cursor.advance("event: jobs\nid: 9\ndata: []")
     cursor.advance('event: job_event\ndata: {"job_id": "job-1", "seq": 8}')
     assert cursor.query() == "after=9&watch=job-1%3A8&watch=job-2%3A0"
+
+
+async def test_the_gallery_has_its_notebooks(jp_fetch: Any) -> None:
+    listed = json.loads((await jp_fetch("perijove/api/gallery")).body)
+    assert [entry["name"] for entry in listed][:2] == ["train.ipynb", "compare.ipynb"]
+    [sweep] = [entry for entry in listed if entry["name"] == "sweep.ipynb"]
+    assert sweep["title"] == "Sweep by hand"
+    assert sweep["companions"] == ["train.ipynb"]
+    for entry in listed:
+        notebook = json.loads((await jp_fetch("perijove/api/gallery", entry["name"])).body)
+        assert notebook["nbformat"] == 4
+    with pytest.raises(HTTPClientError) as raised:
+        await jp_fetch("perijove/api/gallery/..%2Ftrain.ipynb")
+    assert raised.value.code == 404

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import parse_qs
 
-from perijove import __file__ as package_file
+from perijove.client.shipped import shipped
 
 PREFIX = "PERIJOVE_DASHBOARD_"
 
@@ -29,10 +29,8 @@ EXTENSIONS = [
 
 
 def folder() -> Path:
-    """Where the notebooks are: in the package, or beside it in a work tree."""
-    package = Path(package_file).parent
-    inside = package / "dashboards"
-    return inside if inside.is_dir() else package.parents[1] / "notebooks" / "dashboards"
+    """Where the notebooks are."""
+    return shipped("dashboards")
 
 
 def asked(name: str, default: str = "") -> str:

@@ -12,6 +12,7 @@ from jupyter_server.utils import url_path_join
 from perijove.jupyter import dashboards
 from perijove.jupyter.drive import DRIVES
 from perijove.jupyter.events import EventsHandler
+from perijove.jupyter.gallery import GALLERY
 from perijove.jupyter.gateway import Gateway
 from perijove.jupyter.handlers import ROUTES
 from perijove.jupyter.modelhandlers import MODEL_ROUTES
@@ -34,7 +35,7 @@ def _load_jupyter_server_extension(server_app: Any) -> None:
     attach(server_app, gateway.folder)
     handlers: list[tuple[Any, ...]] = [
         (url_path_join(base, "perijove", "api", pattern), handler)
-        for pattern, handler in [*ROUTES, *STUDIO, *MODEL_ROUTES]
+        for pattern, handler in [*ROUTES, *STUDIO, *MODEL_ROUTES, *GALLERY]
     ]
     handlers.append((url_path_join(base, "perijove", "events"), EventsHandler))
     handlers += [
