@@ -74,9 +74,11 @@ def _write(pipe: IO[bytes], python: bool) -> None:
             made = tarfile.TarInfo(folder)
             made.type, made.mode = tarfile.DIRTYPE, 0o1777 if folder == "tmp" else 0o755
             tar.addfile(made)
-        for link in ("bin", "lib", "lib64"):  # as Debian has it
+        # as Debian has it; the last one is where a prepared node (`ssh.hosts`) has its Python
+        links = {name: f"usr/{name}" for name in ("bin", "lib", "lib64")}
+        for link, target in (links | {"srv/python": str(BASE)}).items():
             made = tarfile.TarInfo(link)
-            made.type, made.linkname = tarfile.SYMTYPE, f"usr/{link}"
+            made.type, made.linkname = tarfile.SYMTYPE, target
             tar.addfile(made)
         for path in sorted({*_files(python)}):
             name = re.sub("^/(bin|lib|lib64)/", r"/usr/\1/", path)
