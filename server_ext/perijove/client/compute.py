@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from perijove.client import displays
 from perijove.client.http import HubClient
 from perijove.errors import Conflict, MissingExtra, PerijoveError
 from perijove.models.compute import ComputeTargetInfo, Kind, Node, Scale, TargetEvent
@@ -165,6 +166,9 @@ class ComputeTarget:
 
     def __repr__(self) -> str:
         return f"ComputeTarget({self.name!r}, kind={self.data.kind!r})"
+
+    def _repr_html_(self) -> str:
+        return displays.targets([self.data.model_dump(mode="json")])
 
     def _path(self, verb: str = "") -> str:
         return f"/compute/{quote(self.name, safe='')}" + (f"/{verb}" if verb else "")

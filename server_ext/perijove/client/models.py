@@ -5,10 +5,10 @@ from __future__ import annotations
 import tempfile
 import zipfile
 from collections.abc import Mapping
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from perijove.client import displays
 from perijove.client.http import HubClient
 from perijove.errors import InvalidInput
 from perijove.models.problems import validated
@@ -47,6 +47,9 @@ class Version:
     def uri(self) -> str:
         """``models:/name/version``, for ``mlflow.<flavor>.load_model``."""
         return f"models:/{self.data.name}/{self.data.version}"
+
+    def _repr_html_(self) -> str:
+        return displays.versions([self.data.model_dump(mode="json")])
 
     def refresh(self) -> Version:
         """Look again."""
@@ -224,13 +227,7 @@ class Model:
         return f"Model({self.name!r}, versions={self.data.versions}, aliases={self.aliases})"
 
     def _repr_html_(self) -> str:
-        aliases = ", ".join(f"{a} → v{v}" for a, v in self.aliases.items())
-        rows = {"versions": str(self.data.versions), "aliases": aliases} | self.data.tags
-        cells = "".join(
-            f"<tr><th style='text-align:left'>{escape(key)}</th><td><bdi>{escape(value)}</bdi></td>"
-            for key, value in rows.items()
-        )
-        return f"<table><caption><bdi>{escape(self.name)}</bdi></caption>{cells}</table>"
+        return displays.models([self.data.model_dump(mode="json")])
 
 
 class Models:

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
+from perijove.client import displays
 from perijove.client.http import HubClient
 from perijove.errors import InvalidInput, PerijoveError
 from perijove.models.runs import Artifact, Lineage, RunPage, RunRow
@@ -234,6 +235,9 @@ class Run:
         except PerijoveError:
             return f"Run({self.run_id!r})"
 
+    def _repr_html_(self) -> str:
+        return displays.run(self.row.model_dump(mode="json"))
+
 
 class RunList(list[Run]):
     """Runs that a search found; `total` counts those that it left out, too."""
@@ -266,6 +270,9 @@ class RunList(list[Run]):
     def compare(self) -> DataFrame:
         """Parameters and metrics side by side."""
         return compared(self)
+
+    def _repr_html_(self) -> str:
+        return displays.runs([run.row.model_dump(mode="json") for run in self], self.total, None)
 
 
 class Runs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from perijove.errors import InvalidInput
@@ -15,6 +16,8 @@ def locate(path: str | Path) -> tuple[str, str]:
     InvalidInput: there is no such file.
     """
     file = Path(path).expanduser().absolute()
+    if "PERIJOVE_JOB_ID" in os.environ and file.is_symlink():
+        file = file.resolve()  # in a job, what lies beside the notebook is a link
     folder: Path | None
     try:
         folder = file.parent.resolve(strict=True)

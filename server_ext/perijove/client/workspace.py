@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 from perijove.client.compute import Compute
 from perijove.client.discovery import ensure_hub, workspace_folder
 from perijove.client.environments import Environments
@@ -38,6 +41,18 @@ class Workspace:
     def tracking_uri(self) -> str:
         """MLflow's address, for ``mlflow.set_tracking_uri``."""
         return self.client.info.tracking_uri
+
+    def track(self) -> str:
+        """Let MLflow in this process, and in those it starts, log to the workspace; its address.
+
+        A job is there already: nothing changes in one.
+        """
+        if "PERIJOVE_JOB_ID" not in os.environ:
+            os.environ["MLFLOW_TRACKING_URI"] = self.tracking_uri
+            os.environ["MLFLOW_TRACKING_TOKEN"] = self.client.info.token
+            if (mlflow := sys.modules.get("mlflow")) is not None:
+                mlflow.set_tracking_uri(self.tracking_uri)
+        return os.environ["MLFLOW_TRACKING_URI"]
 
     def up(self) -> HubUp:
         """Start the hub if it does not run."""
