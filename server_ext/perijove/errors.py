@@ -102,16 +102,18 @@ class NotAuthorized(PerijoveError):
 
 class Unreachable(PerijoveError):
     code = "unreachable"
-    status = 503
+    status = 409  # a machine of the user's is away: nothing is wrong with the hub
     exit_code = 3
 
 
 class HubUnreachable(Unreachable):
     code = "hub_unreachable"
+    status = 503
 
 
 class TrackingUnreachable(Unreachable):
     code = "tracking_unreachable"
+    status = 503
 
 
 class MissingExtra(PerijoveError):

@@ -322,7 +322,7 @@ def test_strange_names_are_text_and_not_made_by_us(bench: Bench) -> None:
         upload, _ = await models.upload(once(b"1"), "a.txt", None, 0)
         made = await models.register(NewVersion(name=fresh(), upload=upload))
         for alias in ("latest", "V12", "a b", "1a", "<b>"):
-            with pytest.raises(InvalidInput):
+            with pytest.raises((InvalidInput, Conflict)):
                 await models.move_alias(made.name, alias, AliasMove(version="1"))
         with pytest.raises(InvalidInput):
             await models.change(made.name, ModelChange(tags={"perijove.archived": "x"}))

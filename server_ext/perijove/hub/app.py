@@ -64,10 +64,10 @@ STATUSES = {
     403: "The Host header is not this machine's.",
     404: "There is no such thing.",
     405: "The path has no such method.",
-    409: "Its state forbids it.",
+    409: "Its state forbids it, or its machine cannot be reached.",
     413: "The body or the snapshot is too large.",
     422: "Something asked for breaks a rule; `field` names it.",
-    503: "MLflow or a helper process does not answer.",
+    503: "MLflow does not answer.",
 }
 
 

@@ -38,7 +38,7 @@ PATH_PATTERN = rf"^[^/\\\s.:{_INVISIBLE}][^\\.:{_INVISIBLE}]*(\.ipynb|\.py)$"
 RUN_NAME_LENGTH = 250
 RUN_NAME_PATTERN = rf"^[^\s{_INVISIBLE}]([^{_INVISIBLE}]*[^\s{_INVISIBLE}])?$"
 _TAG_KEYS = {"pattern": "^[A-Za-z0-9_-]{1,100}$"}
-_TAG_TEXT = {"type": "string", "pattern": r"^[^\u0000]*$", "maxLength": TEXT_LENGTH}
+_TAG_TEXT = {"type": "string", "pattern": r"^[^\u0000]*$"}
 TAGS_SCHEMA: dict[str, Any] = {
     "type": "object", "propertyNames": _TAG_KEYS, "additionalProperties": _TAG_TEXT,
 }  # fmt: skip

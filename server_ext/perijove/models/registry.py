@@ -108,7 +108,7 @@ class AliasMove(BaseModel, extra="forbid"):
     version: str
     reason: Annotated[str, Field(max_length=500)] | None = None
     expected: str | None = None
-    force: bool = Field(default=False, description="whatever it points at now")
+    force: bool = Field(default=False, strict=True, description="whatever it points at now")
 
 
 class VersionChange(BaseModel, extra="forbid"):

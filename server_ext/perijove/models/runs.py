@@ -53,11 +53,11 @@ class RunSearch(BaseModel, extra="forbid"):
     )
     view: View = View.ACTIVE
     columns: list[str] | None = Field(default=None, max_length=500, description="None: all")
-    parents_only: bool = Field(default=False, description="leave nested runs out")
+    parents_only: bool = Field(default=False, strict=True, description="leave nested runs out")
     parent_run_id: str | None = Field(default=None, description="only the runs nested in it")
     run_ids: list[str] | None = Field(default=None, max_length=10_000, description="only these")
-    offset: int = Field(default=0, ge=0, le=10**7)
-    limit: int = Field(default=100, ge=0, le=50_000)
+    offset: int = Field(default=0, strict=True, ge=0, le=10**7)
+    limit: int = Field(default=100, strict=True, ge=0, le=50_000)
 
 
 class RunPage(BaseModel):
@@ -184,7 +184,9 @@ class HistoryWish(BaseModel, extra="forbid"):
 
     run_ids: list[str] = Field(min_length=1, max_length=50)
     keys: list[str] | None = Field(default=None, max_length=1000, description="None: all")
-    max_points: int = Field(default=2000, ge=4, le=100_000, description="of each metric")
+    max_points: int = Field(
+        default=2000, strict=True, ge=4, le=100_000, description="of each metric"
+    )
     after: dict[str, str] = Field(default_factory=dict, description="cursors, by run id")
     axis: Literal["step", "time"] = "step"
     start: float | None = Field(default=None, description="first step, or time in milliseconds")

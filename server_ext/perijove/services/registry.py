@@ -420,7 +420,7 @@ def _check_tags(tags: object) -> None:
 
 def _check_alias(alias: str) -> None:
     if RESERVED.fullmatch(alias):
-        raise InvalidInput(
+        raise Conflict(
             f"MLflow keeps the alias {alias!r} for itself.",
             field="alias",
             remedy="'latest' and 'v1', 'v2' … always mean versions by their numbers.",

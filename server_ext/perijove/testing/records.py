@@ -81,7 +81,9 @@ class RecordsContract:
             runs[0]
         ]
         assert await self._search(records, **ids, run_ids=[runs[1], "x"]) == [runs[1]]
-        question = RunSearch(**ids, columns=["metrics.`a b`"], limit=1, offset=1)
+        question = RunSearch(
+            experiment_ids=ids["experiment_ids"], columns=["metrics.`a b`"], limit=1, offset=1
+        )
         page = json.loads(await records.search(question))
         row = page["runs"][0]
         assert (page["total"], page["running"], page["offset"]) == (4, 4, 1)

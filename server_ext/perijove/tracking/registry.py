@@ -78,15 +78,11 @@ class RestRegistry(ModelRegistry):
                 return listed
 
     async def model(self, name: str) -> RegisteredModel:
-        found, versions = await asyncio.gather(
-            self._api.get("registered-models/get", {"name": name}), self._found(_named(name))
-        )
+        found, versions = await asyncio.gather(self._registered(name), self._found(_named(name)))
         return _model(found["registered_model"], len(versions))
 
     async def versions(self, name: str) -> list[ModelVersion]:
-        found, listed = await asyncio.gather(
-            self._api.get("registered-models/get", {"name": name}), self._found(_named(name))
-        )
+        found, listed = await asyncio.gather(self._registered(name), self._found(_named(name)))
         aliases: dict[str, list[str]] = {}
         for item in found["registered_model"].get("aliases", []):
             aliases.setdefault(str(item["version"]), []).append(item["alias"])
@@ -253,9 +249,15 @@ class RestRegistry(ModelRegistry):
                 body = who | {"key": key, "value": value}
                 await self._api.post(f"{noun}/set-tag", body)
 
+    async def _registered(self, name: str) -> dict[str, Any]:
+        if "/" in name or ":" in name:  # MLflow calls these invalid, where it is asked for one
+            raise NotFound(f"There is no registered model {name!r}.", field="name")
+        found: dict[str, Any] = await self._api.get("registered-models/get", {"name": name})
+        return found
+
     async def _there(self, name: str, version: str | None) -> None:
         if version is None:
-            await self._api.get("registered-models/get", {"name": name})
+            await self._registered(name)
         else:
             await self._api.get("model-versions/get", {"name": name, "version": version})
 
