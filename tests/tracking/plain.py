@@ -41,6 +41,9 @@ def plain_mlflow(folder: Path) -> Iterator[str]:
             except httpx.HTTPError:
                 assert time.monotonic() < deadline
                 time.sleep(0.2)
+        # the first question makes the database, and two at once break it
+        url = f"{uri}/api/2.0/mlflow/experiments/search?max_results=1"
+        httpx.get(url, timeout=60).raise_for_status()
         yield uri
     finally:
         server.terminate()

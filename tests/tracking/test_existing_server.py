@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,39 +13,15 @@ import httpx
 import pytest
 
 from conftest import perijove, write_notebook
+from tracking.plain import plain_mlflow
 
 pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
 def existing(tmp_path: Path) -> Iterator[str]:
-    """A plain MLflow server, as anybody runs one."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environ = os.environ | {
-        "_MLFLOW_SERVER_FILE_STORE": f"sqlite:///{tmp_path}/existing.db",
-        "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
-        "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
-        "_MLFLOW_SERVER_ARTIFACT_DESTINATION": str(tmp_path / "existing"),
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-    }
-    app = "mlflow.server.fastapi_app:app"
-    command = [sys.executable, "-m", "uvicorn", app, "--port", str(port)]
-    server = subprocess.Popen(command, env=environ, stderr=subprocess.DEVNULL)
-    uri = f"http://127.0.0.1:{port}"
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            if httpx.get(f"{uri}/health").status_code == 200:
-                break
-        except httpx.HTTPError:
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
-    yield uri
-    server.terminate()
-    server.wait(20)
+    with plain_mlflow(tmp_path) as uri:
+        yield uri
 
 
 class Lossy(BaseHTTPRequestHandler):

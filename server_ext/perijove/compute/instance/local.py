@@ -8,6 +8,7 @@ import asyncio
 import os
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -35,9 +36,9 @@ class LocalMachine(Machine):
         """`gate`: the hub's gate, a Unix socket."""
         self._folder = folder
         self._gate = gate
-        self._limits = Limits(
-            f"{definition.name}-{os.getuid()}", definition.cpus, definition.memory
-        )
+        # another workspace may have an instance of the same name
+        own = sha256(str(folder).encode()).hexdigest()[:12]
+        self._limits = Limits(f"{definition.name}-{own}", definition.cpus, definition.memory)
         self._process: subprocess.Popen[bytes] | None = None
 
     async def gate(self) -> tuple[GateAddress, str | None]:
