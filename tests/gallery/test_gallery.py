@@ -34,12 +34,18 @@ PLAIN = ["compare", "iris", "train"]
 def test_as_a_job(name: str, session_home: Path) -> None:
     options = ["--environment", str(torch())] if name == "pytorch" else []
     parameters = json.dumps(SMALL.get(name, {}))
+    before = targets(session_home)
     submit = ("job", "submit", str(GALLERY[name]), "-y", parameters, "--experiment", "gallery")
     done = perijove(*submit, *options, "--wait", "--json", home=session_home, timeout=300)
     job = json.loads(done.stdout)
     assert job["state"] == "succeeded", job
-    targets = json.loads(perijove("compute", "list", "--json", home=session_home).stdout)
-    assert [target["name"] for target in targets] == ["local"]
+    assert targets(session_home) == before
+
+
+def targets(home: Path) -> list[str]:
+    """The names of the compute targets."""
+    found = json.loads(perijove("compute", "list", "--json", home=home).stdout)
+    return [target["name"] for target in found]
 
 
 @pytest.mark.parametrize("name", PLAIN)
