@@ -14,7 +14,7 @@ def test_a_copy_and_what_it_needs_are_opened(open_page: OpenPage, lab: Lab) -> N
     (lab.notebooks / "train.ipynb").unlink()  # the sweep needs it
     page = open_page()
     for name in ("sweep.ipynb", "sweep-1.ipynb"):
-        page.locator(".jp-LauncherCard", has_text="Gallery").first.click()
+        page.locator(".jp-LauncherCard:visible", has_text="Gallery").click()
         dialog = page.locator(".jp-Dialog", has_text="Gallery")
         dialog.get_by_text("Sweep by hand").click()
         dialog.get_by_role("button", name="Open a copy").click()

@@ -33,7 +33,8 @@ export async function copyFromGallery(wish: IWish): Promise<string | null> {
     await contents.save(path, { type: 'notebook', format: 'json', content });
     return path;
   };
-  const listed = (await contents.get(folder, { type: 'directory' })).content as Contents.IModel[];
+  const listed = (await contents.get(folder, { type: 'directory', content: true }))
+    .content as Contents.IModel[];
   const there = new Set(listed.map(item => item.name));
   for (const companion of entry.companions.filter(other => !there.has(other))) {
     await copy(companion, companion);
