@@ -50,13 +50,14 @@ def _about(path: Path, others: list[Path]) -> dict[str, Any]:
     cells = json.loads(path.read_text("utf-8"))["cells"]
     sources = ["".join(cell["source"]) for cell in cells]
     title, _, text = sources[0].partition("\n")
+    plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", " ".join(text.split())).replace("`", "")
     code = "\n".join(
         s for s, cell in zip(sources, cells, strict=True) if cell["cell_type"] == "code"
     )
     return {
         "name": path.name,
         "title": title.removeprefix("# ").strip(),
-        "summary": " ".join(re.split(r"(?<=\.)\s", " ".join(text.split()), maxsplit=1)[:1]),
+        "summary": re.split(r"(?<=[.?])\s", plain, maxsplit=1)[0],
         "companions": [
             other.name for other in others if other != path and f'"{other.name}"' in code
         ],
