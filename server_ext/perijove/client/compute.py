@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from perijove.client import displays
 from perijove.client.http import HubClient
+from perijove.client.resource import Resource
 from perijove.errors import Conflict, MissingExtra, PerijoveError
 from perijove.models.compute import ComputeTargetInfo, Kind, Node, Scale, TargetEvent
 from perijove.models.instances import CERTIFICATES, DEFINITIONS, PluginDefinition, ShownKey
@@ -23,17 +24,8 @@ STAY = 30.0
 """Seconds between two signs of a shell that is open: its machine is in use."""
 
 
-class ComputeTarget:
+class ComputeTarget(Resource[ComputeTargetInfo]):
     """A compute target. Its attributes are those of the last look; `refresh` looks again."""
-
-    def __init__(self, client: HubClient, data: ComputeTargetInfo) -> None:
-        self._client = client
-        self.data = data
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or name == "data":
-            raise AttributeError(name)
-        return getattr(self.data, name)
 
     @property
     def name(self) -> str:
@@ -172,10 +164,6 @@ class ComputeTarget:
 
     def _path(self, verb: str = "") -> str:
         return f"/compute/{quote(self.name, safe='')}" + (f"/{verb}" if verb else "")
-
-    def _take(self, found: Any) -> ComputeTarget:
-        self.data = ComputeTargetInfo.model_validate(found)
-        return self
 
 
 class Compute:

@@ -6,10 +6,11 @@ import time
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from perijove.client.http import HubClient
+from perijove.client.resource import Resource
 from perijove.errors import EnvironmentFailed, InvalidInput, WaitTimeout
 from perijove.models.environments import (
     DeletedEnvironment,
@@ -27,17 +28,8 @@ PIECE = 20.0
 """Seconds of one long poll."""
 
 
-class Environment:
+class Environment(Resource[EnvironmentSummary]):
     """An environment. Its attributes are of the last look; `refresh` and `wait` look again."""
-
-    def __init__(self, client: HubClient, data: EnvironmentSummary) -> None:
-        self._client = client
-        self.data = data
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or name == "data":
-            raise AttributeError(name)
-        return getattr(self.data, name)
 
     @property
     def name(self) -> str:
@@ -122,10 +114,6 @@ class Environment:
 
     def _path(self, part: str = "") -> str:
         return f"/environments/{quote(self.reference, safe='')}" + (f"/{part}" if part else "")
-
-    def _take(self, found: Any) -> Environment:
-        self.data = type(self.data).model_validate(found)
-        return self
 
 
 class Environments:

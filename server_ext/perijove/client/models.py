@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from perijove.client import displays
 from perijove.client.http import HubClient
+from perijove.client.resource import Resource
 from perijove.errors import InvalidInput
 from perijove.models.problems import validated
 from perijove.models.registry import (
@@ -31,17 +32,8 @@ PIECE = 8 << 20
 """Bytes of a file sent at once."""
 
 
-class Version:
+class Version(Resource[ModelVersion]):
     """A version of a registered model, as it was at the last look."""
-
-    def __init__(self, client: HubClient, data: ModelVersion) -> None:
-        self._client = client
-        self.data = data
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or name == "data":
-            raise AttributeError(name)
-        return getattr(self.data, name)
 
     @property
     def uri(self) -> str:
@@ -53,8 +45,7 @@ class Version:
 
     def refresh(self) -> Version:
         """Look again."""
-        self.data = ModelVersion.model_validate(self._get(""))
-        return self
+        return self._take(self._get(""))
 
     def facts(self) -> ModelFacts:
         """Signature, input example, flavours, requirements and warnings; nothing is loaded."""
@@ -106,8 +97,7 @@ class Version:
     def _change(self, **fields: Any) -> Version:
         body = validated(VersionChange, fields).model_dump(exclude_unset=True)
         found = self._client.request("PATCH", "/model/version", params=self._who(), json=body)
-        self.data = ModelVersion.model_validate(found)
-        return self
+        return self._take(found)
 
     def _get(self, part: str, **query: str) -> Any:
         query = self._who() | query
@@ -120,17 +110,8 @@ class Version:
         return f"Version({self.uri!r}, aliases={self.data.aliases})"
 
 
-class Model:
+class Model(Resource[RegisteredModel]):
     """A registered model, as it was at the last look."""
-
-    def __init__(self, client: HubClient, data: RegisteredModel) -> None:
-        self._client = client
-        self.data = data
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or name == "data":
-            raise AttributeError(name)
-        return getattr(self.data, name)
 
     @property
     def name(self) -> str:
@@ -218,10 +199,6 @@ class Model:
         body = validated(ModelChange, fields).model_dump(exclude_unset=True)
         query = {"name": self.name}
         return self._take(self._client.request("PATCH", "/model", params=query, json=body))
-
-    def _take(self, found: Any) -> Model:
-        self.data = RegisteredModel.model_validate(found)
-        return self
 
     def __repr__(self) -> str:
         return f"Model({self.name!r}, versions={self.data.versions}, aliases={self.aliases})"
