@@ -39,7 +39,7 @@ def show(job: Job) -> None:
     if job.data.recorded:
         return
     # a client of its own: connections are not shared between threads
-    own = Job(HubClient(job._client.folder), job.data)
+    own = Job(HubClient(job.client.folder), job.data)
     threading.Thread(target=_follow, args=(own, handle), daemon=True, name="job card").start()
 
 
@@ -53,7 +53,7 @@ def _follow(job: Job, handle: Any) -> None:
                 continue
             job.refresh()
             handle.update(_bundle(job, metrics), raw=True)
-    job._client.close()
+    job.client.close()
 
 
 def _bundle(job: Job, metrics: dict[str, Any]) -> dict[str, str]:

@@ -38,34 +38,34 @@ class ComputeTarget(Resource[ComputeTargetInfo]):
 
     def refresh(self) -> ComputeTarget:
         """Look again."""
-        return self._take(self._client.request("GET", self._path()))
+        return self._take(self.client.request("GET", self._path()))
 
     def nodes(self) -> list[Node]:
         """Its nodes."""
-        found = self._client.request("GET", self._path("nodes"))
+        found = self.client.request("GET", self._path("nodes"))
         return [Node.model_validate(item) for item in found]
 
     def events(self) -> list[TargetEvent]:
         """What happened to it, oldest first; the last ones of many."""
-        found = self._client.request("GET", self._path("events"))
+        found = self.client.request("GET", self._path("events"))
         return [TargetEvent.model_validate(item) for item in found]
 
     def logs(self) -> str:
         """The end of what it and its nodes have said."""
-        return b"".join(self._client.fetch(self._path("logs"))).decode("utf-8", "replace")
+        return b"".join(self.client.fetch(self._path("logs"))).decode("utf-8", "replace")
 
     def start(self) -> ComputeTarget:
         """Bring it up."""
-        return self._take(self._client.request("POST", self._path("start")))
+        return self._take(self.client.request("POST", self._path("start")))
 
     def stop(self, force: bool = False) -> ComputeTarget:
         """End its nodes; queued jobs wait. `force` cancels the running ones first."""
-        return self._take(self._client.request("POST", self._path("stop"), json={"force": force}))
+        return self._take(self.client.request("POST", self._path("stop"), json={"force": force}))
 
     def restart(self, force: bool = False) -> ComputeTarget:
         """Stop it and start it again."""
         body = {"force": force}
-        return self._take(self._client.request("POST", self._path("restart"), json=body))
+        return self._take(self.client.request("POST", self._path("restart"), json=body))
 
     def scale(
         self,
@@ -80,11 +80,11 @@ class ComputeTarget(Resource[ComputeTargetInfo]):
             idle_seconds_before_scale_down=idle_seconds_before_scale_down,
         )
         body = wish.model_dump(exclude_none=True)
-        return self._take(self._client.request("POST", self._path("scale"), json=body))
+        return self._take(self.client.request("POST", self._path("scale"), json=body))
 
     def keep_running(self) -> ComputeTarget:
         """Call off the stop that is announced."""
-        return self._take(self._client.request("POST", self._path("keep-running")))
+        return self._take(self.client.request("POST", self._path("keep-running")))
 
     def connect(self) -> int:
         """Open a shell there, in this terminal; its exit code. As long as it is open the machine
@@ -105,12 +105,12 @@ class ComputeTarget(Resource[ComputeTargetInfo]):
 
     def connection(self) -> list[str]:
         """The command that opens a shell there, as an argument list for the hub's machine."""
-        found = self._client.request("POST", self._path("connections"))
+        found = self.client.request("POST", self._path("connections"))
         return [str(word) for word in found["command"]]
 
     def delete(self, force: bool = False) -> None:
         """End it and forget it. `force` cancels its jobs first."""
-        self._client.request("POST", self._path("delete"), json={"force": force})
+        self.client.request("POST", self._path("delete"), json={"force": force})
 
     def dask_client(self, **options: Any) -> Any:
         """A Dask client of the cluster, for work of your own on its nodes.

@@ -49,7 +49,7 @@ class Environment(Resource[EnvironmentSummary]):
 
     def refresh(self) -> Environment:
         """Look again."""
-        return self._take(self._client.request("GET", self._path()))
+        return self._take(self.client.request("GET", self._path()))
 
     def wait(self, timeout: float | None = None, raise_on_failure: bool = True) -> Environment:
         """Wait until it is built.
@@ -68,7 +68,7 @@ class Environment(Resource[EnvironmentSummary]):
         while not self.data.state.settled:
             left = PIECE if deadline is None else min(PIECE, deadline - time.monotonic())
             query = {"timeout": max(0.0, left)}
-            self._take(self._client.request("GET", self._path("wait"), params=query))
+            self._take(self.client.request("GET", self._path("wait"), params=query))
             if left <= 0 and not self.data.state.settled:
                 raise WaitTimeout(f"{self.reference} is {self.data.state.value} after {timeout} s.")
         if raise_on_failure and self.data.state.value == "failed":
@@ -83,16 +83,16 @@ class Environment(Resource[EnvironmentSummary]):
         return self._log(True) if follow else "".join(self._log(False))
 
     def _log(self, follow: bool) -> Iterator[str]:
-        with self._client.stream(self._path("logs"), follow=follow) as answer:
+        with self.client.stream(self._path("logs"), follow=follow) as answer:
             yield from answer.iter_text()
 
     def build(self) -> Environment:
         """Try a build that has failed again."""
-        return self._take(self._client.request("POST", self._path("build")))
+        return self._take(self.client.request("POST", self._path("build")))
 
     def delete(self) -> DeletedEnvironment:
         """Delete this version and free its disk."""
-        return DeletedEnvironment.model_validate(self._client.request("DELETE", self._path()))
+        return DeletedEnvironment.model_validate(self.client.request("DELETE", self._path()))
 
     def __repr__(self) -> str:
         return f"Environment({self.reference!r}, state={self.data.state.value!r})"

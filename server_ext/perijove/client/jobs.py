@@ -58,11 +58,11 @@ class Job(Resource[JobData]):
             self.refresh()
         if self.data.run_id is None:
             raise InvalidInput(f"Job {self.id} has no MLflow run yet.", field="run_id")
-        return Run(self._client, self.data.run_id)
+        return Run(self.client, self.data.run_id)
 
     def refresh(self) -> Job:
         """Look again."""
-        return self._take(self._client.request("GET", f"/jobs/{self.id}"))
+        return self._take(self.client.request("GET", f"/jobs/{self.id}"))
 
     def wait(self, timeout: float | None = None, raise_on_failure: bool = False) -> Job:
         """Wait until it is over and recorded in MLflow (for that, a minute at most).
@@ -88,7 +88,7 @@ class Job(Resource[JobData]):
         while True:
             left = PIECE if deadline is None else min(PIECE, deadline - time.monotonic())
             query = {"timeout": max(0.0, left), "until": until}
-            self._take(self._client.request("GET", f"/jobs/{self.id}/wait", params=query))
+            self._take(self.client.request("GET", f"/jobs/{self.id}/wait", params=query))
             if self.data.recorded or (until == "terminal" and self.data.state.terminal):
                 return True
             if left <= 0:
@@ -102,7 +102,7 @@ class Job(Resource[JobData]):
         while True:
             try:
                 query = {"after": after, "follow": follow}
-                with self._client.stream(f"/jobs/{self.id}/events", **query) as answer:
+                with self.client.stream(f"/jobs/{self.id}/events", **query) as answer:
                     for line in answer.iter_lines():
                         if line:
                             event = JobEvent.model_validate(json.loads(line))
@@ -124,26 +124,26 @@ class Job(Resource[JobData]):
         return self._log(True)
 
     def _log(self, follow: bool) -> Iterator[str]:
-        with self._client.stream(f"/jobs/{self.id}/log", follow=follow) as answer:
+        with self.client.stream(f"/jobs/{self.id}/log", follow=follow) as answer:
             yield from answer.iter_text()
 
     def cancel(self) -> Job:
         """Ask for its end; `wait` returns when it is there."""
-        return self._take(self._client.request("POST", f"/jobs/{self.id}/cancel"))
+        return self._take(self.client.request("POST", f"/jobs/{self.id}/cancel"))
 
     def rerun(self, parameters: Mapping[str, Any] | None = None) -> Job:
         """Submit the same again, with some parameters changed."""
         body = {"id": str(uuid4()), "parameters": dict(parameters) if parameters else None}
-        found = self._client.request("POST", f"/jobs/{self.id}/rerun", content=to_json(body))
-        return Job(self._client, JobData.model_validate(found))
+        found = self.client.request("POST", f"/jobs/{self.id}/rerun", content=to_json(body))
+        return Job(self.client, JobData.model_validate(found))
 
     def delete(self) -> PruneReport:
         """Delete it and its files; its MLflow run stays."""
-        return PruneReport.model_validate(self._client.request("DELETE", f"/jobs/{self.id}"))
+        return PruneReport.model_validate(self.client.request("DELETE", f"/jobs/{self.id}"))
 
     def files(self) -> list[JobFile]:
         """Its files, at the paths they have as MLflow artifacts too."""
-        listed = self._client.request("GET", f"/jobs/{self.id}/files")
+        listed = self.client.request("GET", f"/jobs/{self.id}/files")
         return [JobFile.model_validate(item) for item in listed]
 
     def download(self, folder: str | Path) -> list[Path]:
@@ -154,7 +154,7 @@ class Job(Resource[JobData]):
             target.parent.mkdir(parents=True, exist_ok=True)
             partial = target.with_name(f".{target.name}.part")
             with partial.open("wb") as stream:
-                for piece in self._client.fetch(f"/jobs/{self.id}/files/{quote(file.path)}"):
+                for piece in self.client.fetch(f"/jobs/{self.id}/files/{quote(file.path)}"):
                     stream.write(piece)
             partial.replace(target)
             copied.append(target)

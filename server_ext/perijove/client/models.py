@@ -65,7 +65,7 @@ class Version(Resource[ModelVersion]):
         target = Path(to).expanduser()
         target.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=target) as packed:
-            with self._client.stream("/model/version/download", **self._who()) as answer:
+            with self.client.stream("/model/version/download", **self._who()) as answer:
                 for piece in answer.iter_bytes():
                     packed.write(piece)
             with zipfile.ZipFile(packed) as archive:
@@ -86,22 +86,22 @@ class Version(Resource[ModelVersion]):
 
     def uses(self) -> builtins.list[Use]:
         """What uses it."""
-        found = self._client.request("GET", "/model/uses", params=self._who())
+        found = self.client.request("GET", "/model/uses", params=self._who())
         return [Use.model_validate(use) for use in found]
 
     def delete(self, force: bool = False) -> None:
         """Delete it for good; with `force` also if something uses it."""
         query = self._who() | {"force": force}
-        self._client.request("POST", "/model/version/delete", params=query)
+        self.client.request("POST", "/model/version/delete", params=query)
 
     def _change(self, **fields: Any) -> Version:
         body = validated(VersionChange, fields).model_dump(exclude_unset=True)
-        found = self._client.request("PATCH", "/model/version", params=self._who(), json=body)
+        found = self.client.request("PATCH", "/model/version", params=self._who(), json=body)
         return self._take(found)
 
     def _get(self, part: str, **query: str) -> Any:
         query = self._who() | query
-        return self._client.request("GET", f"/model/version{part}", params=query)
+        return self.client.request("GET", f"/model/version{part}", params=query)
 
     def _who(self) -> dict[str, Any]:
         return {"name": self.data.name, "version": self.data.version}
@@ -125,18 +125,18 @@ class Model(Resource[RegisteredModel]):
     @property
     def versions(self) -> list[Version]:
         """Its versions now, newest first."""
-        found = self._client.request("GET", "/model/versions", params={"name": self.name})
-        return [Version(self._client, ModelVersion.model_validate(item)) for item in found]
+        found = self.client.request("GET", "/model/versions", params={"name": self.name})
+        return [Version(self.client, ModelVersion.model_validate(item)) for item in found]
 
     def version(self, version: str | int) -> Version:
         """A version by its number, or as ``@alias``."""
         query = {"name": self.name, "version": str(version)}
-        found = self._client.request("GET", "/model/version", params=query)
-        return Version(self._client, ModelVersion.model_validate(found))
+        found = self.client.request("GET", "/model/version", params=query)
+        return Version(self.client, ModelVersion.model_validate(found))
 
     def refresh(self) -> Model:
         """Look again."""
-        return self._take(self._client.request("GET", "/model", params={"name": self.name}))
+        return self._take(self.client.request("GET", "/model", params={"name": self.name}))
 
     def alias(
         self,
@@ -162,12 +162,12 @@ class Model(Resource[RegisteredModel]):
             wish["expected"] = str(expected)
         body = validated(AliasMove, wish).model_dump()
         query = {"name": self.name, "alias": alias}
-        return self._take(self._client.request("PUT", "/model/alias", params=query, json=body))
+        return self._take(self.client.request("PUT", "/model/alias", params=query, json=body))
 
     def remove_alias(self, alias: str) -> Model:
         """Remove an alias."""
         query = {"name": self.name, "alias": alias}
-        return self._take(self._client.request("DELETE", "/model/alias", params=query))
+        return self._take(self.client.request("DELETE", "/model/alias", params=query))
 
     def rename(self, name: str) -> Model:
         """Give it another name."""
@@ -187,18 +187,18 @@ class Model(Resource[RegisteredModel]):
 
     def uses(self) -> builtins.list[Use]:
         """What uses it."""
-        found = self._client.request("GET", "/model/uses", params={"name": self.name})
+        found = self.client.request("GET", "/model/uses", params={"name": self.name})
         return [Use.model_validate(use) for use in found]
 
     def delete(self, force: bool = False) -> None:
         """Delete it and all versions for good; with `force` also if something uses it."""
         query = {"name": self.name, "force": force}
-        self._client.request("POST", "/model/delete", params=query)
+        self.client.request("POST", "/model/delete", params=query)
 
     def _change(self, **fields: Any) -> Model:
         body = validated(ModelChange, fields).model_dump(exclude_unset=True)
         query = {"name": self.name}
-        return self._take(self._client.request("PATCH", "/model", params=query, json=body))
+        return self._take(self.client.request("PATCH", "/model", params=query, json=body))
 
     def __repr__(self) -> str:
         return f"Model({self.name!r}, versions={self.data.versions}, aliases={self.aliases})"

@@ -16,7 +16,7 @@ class Resource(Generic[Data]):
     """Something that the hub has. Its attributes are those of the last look."""
 
     def __init__(self, client: HubClient, data: Data) -> None:
-        self._client = client
+        self.client = client
         self.data = data
 
     def __getattr__(self, name: str) -> Any:
