@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +15,11 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+LONG = ("ssh", "slurm", "container", "chaos", "browser", "runner", "integration", "gallery")
+OURS = ("PERIJOVE_SCREENSHOTS", "PERIJOVE_TESTS", "PERIJOVE_TORCH")
+"""Variables that are for the tests themselves."""
+THEIRS = ("IPYTHON", "JUPYTER", "MLFLOW_", "PERIJOVE_", "XDG_CACHE", "XDG_CONFIG", "XDG_DATA")
+"""How those variables begin that would lead to the folders and servers of whoever runs them."""
 
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 MakeNotebook = Callable[..., Path]
@@ -28,15 +34,45 @@ def write_notebook(path: Path, *cells: str, parameters: str | None = None) -> Pa
     return path
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Tests, and all they start, have a home folder and a cache of uv's that are the run's own."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    if worker == "main":
+        os.environ["PERIJOVE_TESTS"] = tempfile.mkdtemp(prefix="pjv-")
+        config.add_cleanup(lambda: shutil.rmtree(os.environ["PERIJOVE_TESTS"], ignore_errors=True))
+    for name in [name for name in os.environ if name.startswith(THEIRS) and name not in OURS]:
+        del os.environ[name]
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    folder = Path(os.environ["PERIJOVE_TESTS"])
+    (folder / worker).mkdir()
+    os.environ |= {"HOME": str(folder / worker), "UV_CACHE_DIR": str(folder / "uv")}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of two workers one takes all that shares a server, or hosts that are slow to start."""
+    """One worker takes all that shares a server, or hosts that are slow to start.
+
+    What takes long comes first: at the end no worker shall wait long for another.
+    """
+    items.sort(key=lambda item: LONG.index(folder) if (folder := _folder(item)) in LONG else 99)
     for item in items:
-        folder, *place = item.nodeid.removeprefix("tests/").split("/", 1)
-        whole = folder in ("ssh", "slurm") or not place
-        group = folder if whole else item.nodeid.rpartition("::")[0]
+        group = folder if (folder := _folder(item)) in ("ssh", "slurm") else _shares(item)
         if "node" in getattr(item, "fixturenames", ()):  # made once, for all that are prepared
             group = "ssh"
-        item.add_marker(pytest.mark.xdist_group(group))
+        if group is not None:
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
+def _folder(item: pytest.Item) -> str:
+    return item.nodeid.removeprefix("tests/").partition("/")[0]
+
+
+def _shares(item: pytest.Item) -> str | None:
+    """The test's file, if it shares with others there what one of our fixtures made."""
+    known = getattr(item, "_fixtureinfo", None)
+    for fixtures in known.name2fixturedefs.values() if known is not None else ():
+        if fixtures[-1].scope != "function" and fixtures[-1].baseid:
+            return item.nodeid.partition("::")[0]
+    return None
 
 
 @pytest.fixture
@@ -70,10 +106,23 @@ def session_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     perijove("down", "--force", home=home)
 
 
+def configure(home: Path, **settings: object) -> None:
+    """Settings of the home's workspace.
+
+    Nothing is imported ahead, unless they say so: that halves what the start of a hub costs, and
+    only jobs whose warm start is tested, or many that import much, want it.
+    """
+    folder = home / "workspaces/default"
+    folder.mkdir(parents=True, exist_ok=True)
+    # JSON is YAML
+    (folder / "config.yaml").write_text(json.dumps({"preload": []} | settings))
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Path]:
-    """A PERIJOVE_HOME of the test's own, for tests that kill the hub."""
+    """A PERIJOVE_HOME of the test's own, for tests that kill the hub; see `configure`."""
     folder = tmp_path / "home"
+    configure(folder)
     yield folder
     perijove("down", "--force", home=folder)
 

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from browser.conftest import Lab, OpenPage
-from conftest import write_notebook
+from conftest import configure, write_notebook
 
 pytestmark = pytest.mark.browser
 
@@ -34,9 +34,7 @@ def user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module", autouse=True)
 def config(user: Path, lab: Lab) -> None:
-    workspace = lab.home / "workspaces" / "default"
-    workspace.mkdir(parents=True, exist_ok=True)
-    (workspace / "config.yaml").write_text("local_kernels: true\npreload: [numpy]\n")
+    configure(lab.home, local_kernels=True, preload=["numpy"])
     (user / "hello.txt").write_text("hello")
     (user / "work").mkdir()
     for notebook in (

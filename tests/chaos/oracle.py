@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import httpx
 from conftest import perijove, write_notebook
 from perijove.client.discovery import find_hub
 from perijove.client.workspace import Workspace
+from perijove.errors import PerijoveError
 from perijove.models.workspaces import WorkspaceFolder
 
 CELL = """
@@ -108,12 +110,12 @@ class Oracle:
         deadline = time.monotonic() + seconds
         jobs: list[dict[str, Any]] = []
         while time.monotonic() < deadline:
-            listed = perijove("job", "list", "--limit", "1000", "--json", home=self.home)
-            if listed.returncode == 0:
-                jobs = json.loads(listed.stdout)
+            with suppress(PerijoveError):
+                listed = self.ws.jobs.list(limit=1000)
+                jobs = [job.data.model_dump(mode="json") for job in listed]
                 if all(job["recorded"] for job in jobs):
                     return jobs
-            time.sleep(1)
+            time.sleep(0.5)
         open_jobs = [(j["id"], j["state"], j["recorded"]) for j in jobs if not j["recorded"]]
         raise AssertionError(f"not settled: {open_jobs}")
 

@@ -15,7 +15,7 @@ import pytest
 
 from chaos.oracle import JupyterServer, Oracle, kill, start_hub
 from chaos.storm import submit
-from conftest import perijove
+from conftest import configure, perijove
 from perijove.errors import PerijoveError
 from perijove.faults import STEPS
 
@@ -26,6 +26,17 @@ pytestmark = pytest.mark.chaos
 def oracle(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Oracle]:
     monkeypatch.setenv("PERIJOVE_HOME", str(home))
     return Oracle(home, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def steady(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Oracle]:
+    """One whose hub nobody kills, for several tests."""
+    folder = tmp_path_factory.mktemp("steady")
+    configure(folder / "home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PERIJOVE_HOME", str(folder / "home"))
+        yield Oracle(folder / "home", folder)
+        perijove("down", "--force", home=folder / "home")
 
 
 def storm(oracle: Oracle, count: int, every: float, seed: int, compute: str = "local") -> None:
@@ -116,8 +127,7 @@ def test_killed_at_a_labelled_step(oracle: Oracle, label: str, tmp_path: Path) -
 
 
 def test_a_new_hub_adopts_ten_running_jobs(oracle: Oracle) -> None:
-    oracle.workspace.root.mkdir(parents=True)
-    oracle.workspace.config.write_text("slots: 10\n")
+    configure(oracle.home, slots=10)
     path = oracle.notebook("import time; time.sleep(8)")
     submitted = {submit(oracle, path) for _ in range(10)}
     while len(oracle.runners()) < 10:
@@ -137,26 +147,24 @@ def test_a_new_hub_adopts_ten_running_jobs(oracle: Oracle) -> None:
         ("import signal; os.kill(os.getpid(), signal.SIGKILL)", "kernel_died"),
     ],
 )
-def test_a_notebook_that_ends_early_never_succeeds(oracle: Oracle, cell: str, reason: str) -> None:
-    job = submit(oracle, oracle.notebook(cell))
-    [ended] = oracle.verify({job})
+def test_a_notebook_that_ends_early_never_succeeds(steady: Oracle, cell: str, reason: str) -> None:
+    job = submit(steady, steady.notebook(cell))
+    [ended] = [found for found in steady.verify({job}) if found["id"] == job]
     assert (ended["state"], ended["reason"]) == ("failed", reason)
-    assert oracle.said(job, 1) == ["start"]
+    assert steady.said(job, 1) == ["start"]
 
 
-def test_a_kernel_killed_in_the_last_cell_fails(oracle: Oracle) -> None:
-    path = oracle.notebook(name="last.ipynb")
+def test_a_kernel_killed_in_the_last_cell_fails(steady: Oracle) -> None:
+    path = steady.notebook(name="last.ipynb")
     text = path.read_text().replace("note('end')", "note('end'); os.kill(os.getpid(), 9)")
     path.write_text(text)
-    job = submit(oracle, path)
-    [ended] = oracle.settle(60)
+    job = submit(steady, path)
+    [ended] = [found for found in steady.settle(60) if found["id"] == job]
     assert (ended["state"], ended["reason"]) == ("failed", "kernel_died")
-    assert ended["id"] == job
 
 
 def test_a_stopped_runner_loses_its_lease_and_is_not_heard_again(oracle: Oracle) -> None:
-    oracle.workspace.root.mkdir(parents=True)
-    oracle.workspace.config.write_text("lease_seconds: 6\n")
+    configure(oracle.home, lease_seconds=6)
     job = submit(oracle, oracle.notebook("import time; time.sleep(3)"))
     while not oracle.runners():
         time.sleep(0.05)
@@ -217,15 +225,14 @@ def test_a_full_disk_is_said_and_the_last_good_output_stays(oracle: Oracle) -> N
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.05, 0.1, 0.15, 0.2, 0.3])
-def test_cancel_around_the_finish_has_one_outcome(oracle: Oracle, delay: float) -> None:
-    start_hub(oracle.home)
-    path = oracle.notebook("1")
-    oracle.ws.jobs.get(submit(oracle, path)).wait()
+def test_cancel_around_the_finish_has_one_outcome(steady: Oracle, delay: float) -> None:
+    path = steady.notebook("1")
+    steady.ws.jobs.get(submit(steady, path)).wait()
     for _ in range(3):
-        job = oracle.ws.jobs.get(submit(oracle, path))
+        job = steady.ws.jobs.get(submit(steady, path))
         time.sleep(delay)
         job.cancel()
         job.wait(30)
         assert job.state in ("succeeded", "canceled")
-    oracle.verify(set())
-    oracle.nothing_left()
+    steady.verify(set())
+    steady.nothing_left()

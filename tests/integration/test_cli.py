@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -170,6 +171,7 @@ def test_rerun_delete_and_prune(run: Any, notebook: MakeNotebook) -> None:
 
 
 def test_two_racing_starts_make_one_hub_and_stale_files_are_seen(home: Path) -> None:
+    shutil.rmtree(home)  # they race for its folders, too
     command = [sys.executable, "-m", "perijove.cli", "up", "--json"]
     environ = os.environ | {"PERIJOVE_HOME": str(home)}
     starts = [

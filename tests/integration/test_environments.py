@@ -17,7 +17,7 @@ import httpx
 import psutil
 import pytest
 
-from conftest import MakeNotebook, perijove
+from conftest import MakeNotebook, configure, perijove
 from perijove.client.discovery import find_hub
 from perijove.client.workspace import Workspace
 from perijove.errors import Conflict, EnvironmentFailed, InvalidInput, NotFound
@@ -33,6 +33,7 @@ PROJECT = '[project]\nname = "p"\nversion = "1"\ndependencies = ["{}"]\n'
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     home = tmp_path_factory.mktemp("environments")
+    configure(home)
     before = os.environ.get("PERIJOVE_HOME")
     os.environ["PERIJOVE_HOME"] = str(home)
     yield home

@@ -21,7 +21,7 @@ import psutil
 import pytest
 from jupyter_client.manager import AsyncKernelManager
 
-from conftest import MakeNotebook, perijove
+from conftest import MakeNotebook, configure, perijove
 from perijove.client.discovery import find_hub, workspace_folder
 from perijove.client.workspace import Workspace
 from perijove.errors import Conflict, InvalidInput, NotFound
@@ -41,9 +41,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("kernels")
     home, data, user = folder / "home", folder / "data", folder / "user"
     user.mkdir()
-    workspace = home / "workspaces" / "default"
-    workspace.mkdir(parents=True)
-    (workspace / "config.yaml").write_text("local_kernels: true\npreload: [numpy]\n")
+    configure(home, local_kernels=True, preload=["numpy"])
     ours = {"PERIJOVE_HOME": str(home), "JUPYTER_DATA_DIR": str(data), "HOME": str(user)}
     before = {name: os.environ.get(name) for name in ours}
     os.environ.update(ours)

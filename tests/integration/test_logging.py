@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from conftest import MakeNotebook, perijove
+from conftest import MakeNotebook, configure, perijove
 from perijove.client.jobs import Job
 from perijove.client.workspace import Workspace
 from perijove.models.workspaces import WorkspaceFolder
@@ -78,6 +78,7 @@ def until(condition: Callable[[], object], seconds: float = 90) -> None:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     home = tmp_path_factory.mktemp("logging")
+    configure(home)
     patch = pytest.MonkeyPatch()
     patch.setenv("PERIJOVE_HOME", str(home))
     yield Place(home)

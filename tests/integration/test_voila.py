@@ -18,7 +18,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from conftest import perijove
+from conftest import configure, perijove
 from perijove.client.workspace import Workspace
 
 pytestmark = pytest.mark.integration
@@ -43,6 +43,7 @@ def ws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     with pytest.MonkeyPatch.context() as patch:
         for name in ("PERIJOVE_HOME", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):
             patch.setenv(name, str(folder / name.lower()))
+        configure(folder / "perijove_home")
         workspace = Workspace()
         workspace.compute.create_instance("box")
         until((folder / "jupyter_data_dir" / "kernels" / "base@box" / "kernel.json").exists)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from conftest import perijove, write_notebook
+from conftest import configure, perijove, write_notebook
 
 pytestmark = pytest.mark.integration
 
@@ -89,9 +89,7 @@ def test_what_one_job_leaves_the_next_does_not_see(session_home: Path, report: R
 def test_a_forked_kernel_looks_like_an_ordinary_one(
     session_home: Path, home: Path, report: Report
 ) -> None:
-    folder = home / "workspaces/default"
-    folder.mkdir(parents=True)
-    (folder / "config.yaml").write_text("warm_start: false\n")
+    configure(home, warm_start=False)
     forked, ordinary = report(session_home, REPORT), report(home, REPORT)
     assert (forked["warm"], ordinary["warm"]) == (True, False)
     same = ("argv", "blas", "signals", "umask", "main", "gc", "loop")

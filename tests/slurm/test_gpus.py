@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import MakeNotebook, perijove
+from conftest import MakeNotebook, configure, perijove
 from perijove.client.workspace import Workspace
 from perijove.compute.slurm import request
 from perijove.errors import Conflict
@@ -22,6 +22,7 @@ HERE = f"--nodelist={NODES[0]}"
 @pytest.fixture
 def ws(slurm: Slurm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
     home = tmp_path / "home"
+    configure(home)
     monkeypatch.setenv("PERIJOVE_HOME", str(home))
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
     up = perijove("up", "--listen", CONTROLLER, home=home)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from conftest import MakeNotebook, perijove
+from conftest import MakeNotebook, configure, perijove
 from perijove.client.discovery import find_hub
 from perijove.client.workspace import Workspace
 from perijove.errors import Conflict
@@ -25,6 +25,7 @@ pytestmark = pytest.mark.integration
 @pytest.fixture
 def ws(slurm: Slurm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
     home = tmp_path / "home"
+    configure(home)
     monkeypatch.setenv("PERIJOVE_HOME", str(home))
     yield Workspace()
     perijove("down", "--force", home=home)

@@ -12,7 +12,7 @@ import pytest
 
 from chaos.oracle import Oracle
 from chaos.storm import Fault, inner, killing, storm
-from conftest import perijove
+from conftest import configure, perijove
 from perijove.models.attempts import RUNNER, STATUS
 from slurm.bed import NODES, Slurm
 
@@ -24,6 +24,7 @@ LAST = 60.0
 @pytest.fixture
 def oracle(slurm: Slurm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Oracle]:
     home = tmp_path / "home"
+    configure(home)
     monkeypatch.setenv("PERIJOVE_HOME", str(home))
     (tmp_path / "work").mkdir()
     yield Oracle(home, tmp_path / "work")

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from conftest import perijove, write_notebook
+from conftest import configure, perijove, write_notebook
 from tracking.plain import plain_mlflow
 
 pytestmark = pytest.mark.integration
@@ -69,9 +69,7 @@ def test_an_existing_server_behind_a_proxy_that_loses_answers(
     Lossy.target, Lossy.lost = existing, 0
     proxy = ThreadingHTTPServer(("127.0.0.1", 0), Lossy)
     threading.Thread(target=proxy.serve_forever, daemon=True).start()
-    folder = home / "workspaces/default"
-    folder.mkdir(parents=True)
-    (folder / "config.yaml").write_text(f"tracking_uri: http://127.0.0.1:{proxy.server_port}\n")
+    configure(home, tracking_uri=f"http://127.0.0.1:{proxy.server_port}")
     path = write_notebook(
         tmp_path / "n.ipynb", "import mlflow\nwith mlflow.start_run(): mlflow.log_metric('m', 1)"
     )
