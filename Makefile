@@ -74,8 +74,7 @@ test: check ## everything: lint, types, unit, integration and browser tests
 	scripts/ensure-chromium
 	scripts/ensure-machines
 	scripts/ensure-torch
-	$(PYTEST) -m "browser and not soak"
-	$(PYTEST) -m "not browser and not soak" --durations=10 -n 2 --dist loadgroup
+	$(PYTEST) -m "not soak" --durations=10 -n 2 --dist loadgroup --no-loadscope-reorder
 
 soak: $(EXTENSION) ## long chaos runs
 	$(PYTEST) -m "soak"

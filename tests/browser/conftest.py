@@ -17,7 +17,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from conftest import perijove, write_notebook
+from conftest import configure, perijove, write_notebook
 
 FLAGS = [
     "--no-sandbox",
@@ -75,6 +75,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     folder = tmp_path_factory.mktemp("lab")
     notebooks, home = folder / "notebooks", folder / "home"
     notebooks.mkdir()
+    configure(home)
     shutil.copy(ROOT / "notebooks/gallery/train.ipynb", notebooks)
     write_notebook(
         notebooks / "failing.ipynb", "print('fine')", "rows = 0\n1 / rows", "print('never')"
@@ -116,13 +117,14 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 
 def _wait(lab: Lab) -> None:
-    for _ in range(600):
-        try:
-            if httpx.get(f"{lab.url}/api/status?token=token").status_code == 200:
-                return
-        except httpx.HTTPError:
-            pass
-        time.sleep(0.1)
+    with httpx.Client() as client:
+        for _ in range(600):
+            try:
+                if client.get(f"{lab.url}/api/status?token=token").status_code == 200:
+                    return
+            except httpx.HTTPError:
+                pass
+            time.sleep(0.1)
     pytest.fail("JupyterLab did not start")
 
 

@@ -210,15 +210,16 @@ class JupyterServer:
         """Ids of the jobs it shows; it may have to start first."""
         self.pids()
         deadline = time.monotonic() + 60
-        while True:
-            try:
-                url = f"http://127.0.0.1:{self._port}/perijove/api/jobs?limit=1000"
-                answer = httpx.get(url, headers={"Authorization": "token t"}, timeout=30)
-                answer.raise_for_status()
-                return [str(job["id"]) for job in answer.json()]
-            except httpx.HTTPError:
-                assert time.monotonic() < deadline, "the Jupyter server does not answer"
-                time.sleep(0.3)
+        url = f"http://127.0.0.1:{self._port}/perijove/api/jobs?limit=1000"
+        with httpx.Client(headers={"Authorization": "token t"}, timeout=30) as client:
+            while True:
+                try:
+                    answer = client.get(url)
+                    answer.raise_for_status()
+                    return [str(job["id"]) for job in answer.json()]
+                except httpx.HTTPError:
+                    assert time.monotonic() < deadline, "the Jupyter server does not answer"
+                    time.sleep(0.3)
 
     def stop(self) -> None:
         """End it."""

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import psutil
@@ -126,8 +127,8 @@ def storm(
     seed: int,
     rounds: int = 12,
     seconds: float = 300,
-) -> None:
-    """Submit `count` jobs to the targets in turn, in a storm; verify.
+) -> list[dict[str, Any]]:
+    """Submit `count` jobs to the targets in turn, in a storm; verify, and return them.
 
     The storm ends after so many `rounds`: on a slow machine nothing would else come to its end.
     `seconds` is the time that they have, beside three for each.
@@ -159,3 +160,4 @@ def storm(
     tried = [f"{job['state']} ({job['reason']}) at {job['attempt']}" for job in jobs]
     print(*(f"{tried.count(line)} times {line}" for line in sorted(set(tried))), sep="\n")
     assert "succeeded" in {job["state"] for job in jobs}
+    return jobs

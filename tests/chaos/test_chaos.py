@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from chaos.oracle import JupyterServer, Oracle, kill, start_hub
-from chaos.storm import submit
+from chaos.storm import killing, storm, submit
 from conftest import configure, perijove
 from perijove.errors import PerijoveError
 from perijove.faults import STEPS
@@ -29,9 +29,9 @@ def oracle(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
 
 
 @pytest.fixture(scope="module")
-def steady(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Oracle]:
-    """One whose hub nobody kills, for several tests."""
-    folder = tmp_path_factory.mktemp("steady")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Oracle]:
+    """One for several tests: each leaves it with nothing to do."""
+    folder = tmp_path_factory.mktemp("shared")
     configure(folder / "home")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PERIJOVE_HOME", str(folder / "home"))
@@ -39,56 +39,35 @@ def steady(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Oracle]:
         perijove("down", "--force", home=folder / "home")
 
 
-def storm(oracle: Oracle, count: int, every: float, seed: int, compute: str = "local") -> None:
-    """Submit jobs while a random process is killed every few seconds."""
-    rng = random.Random(seed)
-    path = oracle.notebook("import time; time.sleep(0.3)")
-    submitted: set[str] = set()
-    done = threading.Event()
+def of(job_id: str, jobs: list[dict[str, Any]]) -> dict[str, Any]:
+    """The job of this id."""
+    [found] = [job for job in jobs if job["id"] == job_id]
+    return found
+
+
+def storm_here(oracle: Oracle, compute: str = "local", **how: float) -> None:
+    """Submit jobs while everything there is of ours is killed, one after the other."""
     jupyter = JupyterServer(oracle.home, oracle.folder)
     jupyter.pids()
     kinds = [oracle.hub, oracle.runners, oracle.kernels, oracle.mlflow, jupyter.pids]
     if compute != "local":
         kinds += [oracle.cluster, oracle.nodes]
-
-    def killer() -> None:
-        while not done.wait(rng.uniform(0.5, 1.5) * every):
-            victims = rng.choice(kinds)()
-            if victims:
-                kill(rng.choice(victims))
-
-    thread = threading.Thread(target=killer)
-    thread.start()
     try:
-        for _ in range(count):
-            submitted.add(submit(oracle, path, retries=2, compute=compute))
-        deadline = time.monotonic() + count * 1.5 + 30
-        while time.monotonic() < deadline:
-            try:
-                if not [j for j in oracle.ws.jobs.list(limit=1000) if not j.data.state.terminal]:
-                    break
-            except PerijoveError:
-                pass
-            time.sleep(0.5)
-    finally:
-        done.set()
-        thread.join()
-    try:
-        jobs = oracle.verify(submitted, seconds=60)
-        assert len(jobs) == count
-        assert set(jupyter.jobs()) == submitted
+        faults = {kind.__qualname__: killing(kind) for kind in kinds}
+        jobs = storm(oracle, faults, [compute], **how)  # type: ignore[arg-type]
+        assert set(jupyter.jobs()) == {job["id"] for job in jobs}
     finally:
         jupyter.stop()
     oracle.nothing_left()
 
 
 def test_a_short_storm_loses_nothing(oracle: Oracle) -> None:
-    storm(oracle, count=25, every=2.5, seed=1)
+    storm_here(oracle, count=15, every=2, seed=1, rounds=2)
 
 
 def test_a_short_storm_over_a_cluster_loses_nothing(oracle: Oracle) -> None:
     oracle.ws.compute.create_cluster("storm", max_nodes=2)
-    storm(oracle, count=15, every=2.5, seed=3, compute="storm")
+    storm_here(oracle, "storm", count=8, every=2, seed=3, rounds=1)
     oracle.ws.compute.get("storm").delete(force=True)
     assert oracle.cluster() == oracle.nodes() == []
 
@@ -97,33 +76,36 @@ def test_a_short_storm_over_a_cluster_loses_nothing(oracle: Oracle) -> None:
 def test_fifty_jobs_in_a_storm_over_a_cluster(oracle: Oracle) -> None:
     oracle.ws.compute.create_cluster("storm", max_nodes=3)
     seed = int(os.environ.get("CHAOS_SEED", "7"))
-    storm(oracle, count=50, every=3, seed=seed, compute="storm")
+    storm_here(oracle, "storm", count=50, every=3, seed=seed)
 
 
 @pytest.mark.soak
 def test_a_hundred_jobs_in_a_storm(oracle: Oracle) -> None:
-    storm(oracle, count=100, every=3, seed=int(os.environ.get("CHAOS_SEED", "7")))
+    storm_here(oracle, count=100, every=3, seed=int(os.environ.get("CHAOS_SEED", "7")))
 
 
 @pytest.mark.parametrize("label", STEPS)
-def test_killed_at_a_labelled_step(oracle: Oracle, label: str, tmp_path: Path) -> None:
+def test_killed_at_a_labelled_step(shared: Oracle, label: str, tmp_path: Path) -> None:
     """The process that reaches the step dies there, once; the job goes on as if it had not."""
     once = tmp_path / "killed"
-    start_hub(oracle.home, PERIJOVE_KILL_AT=label, PERIJOVE_KILL_ONCE=str(once))
+    while pids := shared.hub():
+        for pid in pids:
+            kill(pid)
+    start_hub(shared.home, PERIJOVE_KILL_AT=label, PERIJOVE_KILL_ONCE=str(once))
     sleepy = label.startswith("cancel")
-    path = oracle.notebook("import time; time.sleep(30)" if sleepy else "1")
-    job = submit(oracle, path, retries=1)
+    path = shared.notebook("import time; time.sleep(30)" if sleepy else "1")
+    job = submit(shared, path, retries=1)
     if sleepy:
-        while oracle.ws.jobs.get(job).state not in ("running", "finalizing"):
+        while shared.ws.jobs.get(job).state not in ("running", "finalizing"):
             time.sleep(0.05)
         try:
-            oracle.ws.jobs.get(job).cancel()
+            shared.ws.jobs.get(job).cancel()
         except PerijoveError:
-            oracle.ws.jobs.get(job).cancel()
-    [ended] = oracle.verify({job}, seconds=60)
+            shared.ws.jobs.get(job).cancel()
+    ended = of(job, shared.verify({job}, seconds=60))
     assert once.exists(), "the step was not reached"
     assert ended["state"] == ("canceled" if sleepy else "succeeded"), ended
-    oracle.nothing_left()
+    shared.nothing_left()
 
 
 def test_a_new_hub_adopts_ten_running_jobs(oracle: Oracle) -> None:
@@ -147,19 +129,19 @@ def test_a_new_hub_adopts_ten_running_jobs(oracle: Oracle) -> None:
         ("import signal; os.kill(os.getpid(), signal.SIGKILL)", "kernel_died"),
     ],
 )
-def test_a_notebook_that_ends_early_never_succeeds(steady: Oracle, cell: str, reason: str) -> None:
-    job = submit(steady, steady.notebook(cell))
-    [ended] = [found for found in steady.verify({job}) if found["id"] == job]
+def test_a_notebook_that_ends_early_never_succeeds(shared: Oracle, cell: str, reason: str) -> None:
+    job = submit(shared, shared.notebook(cell))
+    ended = of(job, shared.verify({job}))
     assert (ended["state"], ended["reason"]) == ("failed", reason)
-    assert steady.said(job, 1) == ["start"]
+    assert shared.said(job, 1) == ["start"]
 
 
-def test_a_kernel_killed_in_the_last_cell_fails(steady: Oracle) -> None:
-    path = steady.notebook(name="last.ipynb")
+def test_a_kernel_killed_in_the_last_cell_fails(shared: Oracle) -> None:
+    path = shared.notebook(name="last.ipynb")
     text = path.read_text().replace("note('end')", "note('end'); os.kill(os.getpid(), 9)")
     path.write_text(text)
-    job = submit(steady, path)
-    [ended] = [found for found in steady.settle(60) if found["id"] == job]
+    job = submit(shared, path)
+    ended = of(job, shared.settle(60))
     assert (ended["state"], ended["reason"]) == ("failed", "kernel_died")
 
 
@@ -225,14 +207,14 @@ def test_a_full_disk_is_said_and_the_last_good_output_stays(oracle: Oracle) -> N
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.05, 0.1, 0.15, 0.2, 0.3])
-def test_cancel_around_the_finish_has_one_outcome(steady: Oracle, delay: float) -> None:
-    path = steady.notebook("1")
-    steady.ws.jobs.get(submit(steady, path)).wait()
+def test_cancel_around_the_finish_has_one_outcome(shared: Oracle, delay: float) -> None:
+    path = shared.notebook("1")
+    shared.ws.jobs.get(submit(shared, path)).wait()
     for _ in range(3):
-        job = steady.ws.jobs.get(submit(steady, path))
+        job = shared.ws.jobs.get(submit(shared, path))
         time.sleep(delay)
         job.cancel()
         job.wait(30)
         assert job.state in ("succeeded", "canceled")
-    steady.verify(set())
-    steady.nothing_left()
+    shared.verify(set())
+    shared.nothing_left()

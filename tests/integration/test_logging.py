@@ -138,7 +138,8 @@ def test_mlflow_may_be_away(
     os.kill(server, signal.SIGSTOP)
     try:
         go()
-        assert job.wait(120).state == "succeeded"
+        assert job._wait(120, "terminal")
+        assert job.state == "succeeded"
         spool = place.folder.attempt(job.id, 1) / "mlflow.spool"
         assert spool.stat().st_size
     finally:
