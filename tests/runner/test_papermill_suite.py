@@ -10,7 +10,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -24,14 +23,13 @@ papermill_engines.register(None, PerijoveEngine)
 """
 
 
-def _outcomes(folder: Path, *options: str, tests: Iterable[str] = ("",)) -> dict[str, str]:
-    [suite] = importlib.import_module("papermill.tests").__path__
+def _outcomes(folder: Path, *words: str) -> dict[str, str]:
+    """How the tests ended, by their names, relative to the folder; `words`: options and tests."""
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "pytest", f"--rootdir={suite}", "-v", "--color=no"),
-            *(f"{suite}/{test}" for test in tests),
+            *(sys.executable, "-m", "pytest", *words, "-v", "--color=no"),
             *("-p", "no:cacheprovider", "-o", "addopts=", "-W", "ignore"),
-            *("--continue-on-collection-errors", *options),
+            "--continue-on-collection-errors",
         ],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(folder)},
@@ -46,10 +44,11 @@ def _outcomes(folder: Path, *options: str, tests: Iterable[str] = ("",)) -> dict
 
 def test_all_that_passes_without_our_engine_passes_with_it(tmp_path: Path) -> None:
     (tmp_path / "our_engine.py").write_text(PLUGIN)
-    with_ours = _outcomes(tmp_path, "-p", "our_engine")
+    [suite] = importlib.import_module("papermill.tests").__path__
+    with_ours = _outcomes(tmp_path, "-p", "our_engine", suite)
     others = {name for name, outcome in with_ours.items() if outcome != "PASSED"}
     assert len(with_ours) - len(others) > 200
     # only those that did not pass need to be tried without it
-    without = _outcomes(tmp_path, tests=sorted(others)) if others else {}
+    without = _outcomes(tmp_path, *sorted(others)) if others else {}
     assert set(without) == others
     assert {name for name, outcome in without.items() if outcome == "PASSED"} == set()
