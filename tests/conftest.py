@@ -15,7 +15,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-LONG = ("ssh", "slurm", "container", "chaos", "browser", "runner", "integration", "gallery")
+LONG = ("browser", "ssh", "slurm", "container", "chaos", "runner", "integration", "gallery")
 OURS = ("PERIJOVE_SCREENSHOTS", "PERIJOVE_TESTS", "PERIJOVE_TORCH")
 """Variables that are for the tests themselves."""
 THEIRS = ("IPYTHON", "JUPYTER", "MLFLOW_", "PERIJOVE_", "XDG_CACHE", "XDG_CONFIG", "XDG_DATA")
@@ -49,13 +49,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker takes all that shares a server, or hosts that are slow to start.
+    """One worker takes all that shares a server, hosts that are slow to start, or the screen.
 
     What takes long comes first: at the end no worker shall wait long for another.
     """
     items.sort(key=lambda item: LONG.index(folder) if (folder := _folder(item)) in LONG else 99)
     for item in items:
-        group = folder if (folder := _folder(item)) in ("ssh", "slurm") else _shares(item)
+        group = (
+            folder if (folder := _folder(item)) in ("browser", "ssh", "slurm") else _shares(item)
+        )
         if "node" in getattr(item, "fixturenames", ()):  # made once, for all that are prepared
             group = "ssh"
         if group is not None:

@@ -128,7 +128,9 @@ def _wait(lab: Lab) -> None:
     pytest.fail("JupyterLab did not start")
 
 
-expect.set_options(timeout=30_000)
+PATIENCE = 60_000
+"""Milliseconds; other tests run beside these."""
+expect.set_options(timeout=PATIENCE)
 
 
 def show(page: Page, panel: str) -> None:
@@ -150,11 +152,12 @@ def open_page(lab: Lab, browser: Browser) -> Iterator[OpenPage]:
     def make(width: int = 1400, height: int = 850, dark: bool = False, reset: bool = True) -> Page:
         lab.setting(THEMES, theme=f"JupyterLab {'Dark' if dark else 'Light'}")
         page = browser.new_page(viewport={"width": width, "height": height})
+        page.set_default_timeout(PATIENCE)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(f"{lab.url}/lab?token=token{'&reset' if reset else ''}")
-        page.wait_for_selector(PANEL, timeout=60_000)
+        page.wait_for_selector(PANEL)
         # the layout is restored now: clicks before would be undone by it
-        page.wait_for_selector(".jp-Launcher, .jp-NotebookPanel", timeout=60_000)
+        page.wait_for_selector(".jp-Launcher, .jp-NotebookPanel")
         page.wait_for_timeout(500)
         pages.append(page)
         return page

@@ -71,10 +71,17 @@ def _was_warm(home: Path, job_id: str) -> bool:
     return bool(attempts[-1]["data"]["warm"])
 
 
+def warm(home: Path, report: Report, cells: str) -> dict[str, Any]:
+    """The report of a job that was forked: on a busy machine the first ones are not."""
+    for _ in range(10):
+        if (found := report(home, cells))["warm"]:
+            return found
+    pytest.fail("no job was forked")
+
+
 def test_what_one_job_leaves_the_next_does_not_see(session_home: Path, report: Report) -> None:
-    report(session_home, LEAK)
-    found = report(session_home, REPORT)
-    assert found["warm"]
+    warm(session_home, report, LEAK)
+    found = warm(session_home, report, REPORT)
     assert found["leaked"] == []
     assert not found["modules"]
     assert "LEAKED" not in found["environ"]
@@ -90,8 +97,8 @@ def test_a_forked_kernel_looks_like_an_ordinary_one(
     session_home: Path, home: Path, report: Report
 ) -> None:
     configure(home, warm_start=False)
-    forked, ordinary = report(session_home, REPORT), report(home, REPORT)
-    assert (forked["warm"], ordinary["warm"]) == (True, False)
+    forked, ordinary = warm(session_home, report, REPORT), report(home, REPORT)
+    assert not ordinary["warm"]
     same = ("argv", "blas", "signals", "umask", "main", "gc", "loop")
     assert {k: forked[k] for k in same} == {k: ordinary[k] for k in same}
     # jupyter_client tells an ordinary kernel where its own files are; the rest is the same
