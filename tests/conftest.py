@@ -53,11 +53,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     What takes long comes first: at the end no worker shall wait long for another.
     """
-    items.sort(key=lambda item: LONG.index(folder) if (folder := _folder(item)) in LONG else 99)
+    items.sort(key=lambda item: [*LONG, _folder(item)].index(_folder(item)))
     for item in items:
-        group = (
-            folder if (folder := _folder(item)) in ("browser", "ssh", "slurm") else _shares(item)
-        )
+        folder = _folder(item)
+        group = folder if folder in ("browser", "ssh", "slurm") else _shares(item)
         if "node" in getattr(item, "fixturenames", ()):  # made once, for all that are prepared
             group = "ssh"
         if group is not None:
