@@ -9,6 +9,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONHOME
 PYTEST := $(BIN)/python -m pytest
+# tests wait for a third of their time: three keep two cores busy
+WORKERS ?= 3
 
 .PHONY: help demo lab test check types unit integration browser bench soak build clean screenshots docs pins
 help: ## list the tasks
@@ -74,7 +76,7 @@ test: check ## everything: lint, types, unit, integration and browser tests
 	scripts/ensure-chromium
 	scripts/ensure-machines
 	scripts/ensure-torch
-	$(PYTEST) -m "not soak" --durations=10 -n 2 --dist loadgroup --no-loadscope-reorder
+	$(PYTEST) -m "not soak" --durations=10 -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 soak: $(EXTENSION) ## long chaos runs
 	$(PYTEST) -m "soak"
