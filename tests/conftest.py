@@ -110,13 +110,13 @@ def session_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def configure(home: Path, **settings: object) -> None:
     """Settings of the home's workspace.
 
-    Nothing is imported ahead, unless they say so: that halves what the start of a hub costs, and
-    only jobs whose warm start is tested, or many that import much, want it.
+    Next to nothing is imported ahead, unless they say so: that halves what the start of a hub
+    costs, and only jobs that import much want it. Without anything nodes would have no warm start.
     """
     folder = home / "workspaces/default"
     folder.mkdir(parents=True, exist_ok=True)
     # JSON is YAML
-    (folder / "config.yaml").write_text(json.dumps({"preload": []} | settings))
+    (folder / "config.yaml").write_text(json.dumps({"preload": ["json"]} | settings))
 
 
 @pytest.fixture
