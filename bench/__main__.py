@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bench import (
     cluster,
+    dashboard,
     first_job,
     kernels,
     logging,
@@ -19,6 +20,7 @@ from bench import (
     sklearn_job,
     ssh,
     studio,
+    studio_live,
     studio_ui,
     throughput,
 )
@@ -36,6 +38,8 @@ BENCHES = {
     "memory": memory.main,
     "studio": studio.main,
     "studio_ui": studio_ui.main,
+    "studio_live": studio_live.main,
+    "dashboard": dashboard.main,
 }
 RESULTS = Path(__file__).with_name("RESULTS.md")
 

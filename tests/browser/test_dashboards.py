@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -47,10 +48,19 @@ def served(lab: Lab, name: str, *options: str) -> Iterator[str]:
         process.wait(20)
 
 
+def asked_hosts(page: Page) -> set[str]:
+    """Filled with the hosts that the page asks for something."""
+    hosts: set[str] = set()
+    page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
+    return hosts
+
+
 def view(browser: Browser, url: str) -> Page:
     page = browser.new_page()
+    hosts = asked_hosts(page)
     page.goto(url)
     expect(page.locator(".jp-perijove-figures")).to_contain_text("Succeeded", timeout=60_000)
+    assert hosts <= {urlsplit(url).netloc, ""}, "nothing comes from elsewhere"
     return page
 
 
@@ -74,6 +84,7 @@ def test_the_leaderboard_opens_in_a_tab(lab: Lab, open_page: OpenPage) -> None:
     options = ("--experiment", "board", "--wait", "--json")
     assert perijove("job", "submit", path, *options, home=lab.home).returncode == 0
     page = open_page()
+    hosts = asked_hosts(page)
     row = page.locator(".jp-perijove-row[data-experiment-id]", has_text="board")
     if not row.is_visible():
         page.click('.jp-SideBar .lm-TabBar-tab[data-id="perijove-panel"]')
@@ -83,3 +94,4 @@ def test_the_leaderboard_opens_in_a_tab(lab: Lab, open_page: OpenPage) -> None:
     table = frame.locator(".jp-perijove-run-table").first
     expect(table.locator("tbody tr[aria-selected=true]")).to_have_count(1, timeout=90_000)
     expect(frame.locator(".jp-perijove-charts, .jp-perijove-hint").first).to_be_visible()
+    assert hosts <= {urlsplit(lab.url).netloc, ""}

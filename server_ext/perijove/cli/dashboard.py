@@ -13,7 +13,7 @@ import click
 
 from perijove.cli.app import common
 from perijove.cli.output import emit
-from perijove.client.dashboards import EXTENSIONS, PREFIX, Dashboard, folder
+from perijove.client.dashboards import EXTENSIONS, PREFIX, TEMPLATES, Dashboard, folder
 from perijove.client.workspace import Workspace
 from perijove.errors import Conflict, InvalidInput
 
@@ -84,6 +84,7 @@ def _voila(name: str, port: int, token: str, theme: str) -> Any:
     config.MappingKernelManager.cull_interval = 30
     app = Voila(config=config)
     app.initialize([str(folder() / f"{name}.ipynb")])
+    app.template_paths.insert(0, str(TEMPLATES))
     return app
 
 

@@ -26,6 +26,8 @@ EXTENSIONS = [
     "anywidget",
 ]
 """Of JupyterLab's extensions, what widgets need in a page of Voila's: the others are for Lab."""
+TEMPLATES = Path(__file__).with_name("templates")
+"""Where Voila finds our page before its own: everything in it comes from this server."""
 
 
 def folder() -> Path:

@@ -16,7 +16,7 @@ from voila.configuration import VoilaConfiguration
 from voila.paths import collect_template_paths
 from voila.tornado.handler import TornadoVoilaHandler
 
-from perijove.client.dashboards import EXTENSIONS, Dashboard, folder
+from perijove.client.dashboards import EXTENSIONS, TEMPLATES, Dashboard, folder
 
 DASHBOARDS = "perijove:dashboards"
 LOOK, IDLE = 20, 60
@@ -89,10 +89,11 @@ def options(server_app: Any) -> dict[str, Any]:
     configuration = VoilaConfiguration(parent=server_app)
     configuration.extension_allowlist = EXTENSIONS
     configuration.extension_denylist = []
+    voilas = collect_template_paths(["voila", "nbconvert"], configuration.template)
     return {
         "contents": FileContentsManager(root_dir=str(folder()), parent=server_app),
         "config": server_app.config,
-        "template_paths": collect_template_paths(["voila", "nbconvert"], configuration.template),
+        "template_paths": [str(TEMPLATES), *voilas],
         "voila_configuration": configuration,
     }
 

@@ -17,8 +17,7 @@ class WorkspaceConfig(BaseModel, extra="forbid"):
     )
     slots: int | None = Field(default=None, ge=1, le=1024, description="local slots; None: cores")
     preload: list[str] = Field(
-        # scikit-learn's own parts are imported one by one, so the common ones are named; matplotlib
-        # is not here: it reads which backend to use when it is imported
+        # scikit-learn's own parts are imported one by one, so the common ones are named
         default=[
             "numpy",
             "pandas",
@@ -30,6 +29,7 @@ class WorkspaceConfig(BaseModel, extra="forbid"):
             "sklearn.compose",
             "sklearn.metrics",
             "mlflow",
+            "matplotlib",
         ],
         description="modules imported once, before jobs are forked",
     )

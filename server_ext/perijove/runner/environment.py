@@ -60,7 +60,7 @@ from perijove.runner.forking import (  # noqa: E402
     prctl,
 )
 from perijove.runner.installed import Installed  # noqa: E402
-from perijove.runner.modules import COMPANIONS, KERNEL_MODULES  # noqa: E402
+from perijove.runner.modules import KERNEL_MODULES, load  # noqa: E402
 
 _hide_ours()
 
@@ -92,12 +92,9 @@ class EnvironmentZygote:
         for name in self._modules:
             self.serve(block=False)
             try:
-                importlib.import_module(name)
+                load(name)
             except (Exception, SystemExit):
                 continue
-            for companion in COMPANIONS.get(name.partition(".")[0], ()):
-                with suppress(ImportError):
-                    importlib.import_module(companion)
             if threading.active_count() > 1:
                 # a fork would be without them: begin anew, without this module
                 self._begin_anew([module for module in self._modules if module != name])

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
+from contextlib import suppress
+
+from perijove.runner import plots
+
 KERNEL_MODULES = (
     "ipykernel.kernelapp",
     "ipykernel.ipkernel",
@@ -17,19 +22,8 @@ KERNEL_MODULES = (
     "tornado.platform.asyncio",
 )
 COMPANIONS = {
-    # what logging a model takes, and autologging: not matplotlib, but what that imports
-    "mlflow": (
-        "git",
-        "mlflow.pyfunc",
-        "skops.io",
-        "perijove.tracking.known",
-        "PIL.PngImagePlugin",
-        "contourpy",
-        "cycler",
-        "dateutil.rrule",
-        "kiwisolver",
-        "pyparsing",
-    ),
+    # what logging a model takes
+    "mlflow": ("git", "mlflow.pyfunc", "skops.io", "perijove.tracking.known"),
     "pandas": ("pyarrow.pandas_compat",),
     "sklearn": (
         "narwhals._pandas_like.namespace",
@@ -38,3 +32,15 @@ COMPANIONS = {
     ),
 }
 """What packages import at their first use only."""
+
+
+def load(name: str) -> None:
+    """Import one of those that are asked for, and its companions. Raises whatever it raises."""
+    package = name.partition(".")[0]
+    if package == plots.PACKAGE:
+        plots.put_away()
+        return
+    importlib.import_module(name)
+    for companion in COMPANIONS.get(package, ()):
+        with suppress(ImportError):
+            importlib.import_module(companion)

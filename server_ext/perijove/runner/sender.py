@@ -23,8 +23,8 @@ from perijove.models.logged import (
 if TYPE_CHECKING:
     import httpx
 
-LOOK = 0.2
-"""Seconds between two looks at the spool."""
+LOOK, MUCH = 0.2, 50_000
+"""Seconds between two looks at the spool; bytes in it that are sent without waiting."""
 AWAY = (0.5, 5.0)
 """Seconds between two tries while MLflow does not answer: the first, the longest."""
 PATIENCE, PATIENCE_STOPPED = 5.0, 2.0
@@ -103,11 +103,13 @@ class Sender:
             time.sleep(AWAY[0])
 
     def _run(self) -> None:
-        delay = AWAY[0]
-        while not self._stop.wait(LOOK):
+        delay, more = AWAY[0], False
+        while not self._stop.wait(0 if more else LOOK):
+            before, more = self._progress, False
             try:
                 self._drain(wait=False, timeout=TIMEOUT)
                 delay = AWAY[0]
+                more = self._progress != before and self._spool.pending() > MUCH
             except (MlflowAway, OSError):
                 self._stop.wait(delay)
                 delay = min(AWAY[1], 2 * delay)

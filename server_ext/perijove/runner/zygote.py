@@ -40,7 +40,7 @@ from typing import Any, NoReturn
 
 from perijove.runner.installed import Installed
 from perijove.runner.lean import forget_lean_modules, import_papermill
-from perijove.runner.modules import COMPANIONS, KERNEL_MODULES
+from perijove.runner.modules import KERNEL_MODULES, load
 from perijove.runner.spare import Spare, fork_spare
 
 RUNNER_MODULES = (
@@ -95,13 +95,10 @@ class Zygote:
         for name in (*LATER_MODULES, *self._modules):
             self.serve(block=False)
             try:
-                importlib.import_module(name)
+                load(name)
             except (Exception, SystemExit) as error:
                 self._say({"skipped": name, "error": f"{type(error).__name__}: {error}"[:500]})
                 continue
-            for companion in COMPANIONS.get(name.partition(".")[0], ()):
-                with suppress(ImportError):
-                    importlib.import_module(companion)
             if threading.active_count() > 1:
                 # a fork would be without them: begin anew, without this module
                 self._say({"skipped": name, "error": "it starts threads when it is imported"})

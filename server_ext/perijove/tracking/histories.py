@@ -11,7 +11,8 @@ from __future__ import annotations
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,8 +26,11 @@ from perijove.tracking.thinning import Columns, shown, since_counts
 
 KEPT_POINTS = 4_000_000
 """Points of all runs that are kept: 24 bytes each."""
-ROWS = 50_000
-"""Rows that are read at a time."""
+MANY = 20_000
+"""Points of a run that are worth to be read before they are asked for."""
+ROWS = 500
+"""Rows that are read at a time: few, so that Python uses their memory again for the next ones, and
+its garbage collector has nothing to look at. 50,000 take three times as long."""
 METRICS, RUNS = SqlMetric.__table__.c, SqlRun.__table__.c
 
 
@@ -37,6 +41,11 @@ class _History:
     last: int = 0
     points: int = 0
     columns: dict[str, Columns] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def forget(self) -> None:
+        """It was of a run that is no more, whose rows' numbers others have now."""
+        self.last, self.points, self.columns = 0, 0, {}
 
     def add(self, last: int, fresh: dict[str, Columns]) -> None:
         """What came since, up to a row's number."""
@@ -88,30 +97,49 @@ class Histories:
             number = _number(after)
             last, fresh = _since(connection, run_id, number)
             return fresh, str(last)
-        with self._lock:
-            history = self._known.pop(run_id, None)
-            if history is None or not _is_there(connection, run_id, history.last):
-                history = _History()
+        history = self._history(run_id)
+        with history.lock:
+            if not _is_there(connection, run_id, history.last):
+                history.forget()
             history.add(*_since(connection, run_id, history.last))
-            self._known[run_id] = history
+            found = dict(history.columns), str(history.last)
+        with self._lock:
             while len(self._known) > 1 and self._points() > KEPT_POINTS:
                 self._known.popitem(last=False)
-            return dict(history.columns), str(history.last)
+        return found
+
+    def _history(self, run_id: str) -> _History:
+        """What is known of a run, which is the one that was looked at last now."""
+        with self._lock:
+            history = self._known.setdefault(run_id, _History())
+            self._known.move_to_end(run_id)
+            return history
 
     def counts(self, run_id: str) -> dict[str, int]:
-        """How many points each metric of a run has."""
-        with self._lock, self._engine.connect() as connection:
-            history = self._known.get(run_id)
-            if history is not None and _is_there(connection, run_id, history.last):
-                history.add(*_since(connection, run_id, history.last))
-                return {key: len(found[0]) for key, found in history.columns.items()}
+        """How many points each metric of a run has. Who asks looks at the run, and at its charts
+        next: if that takes long it is begun now."""
         count = (
             sa.select(METRICS.key, sa.func.count())
             .where(METRICS.run_uuid == run_id)
             .group_by(METRICS.key)
         )
+        history = self._known.get(run_id)
         with self._engine.connect() as connection:
-            return {str(key): int(number) for key, number in connection.execute(count)}
+            if history is not None and history.lock.acquire(blocking=False):
+                try:
+                    if history.last and _is_there(connection, run_id, history.last):
+                        history.add(*_since(connection, run_id, history.last))
+                        return {key: len(found[0]) for key, found in history.columns.items()}
+                finally:
+                    history.lock.release()
+            found = {str(key): int(number) for key, number in connection.execute(count)}
+        if history is None and self._numbered and MANY < sum(found.values()) < KEPT_POINTS:
+            threading.Thread(target=self._prepare, args=(run_id,), daemon=True).start()
+        return found
+
+    def _prepare(self, run_id: str) -> None:
+        with suppress(sa.exc.SQLAlchemyError), self._engine.connect() as connection:
+            self._read(connection, run_id, None)
 
     def _points(self) -> int:
         return sum(history.points for history in self._known.values())
@@ -122,30 +150,28 @@ class Histories:
         """Without row numbers: all of it, and of each key what is beyond a count."""
         statement = (
             sa.select(
-                sa.literal(0), METRICS.key, METRICS.step, METRICS.timestamp, METRICS.value,
-                METRICS.is_nan,
+                METRICS.key, METRICS.step, METRICS.timestamp,
+                sa.case((METRICS.is_nan == sa.true(), None), else_=METRICS.value),
             )
             .where(METRICS.run_uuid == run_id)
             .order_by(METRICS.timestamp, METRICS.step)
         )  # fmt: skip
-        return since_counts(_columns(connection.execute(statement).all()), after)
+        return since_counts(_columns(connection.execute(statement).partitions(ROWS)), after)
 
 
 def _since(connection: sa.Connection, run_id: str, last: int) -> tuple[int, dict[str, Columns]]:
     """The number of the run's last row, and the points in rows beyond `last`."""
     cursor: Any = connection.connection.cursor()
+    cursor.execute("SELECT max(rowid) FROM metrics WHERE run_uuid = ?", (run_id,))
+    newest = cursor.fetchone()[0]
+    if newest is None or newest <= last:
+        return last, {}
     cursor.execute(
-        "SELECT rowid, key, step, timestamp, value, is_nan FROM metrics"
-        " WHERE run_uuid = ? AND rowid > ? ORDER BY rowid",
-        (run_id, last),
+        "SELECT key, step, timestamp, CASE WHEN is_nan THEN NULL ELSE value END FROM metrics"
+        " WHERE run_uuid = ? AND rowid > ? AND rowid <= ? ORDER BY rowid",
+        (run_id, last, newest),
     )
-    parts: dict[str, list[Columns]] = {}
-    # in pieces that stay in the processor's cache: a million tuples at once take twice as long
-    while rows := cursor.fetchmany(ROWS):
-        last = rows[-1][0]
-        for key, columns in _columns(rows).items():
-            parts.setdefault(key, []).append(columns)
-    return last, {key: _joined(found) for key, found in parts.items()}
+    return newest, _columns(iter(lambda: cursor.fetchmany(ROWS), []))
 
 
 def _joined(parts: Sequence[Columns]) -> Columns:
@@ -163,22 +189,26 @@ def _is_there(connection: sa.Connection, run_id: str, last: int) -> bool:
     )
 
 
-def _columns(rows: Sequence[Any]) -> dict[str, Columns]:
-    if not rows:
+def _columns(pieces: Iterable[Sequence[Any]]) -> dict[str, Columns]:
+    """Rows of key, step, time and value (None: NaN), as columns of each key."""
+    numbers: dict[str, int] = {}
+    parts = []
+    for rows in pieces:
+        keys, steps, times, values = zip(*rows, strict=True)
+        for key in dict.fromkeys(keys):
+            numbers.setdefault(key, len(numbers))
+        which = np.fromiter(map(numbers.__getitem__, keys), np.int32, len(keys))
+        parts.append((which, np.array(steps, np.int64), np.array(times, np.int64),
+                      np.array(values, np.float64)))  # fmt: skip
+    if not parts:
         return {}
-    _, keys, steps, times, values, nans = zip(*rows, strict=True)
-    all_steps, all_times = np.array(steps, dtype=np.int64), np.array(times, dtype=np.int64)
-    all_values = np.array(values, dtype=np.float64)
-    all_values[np.array(nans, dtype=bool)] = np.nan
-    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
-    if len(numbers) == 1:
-        return {keys[0]: (all_steps, all_times, all_values)}
-    which = np.fromiter(map(numbers.__getitem__, keys), np.int32, len(keys))
-    found = {}
-    for key, number in numbers.items():
-        mine = which == number
-        found[key] = all_steps[mine], all_times[mine], all_values[mine]
-    return found
+    which, *columns = (np.concatenate(column) for column in zip(*parts, strict=True))
+    if len(numbers) > 1:
+        order = np.argsort(which, kind="stable")
+        columns = [column[order] for column in columns]
+    ends = np.cumsum(np.bincount(which))[:-1]
+    split = zip(*(np.split(column, ends) for column in columns), strict=True)
+    return dict(zip(numbers, split, strict=True))
 
 
 def _number(cursor: str) -> int:
