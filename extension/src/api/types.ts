@@ -13228,7 +13228,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description a run's id */
+                /** @description a run's id, or how it starts */
                 run_id: string;
             };
             cookie?: never;
@@ -13332,7 +13332,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description a run's id */
+                /** @description a run's id, or how it starts */
                 run_id: string;
             };
             cookie?: never;
@@ -13445,7 +13445,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description a run's id */
+                /** @description a run's id, or how it starts */
                 run_id: string;
             };
             cookie?: never;
@@ -13553,7 +13553,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description a run's id */
+                /** @description a run's id, or how it starts */
                 run_id: string;
             };
             cookie?: never;
@@ -13660,7 +13660,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description a run's id */
+                /** @description a run's id, or how it starts */
                 run_id: string;
             };
             cookie?: never;
@@ -13764,7 +13764,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description a run's id */
+                /** @description a run's id, or how it starts */
                 run_id: string;
             };
             cookie?: never;

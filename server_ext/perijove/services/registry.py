@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -31,6 +31,8 @@ from perijove.services.versionfiles import VersionFiles, checked_path
 ALIAS = "perijove.alias."
 ARCHIVED = "perijove.archived"
 RESERVED = re.compile(r"latest|v\d+", re.I)
+TAG_LENGTH = 100_000
+"""What MLflow takes of a version's tag."""
 TAG_KEY = re.compile(r"[\w.\- /:]{1,250}")
 FINAL = "MLflow deletes versions for good; archiving hides it and can be undone."
 
@@ -284,8 +286,14 @@ def _tags(wish: VersionChange) -> dict[str, str | None]:
     return tags
 
 
-def _check_tags(tags: object) -> None:
-    for key in tags if isinstance(tags, dict) else ():
+def _check_tags(tags: Mapping[str, str | None]) -> None:
+    for key, value in tags.items():
+        if value is not None and len(value) > TAG_LENGTH:
+            raise InvalidInput(
+                f"The tag {key[:100]!r} has {len(value)} characters; "
+                f"at most {TAG_LENGTH} are kept.",
+                field="tags",
+            )
         if not TAG_KEY.fullmatch(key) or key != key.strip() or key.startswith("perijove."):
             raise InvalidInput(
                 f"A tag cannot be called {key[:100]!r}: letters, digits and . - _ / : or blanks, "

@@ -172,6 +172,16 @@ class RestRecords(Records):
         )
         return page.model_dump_json().encode()
 
+    async def starting(self, prefix: str) -> list[str]:
+        found: list[str] = []
+        known = [one.id for one in await self.experiments(View.ALL)]
+        text = f"attributes.run_id LIKE '{prefix}%'"
+        async for run in self._all(known, View.ALL, text, limit=2):
+            found.append(run["info"]["run_id"])
+            if len(found) == 2:
+                break
+        return found
+
     async def run(self, run_id: str) -> Run:
         with about("run", run_id):
             found = await self._connection.get("runs/get", {"run_id": run_id})
@@ -288,6 +298,7 @@ class RestRecords(Records):
         view: View,
         text: str = "",
         order_by: Sequence[str] = (),
+        limit: int = PAGE,
     ) -> AsyncIterator[dict[str, Any]]:
         page = None
         body = {
@@ -295,7 +306,7 @@ class RestRecords(Records):
             "filter": text,
             "order_by": list(order_by),
             "run_view_type": VIEWS[view],
-            "max_results": PAGE,
+            "max_results": limit,
         }
         while True:
             try:
