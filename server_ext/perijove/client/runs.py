@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from perijove.client import displays
 from perijove.client.http import HubClient
@@ -237,7 +238,13 @@ class Run:
         return self
 
     def _path(self) -> str:
-        return f"/runs/{quote(self.run_id, '', errors='replace')}"
+        if not re.fullmatch(r"[\w-]{1,64}", self.run_id, re.ASCII):
+            raise NotFound(
+                f"There is no run {self.run_id[:80]!r}.",
+                field="run_id",
+                remedy="See: perijove run list EXPERIMENT.",
+            )
+        return f"/runs/{self.run_id}"
 
     def __repr__(self) -> str:
         try:
