@@ -257,9 +257,8 @@ class RestRegistry(ModelRegistry):
                 await self._api.post(f"{noun}/set-tag", body)
 
     async def _registered(self, name: str) -> dict[str, Any]:
-        if (
-            "/" in name or ":" in name or not name.strip()
-        ):  # MLflow calls these invalid, where it is asked for one
+        # MLflow calls these invalid, where it is asked for one
+        if "/" in name or ":" in name or not name.strip():
             raise NotFound(f"There is no registered model {name!r}.", field="name")
         found: dict[str, Any] = await self._api.get("registered-models/get", {"name": name})
         return found
