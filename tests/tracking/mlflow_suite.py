@@ -8,6 +8,7 @@ has: the spooling store, and a sender beside it.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -117,6 +118,7 @@ class _Job:
     def thread(self, _: Any, port: int) -> Iterator[str]:
         from mlflow.server import handlers
         from mlflow.server.constants import BACKEND_STORE_URI_ENV_VAR
+        from mlflow.tracking._model_registry import utils
 
         from perijove.models.logged import LOGGED, SPOOL_VARIABLE, URI_VARIABLE
         from perijove.runner.sender import Sender
@@ -126,24 +128,31 @@ class _Job:
         uri = f"http://127.0.0.1:{port}"
         with ExitStack() as stack:
             patch = stack.enter_context(pytest.MonkeyPatch.context())
-            patch.setenv(BACKEND_STORE_URI_ENV_VAR, handlers._tracking_store.db_uri)
+            with patch.context() as setting:
+                setting.setenv(BACKEND_STORE_URI_ENV_VAR, handlers._tracking_store.db_uri)
+                mine = utils._registry_uri, os.environ.get("MLFLOW_REGISTRY_URI")
+                app = create_app()
+                # a server sets it for its whole process
+                utils._registry_uri = mine[0]
+                if mine[1] is None:
+                    os.environ.pop("MLFLOW_REGISTRY_URI", None)
             patch.setenv(SPOOL_VARIABLE, str(folder / LOGGED))
             patch.setenv(URI_VARIABLE, uri)
-            stack.enter_context(self._plain(_authorised(create_app()), port))
             sender = Sender(folder, os.environ, print)
+            stack.enter_context(self._plain(_authorised(app, sender), port))
             sender.start()
             stack.callback(sender.finish, False)
             yield uri
 
 
-def _authorised(app: Any) -> Any:
-    """Some tests speak HTTP themselves, without a token."""
+def _authorised(app: Any, sender: Any) -> Any:
+    """Some tests speak HTTP themselves, without a token, and do not wait for what was logged."""
 
     async def served(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http":
-            headers = [(k, v) for k, v in scope["headers"] if k != b"authorization"]
-            token = f"Bearer {OWNER}".encode()
-            scope = scope | {"headers": [*headers, (b"authorization", token)]}
+        if scope["type"] == "http" and b"authorization" not in dict(scope["headers"]):
+            await asyncio.to_thread(sender._drain, True, 30)
+            token = (b"authorization", f"Bearer {OWNER}".encode())
+            scope = scope | {"headers": [*scope["headers"], token]}
         await app(scope, receive, send)
 
     return served
