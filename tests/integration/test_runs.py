@@ -120,6 +120,26 @@ def test_artifacts(logged: Logged, tmp_path: Path) -> None:
     assert lineage["nodes"][0]["id"] == f"run:{run.run_id}"
 
 
+def test_the_beginning_of_an_id_and_a_run_without_artifacts(
+    logged: Logged, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = logged.workspace.experiments.create(f"bare {uuid4().hex[:8]}").id
+    made = logged.post("runs/create", experiment_id=other, run_name="bare")["run"]["info"]
+    run = logged.workspace.runs.get(made["run_id"][:12])
+    assert (run.run_id, run.artifacts()) == (made["run_id"], [])
+    assert cli(["run", "download", made["run_id"][:12], str(tmp_path / "bare")]) == 0
+    assert "no artifacts" in capsys.readouterr().out
+    assert list((tmp_path / "bare").iterdir()) == []
+    with pytest.raises(NotFound, match="no artifact"):
+        run.download(tmp_path / "other", "nope")
+    assert not (tmp_path / "other").exists()
+    assert logged.workspace.runs.delete([made["run_id"][:12]]) == [made["run_id"]]
+    assert cli(["run", "download", logged.runs[0], "/proc/nope"]) == 2
+    for wrong in ("", "a/b", "<b>", "\ud800", "x" * 5000, "ab"):
+        assert cli(["run", "show", wrong]) == 2
+        assert "There is no run" in capsys.readouterr().err
+
+
 def test_files_are_no_pages_of_ours(logged: Logged) -> None:
     info = logged.workspace.client.info
     url = f"{info.url}/api/runs/{logged.runs[0]}/artifacts/file"

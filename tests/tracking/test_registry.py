@@ -18,11 +18,14 @@ import pytest
 from pydantic import ValidationError
 
 from perijove.errors import Conflict, InvalidInput, NotFound, TrackingUnreachable
+from perijove.models.experiments import NewExperiment
 from perijove.models.registry import AliasMove, ModelChange, NewVersion, VersionChange
+from perijove.services.experiments import ExperimentService
 from perijove.services.registry import Registry
 from perijove.services.uploads import Uploads
 from perijove.tracking.api import Api
 from perijove.tracking.connection import Connection
+from perijove.tracking.existing import RestRecords
 from perijove.tracking.registry import RestRegistry
 from tracking.conftest import API, OWNER, Served
 from tracking.plain import plain_mlflow
@@ -197,7 +200,7 @@ def test_facts_are_read_as_text(bench: Bench) -> None:
 
     async def work(models: Registry) -> None:
         await models.register(NewVersion(name=name, run_id=run_id, path="model"))
-        facts = await models.facts(name, "1")
+        facts = await models.files.facts(name, "1")
         assert set(facts.flavors) == {"python_function", "sklearn"}
         assert [(c.name, c.type, c.shape) for c in facts.inputs] == [
             ("<b>age</b>", "double", None),
@@ -207,15 +210,15 @@ def test_facts_are_read_as_text(bench: Bench) -> None:
         assert (facts.requirements, facts.python) == (["scikit-learn==1.7"], "3.11.2")
         assert facts.files == 4
         assert any("model.pkl" in warning for warning in facts.warnings)
-        page = await models.files(name, "1")
+        page = await models.files.page(name, "1")
         assert [entry.path for entry in page.entries] == sorted(FILES)
-        assert (await models.preview(name, "1", "model.pkl")).kind in ("text", "none")
-        assert (await models.preview(name, "1", "input_example.json")).kind == "json"
+        assert (await models.files.preview(name, "1", "model.pkl")).kind in ("text", "none")
+        assert (await models.files.preview(name, "1", "input_example.json")).kind == "json"
         with pytest.raises(NotFound):
-            await models.preview(name, "1", "nope.txt")
+            await models.files.preview(name, "1", "nope.txt")
         with pytest.raises(InvalidInput):
-            await models.files(name, "1", "../..")
-        file, pieces = await models.download(name, "1")
+            await models.files.page(name, "1", "../..")
+        file, pieces = await models.files.download(name, "1")
         archive = zipfile.ZipFile(io.BytesIO(b"".join([piece async for piece in pieces])))
         assert file.endswith("-1.zip")
         assert {i.filename: archive.read(i).decode() for i in archive.infolist()} == FILES
@@ -243,7 +246,7 @@ def test_files_from_outside(bench: Bench) -> None:
         )
         assert (made.version, made.run_id, made.aliases) == ("1", None, ["new"])
         assert made.model_id is not None
-        facts = await models.facts(name, "1")
+        facts = await models.files.facts(name, "1")
         assert facts.flavors["lightgbm"]["data"] == "model.txt"
         again = await models.register(NewVersion(name=name, model_id=made.model_id))
         assert (again.version, again.model_id) == ("2", made.model_id)
@@ -251,7 +254,7 @@ def test_files_from_outside(bench: Bench) -> None:
         upload, _ = await models.upload(once(b"\0\1"), "weights/a.bin", None, 0)
         await models.upload(once(b"hello"), "notes.md", upload, 0)
         await models.register(NewVersion(name=name, upload=upload))
-        facts = await models.facts(name, "3")
+        facts = await models.files.facts(name, "3")
         assert (facts.files, facts.size) == (2, 7)
         assert "no MLmodel" in facts.warnings[-1]
         kinds = {n.kind for n in (await models.lineage(name, "3")).nodes}
@@ -295,12 +298,55 @@ def test_32_registrations_of_one_name_at_once(bench: Bench) -> None:
     name, run_id = fresh(), bench.logged_run()
 
     async def work(models: Registry) -> list[str]:
-        wish = NewVersion(name=name, run_id=run_id, path="model")
-        made = await asyncio.gather(*(models.register(wish) for _ in range(32)))
+        wishes = [NewVersion(name=name, run_id=run_id, path="model") for _ in range(32)]
+        made = await asyncio.gather(*map(models.register, wishes))
         assert len(await models.versions(name)) == 32
         return [version.version for version in made]
 
     assert sorted(map(int, bench.run(work))) == list(range(1, 33))
+
+
+def test_a_wish_that_is_sent_again_is_met_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once, after another has moved the alias, and by a hub that saw no answer the first time;
+    the same goes for experiments."""
+    name, run_id = fresh(), bench.logged_run()
+    create = RestRegistry.create_version
+
+    async def lost(*args: Any) -> Any:
+        await create(*args)
+        raise TrackingUnreachable("MLflow answered 503.")
+
+    def wish(**more: Any) -> NewVersion:
+        return NewVersion(name=name, run_id=run_id, path="model", **more)
+
+    async def work(models: Registry) -> None:
+        first = wish(alias="best")
+        made = await asyncio.gather(models.register(first), models.register(first))
+        assert [version.version for version in made] == ["1", "1"]
+        assert (made[0].aliases, made[0].tags) == (["best"], {})
+        with monkeypatch.context() as patch:
+            patch.setattr(RestRegistry, "create_version", lost)
+            assert (await models.register(wish(alias="best"))).version == "2"
+        assert (await models.register(first)).version == "1"
+        assert (await models.version(name, "@best")).version == "2"
+        assert len(await models.versions(name)) == 2
+
+        files, _ = await models.upload(once(b"x"), "model.bin", None, 0)
+        brought = NewVersion(name=name, upload=files)
+        assert {(await models.register(brought)).version for _ in range(2)} == {"3"}
+
+        connection = Connection(bench.uri, token=bench.token, embedded=bench.folder is not None)
+        experiments = ExperimentService(RestRecords(connection))
+        asked = NewExperiment(name=fresh(), tags={"team": "a"})
+        ids = {(await experiments.create(asked)).id for _ in range(2)}
+        assert len(ids) == 1
+        with pytest.raises(Conflict):
+            await experiments.create(NewExperiment(name=asked.name))
+        await connection.close()
+
+    bench.run(work)
 
 
 def test_strange_names_are_text_and_not_made_by_us(bench: Bench) -> None:
@@ -344,11 +390,11 @@ def test_links_out_of_the_folder_are_not_followed(mlflow: Served, tmp_path: Path
 
     async def work(models: Registry) -> None:
         made = await models.register(NewVersion(name=fresh(), run_id=run_id, path="model"))
-        page = await models.files(made.name, "1")
+        page = await models.files.page(made.name, "1")
         assert [entry.path for entry in page.entries] == ["MLmodel"]
         for path in ("out.txt", "out/secret"):
             with pytest.raises(NotFound):
-                await models.preview(made.name, "1", path)
+                await models.files.preview(made.name, "1", path)
 
     bench.run(work)
 

@@ -3240,11 +3240,17 @@ export interface components {
         };
         /**
          * NewExperiment
-         * @description An experiment to create.
+         * @description An experiment to create. Sent again under the id that the client made, it returns the first
+         *     answer.
          */
         NewExperiment: {
             /** Description */
             description?: string | null;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id?: string;
             /** Name */
             name: string;
             /** Tags */
@@ -3259,7 +3265,8 @@ export interface components {
         };
         /**
          * NewVersion
-         * @description A version to register: exactly one of `run_id` (with `path`), `model_id` and `upload`.
+         * @description A version to register: exactly one of `run_id` (with `path`), `model_id` and `upload`. Sent
+         *     again under the id that the client made, it returns the first answer.
          */
         NewVersion: {
             /** Alias */
@@ -3271,6 +3278,11 @@ export interface components {
              * @description of files that have no MLmodel
              */
             flavor?: string | null;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id?: string;
             /** Model Id */
             model_id?: string | null;
             /** Name */
@@ -13216,7 +13228,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description a run's id */
+                /** @description a run's id, or how it starts */
                 run_id: string;
             };
             cookie?: never;
@@ -13320,7 +13332,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description a run's id */
+                /** @description a run's id, or how it starts */
                 run_id: string;
             };
             cookie?: never;
@@ -13433,7 +13445,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description a run's id */
+                /** @description a run's id, or how it starts */
                 run_id: string;
             };
             cookie?: never;
@@ -13541,7 +13553,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description a run's id */
+                /** @description a run's id, or how it starts */
                 run_id: string;
             };
             cookie?: never;
@@ -13648,7 +13660,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description a run's id */
+                /** @description a run's id, or how it starts */
                 run_id: string;
             };
             cookie?: never;
@@ -13752,7 +13764,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description a run's id */
+                /** @description a run's id, or how it starts */
                 run_id: string;
             };
             cookie?: never;

@@ -55,6 +55,10 @@ class Records(ABC):
         """
 
     @abstractmethod
+    async def starting(self, prefix: str) -> list[str]:
+        """Ids of runs, deleted or not, that start so: two at most."""
+
+    @abstractmethod
     async def run(self, run_id: str) -> Run:
         """A run, deleted or not."""
 

@@ -62,6 +62,10 @@ class ModelRegistry(ABC):
         """Register what is at a place."""
 
     @abstractmethod
+    async def registered(self, name: str, request: str) -> ModelVersion | None:
+        """The version of the model, if there is one, whose `REQUEST_TAG` says this."""
+
+    @abstractmethod
     async def change(
         self,
         name: str,

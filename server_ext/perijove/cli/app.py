@@ -98,6 +98,11 @@ def guarded(call: Callable[[], Any], debug: bool = False, as_json: bool = False)
     except BrokenPipeError:
         sys.stderr.close()
         return 0
+    except OSError as error:
+        if debug:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        return _refuse(InvalidInput(f"{where}{error.strerror or error}."), as_json)
     except Exception as error:
         if debug:
             raise

@@ -104,9 +104,10 @@ def register(
     as_json: bool,
 ) -> None:
     """Register a version of the model NAME, which is made if there is none."""
-    made = Workspace(workspace).models.register(
+    place = Workspace(workspace)
+    made = place.models.register(
         name,
-        run=run,
+        run=None if run is None else place.runs.get(run),
         path=path,
         model=model_id,
         files=list(files) or None,

@@ -102,9 +102,10 @@ def show(run_id: str, workspace: str | None, as_json: bool) -> None:
 def compare(run_ids: tuple[str, ...], workspace: str | None, as_json: bool) -> None:
     """Show parameters and metrics of runs side by side, those that differ first."""
     runs = [Workspace(workspace).runs.get(run_id) for run_id in run_ids]
+    ids = [found.run_id for found in runs]
     lines = differences(runs)
     result = [
-        {"name": name, "values": dict(zip(run_ids, values, strict=True)), "differs": differ}
+        {"name": name, "values": dict(zip(ids, values, strict=True)), "differs": differ}
         for name, values, differ in lines
     ]
     rows = [
@@ -129,8 +130,8 @@ def tag(run_id: str, tags: tuple[str, ...], workspace: str | None, as_json: bool
 @common
 def delete(run_ids: tuple[str, ...], workspace: str | None, as_json: bool) -> None:
     """Delete runs; `restore` brings them back."""
-    Workspace(workspace).runs.delete(run_ids)
-    emit({"run_ids": list(run_ids)}, as_json, f"{len(run_ids)} deleted.")
+    found = Workspace(workspace).runs.delete(run_ids)
+    emit({"run_ids": found}, as_json, f"{len(found)} deleted.")
 
 
 @run.command()
@@ -138,8 +139,8 @@ def delete(run_ids: tuple[str, ...], workspace: str | None, as_json: bool) -> No
 @common
 def restore(run_ids: tuple[str, ...], workspace: str | None, as_json: bool) -> None:
     """Bring deleted runs back."""
-    Workspace(workspace).runs.restore(run_ids)
-    emit({"run_ids": list(run_ids)}, as_json, f"{len(run_ids)} restored.")
+    found = Workspace(workspace).runs.restore(run_ids)
+    emit({"run_ids": found}, as_json, f"{len(found)} restored.")
 
 
 @run.command()
@@ -149,8 +150,11 @@ def restore(run_ids: tuple[str, ...], workspace: str | None, as_json: bool) -> N
 @common
 def download(run_id: str, folder: str, path: str, workspace: str | None, as_json: bool) -> None:
     """Copy a run's artifacts into a folder."""
-    place = Workspace(workspace).runs.get(run_id).download(folder, path)
-    emit({"run_id": run_id, "path": str(place)}, as_json, f"Downloaded to {place}.")
+    found = Workspace(workspace).runs.get(run_id)
+    nothing = not path and not found.artifacts()
+    place = found.download(folder, path)
+    told = f"Run {found.name} has no artifacts." if nothing else f"Downloaded to {place}."
+    emit({"run_id": found.run_id, "path": str(place)}, as_json, told)
 
 
 def _tag(word: str) -> tuple[str, str | None]:

@@ -6,6 +6,7 @@ import builtins
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
 
 from perijove.client.http import HubClient
 from perijove.errors import NotFound
@@ -42,8 +43,9 @@ class Experiments:
         self, name: str, description: str | None = None, tags: Mapping[str, str] | None = None
     ) -> Experiment:
         """Make one. Raises Conflict if there is one of that name, deleted or not."""
-        wish = {"name": name, "description": description, "tags": dict(tags or {})}
-        return Experiment.model_validate(self._client.request("POST", "/experiments", json=wish))
+        wish = {"id": str(uuid4()), "name": name, "description": description}
+        found = self._client.request("POST", "/experiments", json=wish | {"tags": dict(tags or {})})
+        return Experiment.model_validate(found)
 
     def rename(self, experiment: str, name: str) -> Experiment:
         """Give it another name."""

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from perijove.client.discovery import ensure_hub, find_hub
-from perijove.errors import HubUnreachable, PerijoveError, from_json
+from perijove.errors import HubUnreachable, InvalidInput, PerijoveError, from_json
 from perijove.models.workspaces import HubInfo, WorkspaceFolder
 
 TRIES = 3
@@ -39,12 +39,17 @@ class HubClient:
         Raises
         ------
         PerijoveError: what the hub answered, as the exception it stands for.
+        InvalidInput: it cannot even be sent: half a surrogate pair is no text.
         HubUnreachable: there is no hub and none can be started.
         """
         for last in (False,) * (TRIES - 1) + (True,):
             client = self._connect()
             try:
                 answer = client.request(method, f"/api{path}", **content)
+            except UnicodeEncodeError as error:
+                raise InvalidInput(
+                    f"{error.object[error.start : error.end]!a} is no text: it is half a character."
+                ) from None
             except httpx.TransportError as error:
                 self._forget()
                 if last:

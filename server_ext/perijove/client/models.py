@@ -255,7 +255,7 @@ class Models:
         validated(NewVersion, wish)  # before anything is sent
         if files is not None:
             wish["upload"] = self._send(_listed(files))
-        body = validated(NewVersion, wish).model_dump()
+        body = validated(NewVersion, wish).model_dump(mode="json")
         found = self._client.request("POST", "/model/versions", json=body)
         return Version(self._client, ModelVersion.model_validate(found))
 

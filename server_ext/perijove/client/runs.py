@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from perijove.client import displays
 from perijove.client.http import HubClient
-from perijove.errors import InvalidInput, PerijoveError
+from perijove.errors import InvalidInput, NotFound, PerijoveError
 from perijove.models.runs import Artifact, Lineage, RunPage, RunRow
 from perijove.models.runs import Run as RunData
 
@@ -45,8 +46,13 @@ class Run:
     def data(self) -> RunData:
         """Everything about it. Raises NotFound."""
         if self._data is None:
-            self._data = RunData.model_validate(self.client.request("GET", self._path()))
+            self._take(self.client.request("GET", self._path()))
+        assert self._data is not None
         return self._data
+
+    def _take(self, answer: Any) -> None:
+        self._row, self._data = None, RunData.model_validate(answer)
+        self.run_id = self._data.run_id  # it may have been the beginning of one
 
     @property
     def row(self) -> RunRow:
@@ -144,7 +150,7 @@ class Run:
 
     def download(self, to: str | Path = ".", path: str = "") -> Path:
         """Copy a file or folder of the run's artifacts, or all, into the folder `to`; links are
-        left out. Returns where it is.
+        left out. Returns where it is; a run without artifacts leaves an empty folder.
 
         Raises
         ------
@@ -152,9 +158,15 @@ class Run:
         """
         target = Path(to)
         name = PurePosixPath(path).name
+        copied = False
         for file in self._files(path):
             below = PurePosixPath(file).relative_to(path) if path else PurePosixPath(file)
             self._fetch(file, target / name / below)
+            copied = True
+        if path and not copied:
+            raise NotFound(f"The run has no artifact {path[:200]!r}.", field="path")
+        if not copied:
+            target.mkdir(parents=True, exist_ok=True)
         return target / name
 
     def _files(self, path: str) -> Iterable[str]:
@@ -222,12 +234,17 @@ class Run:
         return Lineage.model_validate(self.client.request("GET", f"{self._path()}/lineage"))
 
     def _change(self, wish: dict[str, Any]) -> Run:
-        answer = self.client.request("PATCH", self._path(), json=wish)
-        self._row, self._data = None, RunData.model_validate(answer)
+        self._take(self.client.request("PATCH", self._path(), json=wish))
         return self
 
     def _path(self) -> str:
-        return f"/runs/{quote(self.run_id, safe='')}"
+        if not re.fullmatch(r"[\w-]{1,64}", self.run_id, re.ASCII):
+            raise NotFound(
+                f"There is no run {self.run_id[:80]!r}.",
+                field="run_id",
+                remedy="See: perijove run list EXPERIMENT.",
+            )
+        return f"/runs/{self.run_id}"
 
     def __repr__(self) -> str:
         try:
@@ -318,20 +335,25 @@ class Runs:
         return RunList((Run(self._client, row.run_id, row) for row in page.runs), page.total)
 
     def get(self, run_id: str) -> Run:
-        """A run. Raises NotFound."""
+        """The run with this id, or with an id that starts so. Raises NotFound."""
         return Run(self._client, run_id).refresh()
 
     def compare(self, run_ids: Sequence[str]) -> DataFrame:
         """Parameters and metrics of runs side by side."""
         return compared([self.get(run_id) for run_id in run_ids])
 
-    def delete(self, run_ids: Sequence[str]) -> None:
-        """Delete runs: all of them, or none if one is not there."""
-        self._client.request("POST", "/runs/delete", json={"run_ids": list(run_ids)})
+    def delete(self, run_ids: Sequence[str]) -> list[str]:
+        """Delete runs: all of them, or none if one is not there. Their whole ids."""
+        return self._move("delete", run_ids)
 
-    def restore(self, run_ids: Sequence[str]) -> None:
+    def restore(self, run_ids: Sequence[str]) -> list[str]:
         """Bring them back."""
-        self._client.request("POST", "/runs/restore", json={"run_ids": list(run_ids)})
+        return self._move("restore", run_ids)
+
+    def _move(self, verb: str, run_ids: Sequence[str]) -> list[str]:
+        wish = {"run_ids": list(run_ids)}
+        found: list[str] = self._client.request("POST", f"/runs/{verb}", json=wish)["run_ids"]
+        return found
 
 
 def differences(runs: Sequence[Run]) -> list[tuple[str, list[Any], bool]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
+from uuid import UUID, uuid4
 
 from pydantic import BaseModel, Field
 
@@ -43,8 +44,10 @@ class Experiment(BaseModel):
 
 
 class NewExperiment(BaseModel, extra="forbid"):
-    """An experiment to create."""
+    """An experiment to create. Sent again under the id that the client made, it returns the first
+    answer."""
 
+    id: UUID = Field(default_factory=uuid4)
     name: Name
     description: Text | None = None
     tags: NewTags = Field(default_factory=dict)

@@ -32,6 +32,10 @@ from typing import Any
 LOGGED, SENT = "mlflow.spool", "mlflow.sent"
 SPOOL_VARIABLE, URI_VARIABLE = "PERIJOVE_SPOOL", "PERIJOVE_SPOOL_URI"
 """Where user code finds the spool, and the MLflow server it is for."""
+EXISTING_VARIABLE = "PERIJOVE_EXISTING_MLFLOW"
+"""Set where the server is not the hub's own."""
+REQUEST_HEADER, REQUEST_TAG = "Idempotency-Key", "perijove.request"
+"""By which a request that is sent again is known: to the hub's own MLflow, to any other."""
 LOG_BATCH, UPDATE = "runs/log-batch", "runs/update"
 PIECE = 1 << 17
 """Bytes read at once: what is sent again, at most, after a kill."""

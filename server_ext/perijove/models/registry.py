@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
+from uuid import UUID, uuid4
 
 from pydantic import BaseModel, Field
 
@@ -88,8 +89,10 @@ class ModelFacts(BaseModel):
 
 
 class NewVersion(BaseModel, extra="forbid"):
-    """A version to register: exactly one of `run_id` (with `path`), `model_id` and `upload`."""
+    """A version to register: exactly one of `run_id` (with `path`), `model_id` and `upload`. Sent
+    again under the id that the client made, it returns the first answer."""
 
+    id: UUID = Field(default_factory=uuid4)
     name: Name
     run_id: str | None = None
     path: Text | None = Field(default=None, description="a folder or file among its artifacts")

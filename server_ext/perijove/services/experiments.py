@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from perijove.abc.records import Records
-from perijove.errors import Conflict, InvalidInput, NotFound
+from perijove.errors import Conflict, InvalidInput, NotFound, TrackingUnreachable
 from perijove.models.experiments import (
     Experiment,
     ExperimentChange,
@@ -18,6 +18,7 @@ from perijove.models.experiments import (
     RunsView,
     View,
 )
+from perijove.models.logged import REQUEST_TAG
 from perijove.models.runs import Column
 
 NOTE = "mlflow.note.content"
@@ -44,7 +45,7 @@ class ExperimentService:
         return _shown(await self.records.experiment(experiment_id))
 
     async def create(self, wish: NewExperiment) -> Experiment:
-        """A new one.
+        """A new one; the wish's id says whether it was made already.
 
         Raises
         ------
@@ -53,7 +54,16 @@ class ExperimentService:
         check_tags(wish.tags, TAG_BYTES)
         tags = wish.tags | ({NOTE: wish.description} if wish.description else {})
         check_lengths(tags, TAG_BYTES)
-        return await self.get(await self.records.create_experiment(wish.name, tags))
+        request = {REQUEST_TAG: wish.id.hex}
+        try:
+            made = await self.records.create_experiment(wish.name, tags | request)
+        except (Conflict, TrackingUnreachable):
+            # an answer was lost, or this is the wish's second time
+            for found in await self.records.experiments(View.ACTIVE):
+                if found.name == wish.name and found.tags.items() >= request.items():
+                    return _shown(found)
+            raise
+        return await self.get(made)
 
     async def change(self, experiment_id: str, wish: ExperimentChange) -> Experiment:
         """Rename, describe, tag.

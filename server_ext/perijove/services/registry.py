@@ -3,50 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import re
-import zipfile
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from perijove.abc import JobStore
-from perijove.abc.artifacts import OpenFile
 from perijove.abc.registry import ModelRegistry, Place
-from perijove.errors import Conflict, InvalidInput, NotFound
-from perijove.models.names import check_relative_path
+from perijove.errors import Conflict, InvalidInput, NotFound, TrackingUnreachable
+from perijove.models.logged import REQUEST_TAG
 from perijove.models.registry import (
     AliasMove,
     ModelChange,
-    ModelFacts,
     ModelVersion,
     NewVersion,
     RegisteredModel,
     Use,
     VersionChange,
 )
-from perijove.models.runs import Artifact, ArtifactPage, ArtifactPreview, Lineage
-from perijove.services.modelfacts import (
-    EXAMPLE_BYTES,
-    MLMODEL_BYTES,
-    REQUIREMENTS_BYTES,
-    example_path,
-    facts_of,
-    read_example,
-    read_mlmodel,
-    read_requirements,
-)
-from perijove.services.previews import how, nothing, preview
+from perijove.models.runs import Lineage
 from perijove.services.uploads import Uploads
+from perijove.services.versionfiles import VersionFiles, checked_path
 
-WALKED = 20_000
-"""Files of a version that are counted, and that a download may have."""
 ALIAS = "perijove.alias."
 ARCHIVED = "perijove.archived"
 RESERVED = re.compile(r"latest|v\d+", re.I)
+TAG_LENGTH = 100_000
+"""What MLflow takes of a version's tag."""
 TAG_KEY = re.compile(r"[\w.\- /:]{1,250}")
 FINAL = "MLflow deletes versions for good; archiving hides it and can be undone."
 
@@ -56,16 +42,21 @@ class Registry:
     """All verbs raise what `ModelRegistry` raises, too.
 
     Writes to one model wait for each other, so that an alias moves from where its mover saw it,
-    and many registrations at once are versions one after the other.
+    and many registrations at once are versions one after the other. `files` has what is about
+    versions' files.
     """
 
     models: ModelRegistry
     jobs: JobStore
     uploads: Uploads
     user: str
+    files: VersionFiles = field(init=False)
     _locks: defaultdict[str, asyncio.Lock] = field(
         default_factory=lambda: defaultdict(asyncio.Lock)
     )
+
+    def __post_init__(self) -> None:
+        self.files = VersionFiles(self.models)
 
     # reading
 
@@ -112,93 +103,11 @@ class Registry:
                 found.append(Use(kind="job", label=job.name, ref={"job_id": job.id}))
         return found
 
-    async def facts(self, name: str, version: str) -> ModelFacts:
-        """Its signature, input example, flavours and requirements, read as text."""
-        location = await self._location(name, version)
-        files = await self._walk(location)
-        paths = {file.path for file in files}
-        if "MLmodel" not in paths:
-            found = facts_of({}, files)
-            found.warnings.append(
-                "It has no MLmodel, so MLflow cannot load it; its files can be downloaded."
-            )
-            return found
-        data = await self._head(location, "MLmodel", MLMODEL_BYTES + 1)
-        mlmodel, problems = await asyncio.to_thread(read_mlmodel, data)
-        found = await asyncio.to_thread(facts_of, mlmodel, files)
-        found.warnings = problems + found.warnings
-        if (example := example_path(mlmodel)) in paths and example is not None:
-            text = await self._head(location, example, EXAMPLE_BYTES + 1)
-            if len(text) > EXAMPLE_BYTES:
-                found.warnings.append(f"The input example is too large to show: {example}.")
-            else:
-                found.input_example = await asyncio.to_thread(read_example, text)
-        if "requirements.txt" in paths:
-            text = await self._head(location, "requirements.txt", REQUIREMENTS_BYTES)
-            found.requirements = read_requirements(text)
-        return found
-
-    async def files(self, name: str, version: str, path: str = "") -> ArtifactPage:
-        """One folder of its files."""
-        path = _checked_path(path)
-        entries = await self.models.entries(await self._location(name, version), path)
-        return ArtifactPage(path=path, entries=entries)
-
-    async def preview(self, name: str, version: str, path: str) -> ArtifactPreview:
-        """What can be shown of a file."""
-        location = await self._location(name, version)
-        entry = await self._entry(location, path)
-        kind, wanted = how(entry.path)
-        if kind == "parquet":
-            return nothing(entry.path, entry.size or 0, "Download it to look inside.")
-        head = await self._head(location, entry.path, wanted)
-        return await asyncio.to_thread(preview, entry.path, entry.size or 0, head)
-
-    async def file(self, name: str, version: str, path: str) -> OpenFile:
-        """A file's bytes."""
-        location = await self._location(name, version)
-        entry = await self._entry(location, path)
-
-        async def pieces() -> AsyncIterator[bytes]:
-            async with self.models.open(location, entry.path) as opened:
-                async for piece in opened:
-                    yield piece
-
-        file = entry.path.rpartition("/")[2]
-        return OpenFile(file, entry.size, 0, entry.size, pieces())
-
-    async def _entry(self, location: str, path: str) -> Artifact:
-        path = _checked_path(path)
-        for entry in await self.models.entries(location, path.rpartition("/")[0]):
-            if entry.path == path and not entry.is_dir:
-                return entry
-        raise NotFound(f"The version has no file {path[:200]!r}.", field="path")
-
-    async def download(self, name: str, version: str) -> tuple[str, AsyncIterator[bytes]]:
-        """The name of a zip of all its files, and its bytes as they are made."""
-        found = await self.models.version(name, version)
-        location = await self.models.location(found)
-        files = await self._walk(location)
-        plain = re.sub(r"[^\w.-]", "_", found.name)[:100]
-        return f"{plain}-{found.version}.zip", self._zipped(location, files)
-
-    async def _zipped(self, location: str, files: list[Artifact]) -> AsyncIterator[bytes]:
-        sink = _Sink()
-        with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:
-            for file in files:
-                info = zipfile.ZipInfo(file.path, (1980, 1, 1, 0, 0, 0))
-                info.external_attr = 0o644 << 16
-                with archive.open(info, "w", force_zip64=True) as target:
-                    async with self.models.open(location, file.path) as pieces:
-                        async for piece in pieces:
-                            await asyncio.to_thread(target.write, piece)
-                            yield sink.take()
-        yield sink.take()
-
     # writing
 
     async def register(self, wish: NewVersion) -> ModelVersion:
-        """Register a version; the model is made if there is none of that name.
+        """Register a version; the model is made if there is none of that name. A wish that was
+        met already, which its id says, returns the version that came of it.
 
         Raises
         ------
@@ -214,30 +123,49 @@ class Registry:
         _check_tags(wish.tags)
         if wish.alias is not None:
             _check_alias(wish.alias)
-        place = await self._place(wish)
         async with self._locks[wish.name]:
-            made = await self.models.create(wish.name)
-            try:
-                version = await self.models.create_version(
-                    wish.name, place, wish.description, wish.tags
-                )
-            except BaseException:
-                if made:
-                    with suppress(Exception):
-                        await self.models.delete(wish.name, None)
-                raise
+            version = await self.models.registered(wish.name, wish.id.hex)
+            again = version is not None
+            if version is None:
+                version = await self._make(wish, await self._place(wish))
             if wish.alias is not None:
-                move = AliasMove(version=version.version, reason="registered with it", force=True)
-                await self._move(wish.name, wish.alias, move)
+                await self._point(wish.name, wish.alias, version.version, again)
         if wish.upload is not None:
-            await asyncio.to_thread(self.uploads.drop, wish.upload)
+            with suppress(NotFound):  # dropped by an earlier try
+                await asyncio.to_thread(self.uploads.drop, wish.upload)
         return await self.models.version(wish.name, version.version)
+
+    async def _make(self, wish: NewVersion, place: Place) -> ModelVersion:
+        made = await self.models.create(wish.name)
+        tags = wish.tags | {REQUEST_TAG: wish.id.hex}
+        try:
+            return await self.models.create_version(wish.name, place, wish.description, tags)
+        except BaseException as error:
+            if isinstance(error, TrackingUnreachable):
+                # it may have been made: only its answer was lost
+                found = await self.models.registered(wish.name, wish.id.hex)
+                if found is not None:
+                    return found
+            if made:
+                with suppress(Exception):
+                    await self.models.delete(wish.name, None)
+            raise
+
+    async def _point(self, name: str, alias: str, version: str, again: bool) -> None:
+        """At what was registered; not back from a later version, when it was asked for again."""
+        if again:
+            aliases = (await self.models.model(name)).aliases
+            now = next((int(known.version) for known in aliases if known.alias == alias), 0)
+            if now >= int(version):
+                return
+        move = AliasMove(version=version, reason="registered with it", force=True)
+        await self._move(name, alias, move)
 
     async def _place(self, wish: NewVersion) -> Place:
         if wish.run_id is not None:
             if not re.fullmatch("[0-9a-zA-Z_-]{1,64}", wish.run_id):
                 raise NotFound(f"There is no run {wish.run_id[:80]!r}.", field="run_id")
-            path = _checked_path((wish.path or "").strip("/"))
+            path = checked_path((wish.path or "").strip("/"))
             return await self.models.place_of_run(wish.run_id, path)
         if wish.model_id is not None:
             return await self.models.place_of_model(wish.model_id)
@@ -350,56 +278,6 @@ class Registry:
             more = f" and {len(uses) - 5} more" if len(uses) > 5 else ""
             raise Conflict(f"{what} is in use: {named}{more}.", field="force", remedy=FINAL)
 
-    # files
-
-    async def _location(self, name: str, version: str) -> str:
-        return await self.models.location(await self.models.version(name, version))
-
-    async def _walk(self, location: str) -> list[Artifact]:
-        """All files, in the order of their paths."""
-        found: list[Artifact] = []
-        folders = [""]
-        while folders:
-            for entry in await self.models.entries(location, folders.pop()):
-                (folders.append(entry.path) if entry.is_dir else found.append(entry))
-            if len(found) + len(folders) > WALKED:
-                raise InvalidInput(
-                    f"The version has more than {WALKED} files.",
-                    field="version",
-                    remedy="mlflow.artifacts.download_artifacts takes them all.",
-                )
-        return sorted(found, key=lambda file: file.path)
-
-    async def _head(self, location: str, path: str, size: int) -> bytes:
-        data = bytearray()
-        if not size:
-            return b""
-        async with self.models.open(location, path) as pieces:
-            async for piece in pieces:
-                data += piece
-                if len(data) >= size:
-                    break
-        return bytes(data[:size])
-
-
-class _Sink(io.RawIOBase):
-    """What the zip wrote since it was taken last."""
-
-    def __init__(self) -> None:
-        self._data = bytearray()
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: object) -> int:
-        piece = bytes(data)  # type: ignore[call-overload]
-        self._data += piece
-        return len(piece)
-
-    def take(self) -> bytes:
-        data, self._data = bytes(self._data), bytearray()
-        return data
-
 
 def _tags(wish: VersionChange) -> dict[str, str | None]:
     tags: dict[str, str | None] = dict(wish.tags)
@@ -408,8 +286,14 @@ def _tags(wish: VersionChange) -> dict[str, str | None]:
     return tags
 
 
-def _check_tags(tags: object) -> None:
-    for key in tags if isinstance(tags, dict) else ():
+def _check_tags(tags: Mapping[str, str | None]) -> None:
+    for key, value in tags.items():
+        if value is not None and len(value) > TAG_LENGTH:
+            raise InvalidInput(
+                f"The tag {key[:100]!r} has {len(value)} characters; "
+                f"at most {TAG_LENGTH} are kept.",
+                field="tags",
+            )
         if not TAG_KEY.fullmatch(key) or key != key.strip() or key.startswith("perijove."):
             raise InvalidInput(
                 f"A tag cannot be called {key[:100]!r}: letters, digits and . - _ / : or blanks, "
@@ -431,12 +315,3 @@ def _check_alias(alias: str) -> None:
             "at most 100.",
             field="alias",
         )
-
-
-def _checked_path(path: str) -> str:
-    if not path:
-        return ""
-    try:
-        return check_relative_path(path)
-    except ValueError as error:
-        raise InvalidInput(f"{path[:100]!r}: {error}.", field="path") from None

@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from perijove.abc.records import Records
-from perijove.errors import Conflict, InvalidInput
+from perijove.errors import Conflict, InvalidInput, NotFound
 from perijove.models.experiments import Lifecycle
 from perijove.models.runs import HistoryWish, Lineage, Run, RunChange, RunsDone, RunSearch
 from perijove.services.experiments import NOTE, check_lengths, check_tags
@@ -42,8 +43,26 @@ class RunService:
         return await self.records.history(wish)
 
     async def get(self, run_id: str) -> Run:
-        """A run, deleted or not. Raises NotFound."""
-        return await self.records.run(run_id)
+        """The run, deleted or not, with this id, or with an id that starts so (four characters or
+        more).
+
+        Raises
+        ------
+        NotFound: no run, or several.
+        """
+        return await self.records.run(await self._id(run_id))
+
+    async def _id(self, run_id: str) -> str:
+        if not re.fullmatch("[0-9a-f]{4,31}", run_id):
+            return run_id  # a whole one, or of no run
+        found = await self.records.starting(run_id)
+        if len(found) > 1:
+            raise NotFound(
+                f"Several runs have ids that start with {run_id!r}.",
+                field="run_id",
+                remedy="Give more of the id.",
+            )
+        return found[0] if found else run_id
 
     async def change(self, run_id: str, wish: RunChange) -> Run:
         """Rename, describe, tag.
@@ -61,9 +80,9 @@ class RunService:
         if found.lifecycle_stage is Lifecycle.DELETED:
             raise Conflict(f"Run {found.name} is deleted.", remedy="Restore it first.")
         if wish.name is not None and wish.name != found.name:
-            await self.records.rename_run(run_id, wish.name)
-        await self.records.tag_run(run_id, tags)
-        return await self.get(run_id)
+            await self.records.rename_run(found.run_id, wish.name)
+        await self.records.tag_run(found.run_id, tags)
+        return await self.get(found.run_id)
 
     async def delete(self, run_ids: Sequence[str]) -> RunsDone:
         """All of them, or none if one is not there."""
@@ -74,7 +93,7 @@ class RunService:
         return await self._move(run_ids, Lifecycle.ACTIVE)
 
     async def _move(self, run_ids: Sequence[str], stage: Lifecycle) -> RunsDone:
-        unique = list(dict.fromkeys(run_ids))
+        unique = list(dict.fromkeys([await self._id(run_id) for run_id in run_ids]))
         await self.records.move_runs(unique, stage)
         return RunsDone(run_ids=unique)
 

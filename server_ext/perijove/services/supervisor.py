@@ -22,6 +22,7 @@ from perijove.faults import step
 from perijove.models.attempts import OUTPUT, SPEC, STATUS, WORK, AttemptSpec, AttemptStatus
 from perijove.models.events import EventType, SpoolEvent
 from perijove.models.jobs import ACTIVE_STATES, FailureReason, Job, JobState
+from perijove.models.logged import EXISTING_VARIABLE
 from perijove.models.tokens import AttemptToken, sign
 from perijove.models.workspaces import WorkspaceFolder
 from perijove.services.broker import Broker
@@ -140,6 +141,7 @@ class Supervisor:
         if not self.tracker.assigns_run_ids:
             environ |= {k: v for k, v in os.environ.items() if k.startswith("MLFLOW_TRACKING_")}
             environ["MLFLOW_TRACKING_URI"] = self.tracker.tracking_uri
+            environ[EXISTING_VARIABLE] = "true"
             if "MLFLOW_TRACKING_TOKEN" not in os.environ:
                 environ["MLFLOW_TRACKING_TOKEN"] = None
         return AttemptSpec(

@@ -20,6 +20,7 @@ from perijove.tracking.announce import Announcer
 from perijove.tracking.changes import Changes
 from perijove.tracking.database import prepare
 from perijove.tracking.guard import Guard
+from perijove.tracking.once import JobModelStore
 from perijove.tracking.routes import add_routes
 from perijove.tracking.store import JobTrackingStore
 
@@ -30,11 +31,7 @@ def create_app(*_: Any, **__: Any) -> ASGIApp:
     uri = os.environ.get(BACKEND_STORE_URI_ENV_VAR, "")
     if uri.startswith("sqlite:///"):
         prepare(Path(uri.removeprefix("sqlite:///")))
-    # a scheme of our own would need a URI that no other MLflow command understands
-    handlers._tracking_store_registry.register(
-        "sqlite",
-        lambda store_uri, artifact_uri: JobTrackingStore(store_uri, artifact_uri, announcer),
-    )
+    use_stores(announcer)
     store = handlers._get_tracking_store()
     changes = Changes(os.environ.get("PERIJOVE_POKE"))
     changes.watch_tracking(store)
@@ -47,4 +44,16 @@ def create_app(*_: Any, **__: Any) -> ASGIApp:
         Path(os.environ["PERIJOVE_SECRETS"]),
         Path(os.environ["PERIJOVE_JOBS"]),
         store.has_run,
+    )
+
+
+def use_stores(announcer: Announcer) -> None:
+    """From now on MLflow's server takes our stores."""
+    # a scheme of our own would need a URI that no other MLflow command understands
+    handlers._tracking_store_registry.register(
+        "sqlite",
+        lambda store_uri, artifact_uri: JobTrackingStore(store_uri, artifact_uri, announcer),
+    )
+    handlers._model_registry_store_registry.register(
+        "sqlite", lambda store_uri: JobModelStore(store_uri)
     )

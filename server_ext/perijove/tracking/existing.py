@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from perijove.abc.records import Records
-from perijove.errors import Conflict, InvalidInput, NotFound
+from perijove.errors import InvalidInput, NotFound
 from perijove.models.events import TrackingChange
 from perijove.models.experiments import Experiment, Lifecycle, View
 from perijove.models.runs import Column, HistoryWish, Run, RunPage, RunRow, RunSearch
@@ -31,6 +31,7 @@ from perijove.tracking.columns import (
 )
 from perijove.tracking.connection import Connection
 from perijove.tracking.order import own_order
+from perijove.tracking.refused import about, part, said, taken
 from perijove.tracking.rundetails import read_run
 from perijove.tracking.watch import Watch
 
@@ -68,22 +69,22 @@ class RestRecords(Records):
                 return listed
 
     async def experiment(self, experiment_id: str) -> Experiment:
-        with _about("experiment", experiment_id):
+        with about("experiment", experiment_id):
             found = await self._connection.get("experiments/get", {"experiment_id": experiment_id})
         return _experiment(found["experiment"])
 
     async def create_experiment(self, name: str, tags: Mapping[str, str]) -> str:
-        with _about("experiment", name):
+        with about("experiment", name):
             made = await self._post("experiments/create", {"name": name, "tags": _listed(tags)})
         return str(made["experiment_id"])
 
     async def rename_experiment(self, experiment_id: str, name: str) -> None:
         # MLflow answers a name that is taken with its database's own words
-        with suppress(NotFound), _about("experiment", name):
+        with suppress(NotFound), about("experiment", name):
             found = await self._connection.get("experiments/get-by-name", {"experiment_name": name})
             if found["experiment"]["experiment_id"] != experiment_id:
-                raise _taken(name)
-        with _about("experiment", experiment_id):
+                raise taken(name)
+        with about("experiment", experiment_id):
             await self._post(
                 "experiments/update", {"experiment_id": experiment_id, "new_name": name}
             )
@@ -91,18 +92,18 @@ class RestRecords(Records):
     async def tag_experiment(self, experiment_id: str, tags: Mapping[str, str | None]) -> None:
         for key, text in tags.items():
             body = {"experiment_id": experiment_id, "key": key}
-            with _about("experiment", experiment_id):
+            with about("experiment", experiment_id):
                 if text is not None:
                     await self._post("experiments/set-experiment-tag", body | {"value": text})
                     continue
-            with suppress(NotFound), _about("tag", key):
+            with suppress(NotFound), about("tag", key):
                 await self._post("experiments/delete-experiment-tag", body)
 
     async def move_experiment(self, experiment_id: str, stage: Lifecycle) -> None:
         if (await self.experiment(experiment_id)).lifecycle_stage is stage:
             return
         verb = "delete" if stage is Lifecycle.DELETED else "restore"
-        with _about("experiment", experiment_id):
+        with about("experiment", experiment_id):
             await self._post(f"experiments/{verb}", {"experiment_id": experiment_id})
 
     async def columns(self, experiment_ids: Sequence[str]) -> list[Column]:
@@ -171,8 +172,18 @@ class RestRecords(Records):
         )
         return page.model_dump_json().encode()
 
+    async def starting(self, prefix: str) -> list[str]:
+        found: list[str] = []
+        known = [one.id for one in await self.experiments(View.ALL)]
+        text = f"attributes.run_id LIKE '{prefix}%'"
+        async for run in self._all(known, View.ALL, text, limit=2):
+            found.append(run["info"]["run_id"])
+            if len(found) == 2:
+                break
+        return found
+
     async def run(self, run_id: str) -> Run:
-        with _about("run", run_id):
+        with about("run", run_id):
             found = await self._connection.get("runs/get", {"run_id": run_id})
         run = found["run"]
         experiment_id = run["info"]["experiment_id"]
@@ -201,7 +212,7 @@ class RestRecords(Records):
         )
 
     async def artifact_root(self, run_id: str) -> str:
-        with _about("run", run_id):
+        with about("run", run_id):
             found = await self._connection.get("runs/get", {"run_id": run_id})
         return str(found["run"]["info"].get("artifact_uri") or "")
 
@@ -219,7 +230,7 @@ class RestRecords(Records):
 
         answers = []
         for run_id in wish.run_ids:
-            with _about("run", run_id, field="run_ids"):
+            with about("run", run_id, field="run_ids"):
                 run = (await self._connection.get("runs/get", {"run_id": run_id}))["run"]
             keys = sorted(item["key"] for item in run["data"].get("metrics", []))
             if wish.keys is not None:
@@ -242,7 +253,7 @@ class RestRecords(Records):
         page = None
         while True:
             query = {"run_id": run_id, "metric_key": key, "max_results": str(POINTS_PAGE)}
-            with _about("run", run_id):
+            with about("run", run_id):
                 found = await self._connection.get("metrics/get-history", query | _page(page))
             points += found.get("metrics", [])
             page = found.get("next_page_token")
@@ -250,29 +261,29 @@ class RestRecords(Records):
                 return points
 
     async def rename_run(self, run_id: str, name: str) -> None:
-        with _about("run", run_id):
+        with about("run", run_id):
             await self._post("runs/update", {"run_id": run_id, "run_name": name})
 
     async def tag_run(self, run_id: str, tags: Mapping[str, str | None]) -> None:
         given = _listed({key: text for key, text in tags.items() if text is not None})
         for start in range(0, len(given), 100):
-            with _about("run", run_id):
+            with about("run", run_id):
                 await self._post(
                     "runs/log-batch", {"run_id": run_id, "tags": given[start : start + 100]}
                 )
         for key in (key for key, text in tags.items() if text is None):
-            with suppress(NotFound), _about("tag", key):
+            with suppress(NotFound), about("tag", key):
                 await self._post("runs/delete-tag", {"run_id": run_id, "key": key})
 
     async def move_runs(self, run_ids: Sequence[str], stage: Lifecycle) -> None:
         verb = "delete" if stage is Lifecycle.DELETED else "restore"
 
         async def known(run_id: str) -> None:
-            with _about("run", run_id, field="run_ids"):
+            with about("run", run_id, field="run_ids"):
                 await self._connection.get("runs/get", {"run_id": run_id})
 
         async def move(run_id: str) -> None:
-            with _about("run", run_id, field="run_ids"):
+            with about("run", run_id, field="run_ids"):
                 await self._post(f"runs/{verb}", {"run_id": run_id})
 
         for step in (known, move):
@@ -287,6 +298,7 @@ class RestRecords(Records):
         view: View,
         text: str = "",
         order_by: Sequence[str] = (),
+        limit: int = PAGE,
     ) -> AsyncIterator[dict[str, Any]]:
         page = None
         body = {
@@ -294,13 +306,13 @@ class RestRecords(Records):
             "filter": text,
             "order_by": list(order_by),
             "run_view_type": VIEWS[view],
-            "max_results": PAGE,
+            "max_results": limit,
         }
         while True:
             try:
                 found = await self._post("runs/search", body | _page(page))
             except InvalidInput as error:
-                raise InvalidInput(_said(error), field=_part(error, text, order_by)) from None
+                raise InvalidInput(said(error), field=part(error, text, order_by)) from None
             for run in found.get("runs", []):
                 run.setdefault("data", {})
                 yield run
@@ -361,52 +373,6 @@ def _listed(tags: Mapping[str, str]) -> list[dict[str, str]]:
 
 def _page(token: str | None) -> dict[str, str]:
     return {"page_token": token} if token else {}
-
-
-def _said(error: InvalidInput) -> str:
-    """MLflow's own sentence."""
-    return error.message.partition(": ")[2] or error.message
-
-
-def _part(error: InvalidInput, text: str, order_by: Sequence[str]) -> str:
-    if not text:
-        return "order_by" if order_by else "experiment_ids"
-    ordering = order_by and "order" in error.message.lower()
-    return "order_by" if ordering else "filter"
-
-
-class _about:
-    """MLflow's refusals within are said of this thing."""
-
-    def __init__(self, kind: str, name: str, *, field: str | None = None) -> None:
-        self._kind, self._name, self._field = kind, name, field
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _: Any, error: BaseException | None, __: Any) -> None:
-        if not isinstance(error, InvalidInput):
-            return
-        thing, said = f"{self._kind} {self._name[:128]}", _said(error)
-        if error.field == "RESOURCE_DOES_NOT_EXIST":
-            raise NotFound(f"There is no {thing}.", field=self._field) from None
-        if error.field == "RESOURCE_ALREADY_EXISTS":
-            raise _taken(self._name) from None
-        if (
-            error.field == "INVALID_PARAMETER_VALUE"
-            and self._kind == "run"
-            and "run id" in said.lower()
-        ):
-            raise NotFound(f"There is no {thing}.", field=self._field) from None
-        raise InvalidInput(said, field=self._field) from None
-
-
-def _taken(name: str) -> Conflict:
-    return Conflict(
-        f"There is an experiment named {name[:128]} already.",
-        field="name",
-        remedy="Choose another name, or restore it if it was deleted.",
-    )
 
 
 async def _gathered(call: Callable[[str], Awaitable[T]], items: Sequence[str]) -> list[T]:

@@ -27,6 +27,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from perijove.models.attempts import STATUS
+from perijove.models.logged import REQUEST_HEADER
 from perijove.models.tokens import KERNELS, AttemptToken, verify
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
@@ -52,6 +53,8 @@ CLOSED = re.compile(r"/(ajax-)?api/3\.0/(mlflow/assistant|mlflow/jobs|jobs)(/.*)
 
 caller: ContextVar[AttemptToken | None] = ContextVar("caller", default=None)
 """The attempt whose request is served; None: the owner's."""
+request_key: ContextVar[str | None] = ContextVar("request key", default=None)
+"""What the request that is served has in common with its repetitions; None: nobody said."""
 
 
 class Guard:
@@ -104,11 +107,12 @@ class Guard:
                 return
             if attempt.run_id and attempt.run_id not in self._runs:
                 await self._await_run(attempt.run_id)
-        mark = caller.set(attempt)
+        marks = caller.set(attempt), request_key.set(_key(headers, attempt))
         try:
             await self._app(scope, receive, send)
         finally:
-            caller.reset(mark)
+            caller.reset(marks[0])
+            request_key.reset(marks[1])
 
     def _who(self, headers: Headers, port: str) -> tuple[bool, AttemptToken | None]:
         """Is it somebody, and which attempt; None: the owner."""
@@ -152,6 +156,14 @@ class Guard:
         if scope["method"] != "GET" or not _same(query.pop("token", ""), self._token):
             return None
         return "/" + (f"?{urlencode(query)}" if query else "")
+
+
+def _key(headers: Headers, attempt: AttemptToken | None) -> str | None:
+    """Nobody meets another's requests."""
+    key = headers.get(REQUEST_HEADER, "")
+    if not re.fullmatch("[0-9A-Za-z-]{16,64}", key):
+        return None
+    return f"{'owner' if attempt is None else attempt.job_id}/{key}"
 
 
 def cookie_name(port: str) -> str:

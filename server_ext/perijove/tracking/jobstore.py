@@ -16,7 +16,6 @@ from typing import Any
 from mlflow.entities import LifecycleStage, Metric, Param, Run, RunInfo, RunStatus, RunTag
 from mlflow.exceptions import MlflowException, RestException
 from mlflow.protos.service_pb2 import LogBatch, UpdateRun
-from mlflow.store.tracking.rest_store import RestStore
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 from mlflow.utils.validation import (
     MAX_ENTITIES_PER_BATCH,
@@ -38,6 +37,7 @@ from perijove.models.logged import (
     metric_start,
     record,
 )
+from perijove.tracking.repeated import CarefulStore
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ PASSING = frozenset(
 """Errors that are not the request's fault."""
 
 
-class SpoolingStore(RestStore):
+class SpoolingStore(CarefulStore):
     """See `perijove.tracking.spooled`. May be used by threads and by forked children."""
 
     def __init__(self, get_host_creds: Callable[[], Any], path: str) -> None:

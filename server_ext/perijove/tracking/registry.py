@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from perijove.abc.registry import ModelRegistry, Place
 from perijove.errors import Conflict, InvalidInput, NotFound
-from perijove.models.registry import Alias, ModelVersion, RegisteredModel
-from perijove.models.runs import Artifact, Lineage, LineageNode, Value
+from perijove.models.logged import REQUEST_TAG
+from perijove.models.registry import ModelVersion, RegisteredModel
+from perijove.models.runs import Artifact, Lineage, LineageNode
 from perijove.tracking.api import Api
 from perijove.tracking.modelfiles import ModelFiles
+from perijove.tracking.modelrecords import (
+    MODEL_ID,
+    measured,
+    model_of,
+    place_of,
+    tags_of,
+    version_of,
+)
 
 PAGE, VERSIONS_PAGE = 1000, 10_000
 RUNS = 100
@@ -26,10 +33,6 @@ LOGGED = 50
 """Logged models without a run that are asked for what was measured of them."""
 UPLOADS = "Uploaded models"
 """The experiment of models from outside."""
-ARCHIVED = "perijove.archived"
-ALIAS = "perijove.alias."
-OURS = re.compile(r"perijove\.(archived$|alias\.)|mlflow\.")
-MODEL_ID = re.compile(r"(?:/models/|^models:/)(m-[0-9a-f]{8,64})(?:/|$)")
 
 
 class RestRegistry(ModelRegistry):
@@ -55,7 +58,7 @@ class RestRegistry(ModelRegistry):
         while page := found.get("next_page_token"):
             found = await self._api.get("registered-models/search", query | {"page_token": page})
             listed += found.get("registered_models", [])
-        return [_model(item, counts.get(item["name"], 0)) for item in listed]
+        return [model_of(item, counts.get(item["name"], 0)) for item in listed]
 
     async def _counts(self) -> Mapping[str, int]:
         """How many versions each model has."""
@@ -79,14 +82,14 @@ class RestRegistry(ModelRegistry):
 
     async def model(self, name: str) -> RegisteredModel:
         found, versions = await asyncio.gather(self._registered(name), self._found(_named(name)))
-        return _model(found["registered_model"], len(versions))
+        return model_of(found["registered_model"], len(versions))
 
     async def versions(self, name: str) -> list[ModelVersion]:
         found, listed = await asyncio.gather(self._registered(name), self._found(_named(name)))
         aliases: dict[str, list[str]] = {}
         for item in found["registered_model"].get("aliases", []):
             aliases.setdefault(str(item["version"]), []).append(item["alias"])
-        made = [_version(item | {"aliases": aliases.get(item["version"], [])}) for item in listed]
+        made = [version_of(item | {"aliases": aliases.get(item["version"], [])}) for item in listed]
         await self._measure(made)
         return sorted(made, key=lambda version: -int(version.version))
 
@@ -104,7 +107,7 @@ class RestRegistry(ModelRegistry):
             )
         else:
             found = await self._api.get("model-versions/get", {"name": name, "version": version})
-        made = _version(found["model_version"])
+        made = version_of(found["model_version"])
         await self._measure([made])
         return made
 
@@ -118,10 +121,10 @@ class RestRegistry(ModelRegistry):
             if (run := runs.get(version.run_id or "")) is not None:
                 version.run_name = run["info"].get("run_name")
                 version.experiment_id = run["info"].get("experiment_id")
-                version.metrics, version.params = _measured(run["data"])
+                version.metrics, version.params = measured(run["data"])
             elif (found := logged.get(version.model_id or "")) is not None:
                 version.experiment_id = found["info"].get("experiment_id")
-                version.metrics, version.params = _measured(found.get("data", {}))
+                version.metrics, version.params = measured(found.get("data", {}))
 
     async def _runs(self, ids: Sequence[str]) -> list[dict[str, Any]]:
         if len(ids) < 3:
@@ -181,7 +184,7 @@ class RestRegistry(ModelRegistry):
             upstream = "model"
         if run is None:
             return Lineage(nodes=nodes, edges=edges)
-        info, tags = run["info"], _tags(run["data"])
+        info, tags = run["info"], tags_of(run["data"])
         run_ref = {"run_id": info["run_id"], "experiment_id": info.get("experiment_id", "")}
         label = info.get("run_name") or info["run_id"]
         nodes.append(LineageNode(id="run", kind="run", label=label, ref=run_ref))
@@ -225,7 +228,11 @@ class RestRegistry(ModelRegistry):
         optional = {"run_id": place.run_id, "model_id": place.model_id, "description": description}
         body |= {key: value for key, value in optional.items() if value}
         made = await self._api.post("model-versions/create", body)
-        return _version(made["model_version"])
+        return version_of(made["model_version"])
+
+    async def registered(self, name: str, request: str) -> ModelVersion | None:
+        found = await self._found(f"{_named(name)} and tags.`{REQUEST_TAG}` = '{request}'")
+        return version_of(found[0]) if found else None
 
     async def change(
         self,
@@ -250,7 +257,8 @@ class RestRegistry(ModelRegistry):
                 await self._api.post(f"{noun}/set-tag", body)
 
     async def _registered(self, name: str) -> dict[str, Any]:
-        if "/" in name or ":" in name:  # MLflow calls these invalid, where it is asked for one
+        # MLflow calls these invalid, where it is asked for one
+        if "/" in name or ":" in name or not name.strip():
             raise NotFound(f"There is no registered model {name!r}.", field="name")
         found: dict[str, Any] = await self._api.get("registered-models/get", {"name": name})
         return found
@@ -296,14 +304,14 @@ class RestRegistry(ModelRegistry):
         outputs = run.get("outputs", {}).get("model_outputs", [])
         for logged in await asyncio.gather(*(self._logged(o["model_id"]) for o in outputs[:100])):
             if logged is not None and logged["info"].get("name") == path:
-                return _place(logged)
+                return place_of(logged)
         raise NotFound(f"Run {run_id} has logged nothing as {path[:200]!r}.", field="path")
 
     async def place_of_model(self, model_id: str) -> Place:
         found = await self._logged(model_id) if MODEL_ID.search(f"models:/{model_id}") else None
         if found is None:
             raise NotFound(f"There is no logged model {model_id[:80]!r}.", field="model_id")
-        return _place(found)
+        return place_of(found)
 
     async def store(self, name: str, files: Sequence[tuple[Path, str]]) -> Place:
         made = await self._api.post(
@@ -323,7 +331,7 @@ class RestRegistry(ModelRegistry):
         finally:
             body = {"model_id": model_id, "status": done}
             await self._api.send("PATCH", f"logged-models/{model_id}", json=body)
-        return _place(made["model"])
+        return place_of(made["model"])
 
     async def _uploads(self) -> str:
         query = {"experiment_name": UPLOADS}
@@ -349,88 +357,6 @@ class RestRegistry(ModelRegistry):
 
     def open(self, location: str, path: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         return self._files.open(location, path)
-
-
-def _model(item: Mapping[str, Any], versions: int) -> RegisteredModel:
-    tags = _tags(item)
-    latest = [str(version["version"]) for version in item.get("latest_versions", [])]
-    aliases = [_alias(a["alias"], str(a["version"]), tags) for a in item.get("aliases", [])]
-    return RegisteredModel(
-        name=item["name"],
-        description=item.get("description") or None,
-        tags=_own(tags),
-        aliases=sorted(aliases, key=lambda alias: alias.alias),
-        versions=versions,
-        latest_version=max(latest, key=int, default=None),
-        archived=tags.get(ARCHIVED) == "true",
-        created_at=_time(item.get("creation_timestamp")),
-        updated_at=_time(item.get("last_updated_timestamp")),
-    )
-
-
-def _alias(alias: str, version: str, tags: Mapping[str, str]) -> Alias:
-    """With its reason, unless somebody else has moved it since."""
-    try:
-        said = json.loads(tags.get(f"{ALIAS}{alias}", "{}"))
-        if not isinstance(said, dict) or said.get("version") != version:
-            return Alias(alias=alias, version=version)
-        return Alias(
-            alias=alias,
-            version=version,
-            reason=said.get("reason"),
-            moved_by=said.get("by"),
-            moved_at=said.get("at"),
-        )
-    except ValueError:
-        return Alias(alias=alias, version=version)
-
-
-def _version(item: Mapping[str, Any]) -> ModelVersion:
-    tags = _tags(item)
-    source = item.get("source") or ""
-    found = MODEL_ID.search(source)
-    return ModelVersion(
-        name=item["name"],
-        version=str(item["version"]),
-        description=item.get("description") or None,
-        tags=_own(tags),
-        aliases=sorted(item.get("aliases", [])),
-        status=item.get("status", "READY"),
-        message=item.get("status_message") or None,
-        archived=tags.get(ARCHIVED) == "true",
-        user=item.get("user_id") or None,
-        created_at=_time(item.get("creation_timestamp")),
-        updated_at=_time(item.get("last_updated_timestamp")),
-        run_id=item.get("run_id") or None,
-        model_id=item.get("model_id") or (found[1] if found else None),
-        source=source or None,
-    )
-
-
-def _place(logged: Mapping[str, Any]) -> Place:
-    info = logged["info"]
-    return Place(
-        source=info["artifact_uri"],
-        run_id=info.get("source_run_id") or None,
-        model_id=info["model_id"],
-    )
-
-
-def _measured(data: Mapping[str, Any]) -> tuple[dict[str, Value], dict[str, str]]:
-    metrics = {m["key"]: m.get("value", 0.0) for m in data.get("metrics", [])}
-    return metrics, {p["key"]: p.get("value", "") for p in data.get("params", [])}
-
-
-def _tags(item: Mapping[str, Any]) -> dict[str, str]:
-    return {tag["key"]: tag.get("value", "") for tag in item.get("tags", [])}
-
-
-def _own(tags: Mapping[str, str]) -> dict[str, str]:
-    return {key: value for key, value in tags.items() if not OURS.match(key)}
-
-
-def _time(milliseconds: Any) -> datetime | None:
-    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC) if milliseconds else None
 
 
 def _named(name: str) -> str:

@@ -2,9 +2,10 @@
 
 It stands for ``http`` and ``https``, so that MLFLOW_TRACKING_URI stays the server's own address
 and artifacts, models and traces find it there, too; outside of jobs, and for other servers, it
-is MLflow's `RestStore` and nothing else. In a job, what is logged is appended to the attempt's
-spool (see `perijove.models.logged`), and another process sends it. Every call that is not a log
-call sends what is there first, so that a process reads what it wrote.
+is MLflow's `RestStore`, whose requests carry keys (see `perijove.tracking.repeated`). In a job,
+what is logged is appended to the attempt's spool (see `perijove.models.logged`), and another
+process sends it. Every call that is not a log call sends what is there first, so that a process
+reads what it wrote.
 
 Only what the server is certain to take is spooled: a run that is known, names and values that
 MLflow's own validators let through as they are, parameters that are new or unchanged. All else
@@ -19,7 +20,7 @@ import os
 from functools import partial
 from typing import Any
 
-from perijove.models.logged import SPOOL_VARIABLE, URI_VARIABLE
+from perijove.models.logged import EXISTING_VARIABLE, SPOOL_VARIABLE, URI_VARIABLE
 
 
 def job_store(store_uri: str, artifact_uri: str | None = None) -> Any:
@@ -28,13 +29,21 @@ def job_store(store_uri: str, artifact_uri: str | None = None) -> Any:
     from mlflow.store.tracking.rest_store import RestStore
     from mlflow.utils.credentials import get_default_host_creds
 
+    from perijove.tracking import repeated
+
     credentials = partial(get_default_host_creds, store_uri)
+    repeated.apply(store_uri)
     path = os.environ.get(SPOOL_VARIABLE)
-    if not path or store_uri.rstrip("/") != os.environ.get(URI_VARIABLE, "").rstrip("/"):
-        return RestStore(credentials)
+    if not path or not _is(store_uri, URI_VARIABLE):
+        careful = EXISTING_VARIABLE in os.environ and _is(store_uri, "MLFLOW_TRACKING_URI")
+        return (repeated.CarefulStore if careful else RestStore)(credentials)
     from perijove.tracking import overrides
     from perijove.tracking.jobstore import SpoolingStore
 
     overrides.apply()
 
     return SpoolingStore(credentials, path)
+
+
+def _is(uri: str, variable: str) -> bool:
+    return uri.rstrip("/") == os.environ.get(variable, "").rstrip("/")

@@ -22,11 +22,18 @@ from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, PERMISSION_DENIED
 from mlflow.store.tracking import sqlalchemy_store
-from mlflow.store.tracking.dbmodels.models import SqlExperiment, SqlMetric, SqlRun, SqlTag
+from mlflow.store.tracking.dbmodels.models import (
+    SqlExperiment,
+    SqlLoggedModel,
+    SqlMetric,
+    SqlRun,
+    SqlTag,
+)
 from mlflow.utils.validation import _validate_metric
 
 from perijove.tracking.announce import Announcer
 from perijove.tracking.guard import caller
+from perijove.tracking.once import Requests
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +96,7 @@ class JobTrackingStore(sqlalchemy_store.SqlAlchemyStore):
         self._announcer = announcer
         self._made = itertools.count(1)
         self._creating = threading.Lock()
+        self._requests = Requests(self.engine)
         self._analyze()
 
     def create_experiment(
@@ -104,8 +112,11 @@ class JobTrackingStore(sqlalchemy_store.SqlAlchemyStore):
         given = {tag.key: tag.value for tag in tags or []}.get(EXPERIMENT_ID_TAG)
         kept = [tag for tag in tags or [] if tag.key != EXPERIMENT_ID_TAG]
         mark = _chosen_experiment.set(int(given) if given and given.isdigit() else None)
+        create = super().create_experiment
         try:
-            return str(super().create_experiment(name, artifact_location, kept))
+            return self._requests.once(
+                SqlExperiment, lambda: str(create(name, artifact_location, kept)), str
+            )
         finally:
             _chosen_experiment.reset(mark)
 
@@ -122,8 +133,13 @@ class JobTrackingStore(sqlalchemy_store.SqlAlchemyStore):
         run_id = given.get(RUN_ID_TAG)
         if next(self._made) % ANALYZE_EVERY == 0:
             self._analyze()
+        create = super().create_run
         if run_id is None:
-            return super().create_run(experiment_id, user_id, start_time, tags, run_name)
+            return self._requests.once(
+                SqlRun,
+                lambda: create(experiment_id, user_id, start_time, tags, run_name),
+                self.get_run,
+            )
         if not re.fullmatch("[0-9a-f]{32}", run_id):
             raise MlflowException(
                 f"The tag {RUN_ID_TAG} must be 32 hexadecimal digits.", INVALID_PARAMETER_VALUE
@@ -134,9 +150,17 @@ class JobTrackingStore(sqlalchemy_store.SqlAlchemyStore):
             tags = [tag for tag in tags if tag.key != RUN_ID_TAG]
             _chosen.set(run_id)
             try:
-                return super().create_run(experiment_id, user_id, start_time, tags, run_name)
+                return create(experiment_id, user_id, start_time, tags, run_name)
             finally:
                 _chosen.set(None)
+
+    def create_logged_model(self, experiment_id: str, *args: Any, **named: Any) -> Any:
+        create = super().create_logged_model
+        return self._requests.once(
+            SqlLoggedModel,
+            lambda: create(experiment_id, *args, **named),
+            self.get_logged_model,
+        )
 
     def set_tag(self, run_id: str, tag: RunTag) -> None:
         _check_tags([tag])

@@ -150,7 +150,7 @@ async def delete_version(
 @router.get("/model/version/facts")
 async def facts(hub: TheHub, name: ModelName, version: VersionNumber) -> ModelFacts:
     """Its signature, input example, flavours and requirements, read as text."""
-    return await hub.models.facts(name, version)
+    return await hub.models.files.facts(name, version)
 
 
 @router.get("/model/version/lineage")
@@ -164,7 +164,7 @@ async def files(
     hub: TheHub, name: ModelName, version: VersionNumber, path: FilePath = ""
 ) -> ArtifactPage:
     """One folder of its files."""
-    return await hub.models.files(name, version, path)
+    return await hub.models.files.page(name, version, path)
 
 
 @router.get("/model/version/preview")
@@ -172,7 +172,7 @@ async def preview(
     hub: TheHub, name: ModelName, version: VersionNumber, path: FilePath
 ) -> ArtifactPreview:
     """What can be shown of a file."""
-    return await hub.models.preview(name, version, path)
+    return await hub.models.files.preview(name, version, path)
 
 
 @router.get("/model/version/file", responses=BYTES, response_class=StreamingResponse)
@@ -180,13 +180,13 @@ async def file(
     hub: TheHub, name: ModelName, version: VersionNumber, path: FilePath, download: bool = False
 ) -> StreamingResponse:
     """A file's bytes. Only images and plain text are shown by browsers; the rest is saved."""
-    return file_response(await hub.models.file(name, version, path), None, download)
+    return file_response(await hub.models.files.file(name, version, path), None, download)
 
 
 @router.get("/model/version/download", responses=ZIP, response_class=StreamingResponse)
 async def download(hub: TheHub, name: ModelName, version: VersionNumber) -> StreamingResponse:
     """All its files, packed while they are sent."""
-    file, pieces = await hub.models.download(name, version)
+    file, pieces = await hub.models.files.download(name, version)
     return StreamingResponse(
         pieces,
         media_type="application/zip",

@@ -25,7 +25,7 @@ from perijove.models.runs import (
 )
 
 router = APIRouter(tags=["runs"])
-RunId = Annotated[str, Path(max_length=64, description="a run's id")]
+RunId = Annotated[str, Path(max_length=64, description="a run's id, or how it starts")]
 ArtifactPath = Annotated[str, Query(max_length=4096, description="below the run's artifacts")]
 BYTES: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/octet-stream": {}}, "description": "the file"}

@@ -1,0 +1,56 @@
+"""What MLflow's refusals mean, where somebody waits for an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from perijove.errors import Conflict, InvalidInput, NotFound
+
+
+def said(error: InvalidInput) -> str:
+    """MLflow's own sentence."""
+    return error.message.partition(": ")[2] or error.message
+
+
+def part(error: InvalidInput, text: str, order_by: Sequence[str]) -> str:
+    """The part of a search that MLflow does not take."""
+    if not text:
+        return "order_by" if order_by else "experiment_ids"
+    ordering = order_by and "order" in error.message.lower()
+    return "order_by" if ordering else "filter"
+
+
+class about:
+    """MLflow's refusals within are said of this thing."""
+
+    def __init__(self, kind: str, name: str, *, field: str | None = None) -> None:
+        self._kind, self._name, self._field = kind, name, field
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _: Any, error: BaseException | None, __: Any) -> None:
+        if not isinstance(error, InvalidInput):
+            return
+        thing, message = f"{self._kind} {self._name[:128]}", said(error)
+        if error.field == "RESOURCE_DOES_NOT_EXIST":
+            raise NotFound(f"There is no {thing}.", field=self._field) from None
+        if error.field == "RESOURCE_ALREADY_EXISTS":
+            raise taken(self._name) from None
+        if (
+            error.field == "INVALID_PARAMETER_VALUE"
+            and self._kind == "run"
+            and "run id" in message.lower()
+        ):
+            raise NotFound(f"There is no {thing}.", field=self._field) from None
+        raise InvalidInput(message, field=self._field) from None
+
+
+def taken(name: str) -> Conflict:
+    """An experiment's name that is."""
+    return Conflict(
+        f"There is an experiment named {name[:128]} already.",
+        field="name",
+        remedy="Choose another name, or restore it if it was deleted.",
+    )
