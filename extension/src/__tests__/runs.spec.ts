@@ -8,13 +8,14 @@ import { scaleOf } from '../components/parallel';
 import { columnName, defaultColumns, parseColumn } from '../runs/columns';
 import { compare } from '../runs/differences';
 import { complete } from '../runs/filter';
+import { group } from '../runs/groups';
 import { History } from '../runs/history';
 import { dataFrameCode } from '../runs/insert';
 import { RunManager } from '../runs/manager';
 import { pairCells, pairLines } from '../runs/notebookdiff';
 import { smooth } from '../runs/points';
 import { Selection } from '../runs/selection';
-import { group, RunTable } from '../runs/table';
+import { RunTable } from '../runs/table';
 
 const run = (id: string, more: Partial<RunRow> = {}): RunRow => ({
   run_id: id,
