@@ -78,7 +78,7 @@ def test_the_leaderboard_opens_in_a_tab(lab: Lab, open_page: OpenPage) -> None:
     if not row.is_visible():
         page.click('.jp-SideBar .lm-TabBar-tab[data-id="perijove-panel"]')
     row.click(button="right")
-    page.locator(".lm-Menu-item", has_text="Open Leaderboard").click()
+    page.locator(".lm-Menu-item", has_text="Open dashboard (leaderboard)").click()
     frame = page.frame_locator(".jp-perijove-dashboard iframe")
     table = frame.locator(".jp-perijove-run-table").first
     expect(table.locator("tbody tr[aria-selected=true]")).to_have_count(1, timeout=90_000)

@@ -1,15 +1,16 @@
 /** The runs of experiments in the main area. */
-import { IThemeManager, MainAreaWidget, Notification, ReactWidget } from '@jupyterlab/apputils';
+import { IThemeManager, MainAreaWidget, ReactWidget } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
 import { Message } from '@lumino/messaging';
 import * as React from 'react';
 
-import { ApiError, type RunColumn } from '../api';
+import type { ApiError, RunColumn } from '../api';
 import { Divider } from '../components/divider';
 import { perijoveIcon } from '../components/icons';
 import { useSignal } from '../components/signal';
 import type { ExperimentManager } from '../experiments/manager';
+import { deleteRuns, guarded } from './actions';
 import type { IColumn } from './columns';
 import { FilterBar } from './filterbar';
 import { Grid } from './grid';
@@ -58,6 +59,12 @@ export class RunsDocument extends MainAreaWidget<RunsWidget> {
   get table(): RunTable {
     return this.content.table;
   }
+
+  /** The ids of the runs that are chosen, or of the one that the keyboard is at. */
+  get chosen(): string[] {
+    const { ids, active } = this.content.selection;
+    return ids.length || !active ? ids : [active];
+  }
 }
 
 class RunsWidget extends ReactWidget {
@@ -70,6 +77,7 @@ class RunsWidget extends ReactWidget {
   }
 
   readonly table: RunTable;
+  readonly selection = new Selection();
 
   dispose(): void {
     this.table.dispose();
@@ -88,12 +96,20 @@ class RunsWidget extends ReactWidget {
   }
 
   protected render(): React.ReactElement {
-    return <Runs {...this.options} table={this.table} shown={this.isVisible} />;
+    return (
+      <Runs
+        {...this.options}
+        table={this.table}
+        selection={this.selection}
+        shown={this.isVisible}
+      />
+    );
   }
 }
 
 interface IRunsProps extends IRunsOptions {
   table: RunTable;
+  selection: Selection;
   shown: boolean;
 }
 
@@ -101,35 +117,17 @@ function Runs(props: IRunsProps): React.ReactElement {
   const { table, runs: manager, trans, commands } = props;
   useSignal(table.changed);
   useSignal(props.experiments.changed);
-  const selection = React.useMemo(() => new Selection(), []);
+  const { selection } = props;
   useSignal(selection.changed);
   const columns = useColumns(props);
   const [height, setHeight] = React.useState(270);
   const { error, query } = table;
   const isRefused = error && error.status >= 400 && error.status < 500;
 
-  const guarded = async (act: () => Promise<unknown>) => {
-    try {
-      await act();
-    } catch (reason) {
-      const text = reason instanceof ApiError ? reason.text : String(reason);
-      Notification.error(text, { autoClose: false });
-    }
-  };
   const remove = (ids: string[]) =>
-    void guarded(async () => {
-      await manager.delete(ids);
-      selection.set(selection.ids.filter(id => !ids.includes(id)));
-      Notification.info(trans._n('%1 run was deleted.', '%1 runs were deleted.', ids.length), {
-        autoClose: 10000,
-        actions: [
-          {
-            label: trans.__('Undo'),
-            callback: () => void guarded(() => manager.restore(ids))
-          }
-        ]
-      });
-    });
+    void deleteRuns(manager, ids, trans).then(
+      isDone => isDone && selection.set(selection.ids.filter(id => !ids.includes(id)))
+    );
   const restore = (ids: string[]) => void guarded(() => manager.restore(ids));
   const edit = (runId: string, column: IColumn | null, value: string) =>
     void guarded(() =>

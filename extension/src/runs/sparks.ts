@@ -24,6 +24,11 @@ export class Sparks {
     }
   }
 
+  /** Had none of the runs that were seen more than one point of it? */
+  isFlat(metric: string): boolean {
+    return this._flat.has(metric);
+  }
+
   /** Read what is missing or old. Was there something new? */
   async fetch(runIds: readonly string[], metric: string): Promise<boolean> {
     const wanted = runIds.filter(id => this._known.get(`${id} ${metric}`)?.stale !== false);
@@ -36,9 +41,13 @@ export class Sparks {
         keys: [metric],
         max_points: POINTS
       });
+      this._flat.add(metric);
       for (const { run_id, series } of found) {
         const values = (series[0]?.values ?? []).map(toNumber).filter(Number.isFinite);
         this._known.set(`${run_id} ${metric}`, { values, stale: false });
+        if (values.length > 1) {
+          this._flat.delete(metric);
+        }
       }
       return true;
     } catch {
@@ -47,5 +56,6 @@ export class Sparks {
     }
   }
 
+  private _flat = new Set<string>();
   private _known = new Map<string, { values: number[]; stale: boolean }>();
 }

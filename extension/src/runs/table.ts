@@ -78,12 +78,14 @@ export class RunTable implements IDisposable {
     return names.flatMap(name => parseColumn(name) ?? []);
   }
 
-  /** The metric whose course is drawn in small: the one sorted by, or the first. */
+  /** The metric whose course is drawn in small: the one sorted by, or the first that has one. */
   get sparkMetric(): string | null {
     const sorted = this.order && parseColumn(this.order.name);
-    const metric =
-      sorted?.kind === 'metrics' ? sorted : this.columns.find(({ kind }) => kind === 'metrics');
-    return metric?.key ?? null;
+    if (sorted?.kind === 'metrics') {
+      return sorted.key;
+    }
+    const keys = this.columns.flatMap(({ kind, key }) => (kind === 'metrics' ? [key] : []));
+    return keys.find(key => !this._sparks.isFlat(key)) ?? keys[0] ?? null;
   }
 
   /** What the runs are sorted by; null: newest first. */
