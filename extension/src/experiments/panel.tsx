@@ -7,6 +7,7 @@ import * as React from 'react';
 
 import type { Experiment } from '../api';
 import { useClock } from '../components/clock';
+import { Loading } from '../components/loading';
 import { menuOf } from '../components/menukey';
 import { useSignal } from '../components/signal';
 import { Dot } from '../components/state';
@@ -108,11 +109,7 @@ export function ExperimentsSection(props: {
           </button>
         </div>
       )}
-      {open && !manager.isReady && !manager.error && (
-        <div className="jp-perijove-loading" aria-busy="true">
-          <div />
-        </div>
-      )}
+      {open && !manager.isReady && !manager.error && <Loading lines={1} trans={trans} />}
       {open && experiments.length > MANY && (
         <div className="jp-perijove-filter">
           <FilterBox

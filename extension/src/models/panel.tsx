@@ -7,6 +7,7 @@ import * as React from 'react';
 
 import type { RegisteredModel } from '../api';
 import { useClock } from '../components/clock';
+import { Loading } from '../components/loading';
 import { menuOf } from '../components/menukey';
 import { useSignal } from '../components/signal';
 import { ago } from '../jobs/format';
@@ -111,11 +112,7 @@ export function ModelsSection(props: {
           </button>
         </div>
       )}
-      {open && !manager.isReady && !manager.error && (
-        <div className="jp-perijove-loading" aria-busy="true">
-          <div />
-        </div>
-      )}
+      {open && !manager.isReady && !manager.error && <Loading lines={1} trans={trans} />}
       {open && models.length > MANY && (
         <div className="jp-perijove-filter">
           <FilterBox

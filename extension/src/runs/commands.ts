@@ -39,12 +39,13 @@ export function addCommands(options: IRunCommandOptions): void {
     Boolean(app.contextMenuHitTest(node => node.classList.contains('jp-mod-deleted')));
   const verb = (
     id: string,
-    label: string,
+    label: string | ((count: number) => string),
     act: (runIds: string[]) => Promise<unknown>,
     can: (runIds: string[], args: ReadonlyPartialJSONObject) => boolean = ids => ids.length > 0
   ) =>
     commands.addCommand(id, {
-      label,
+      label: args =>
+        typeof label === 'string' ? label : label(args.palette ? 2 : meant(args).length),
       describedBy: { args: RUNS_ARGS },
       isVisible: args => can(meant(args), args),
       execute: async args => {
@@ -69,10 +70,14 @@ export function addCommands(options: IRunCommandOptions): void {
     async ([runId]) => (await actions()).renameRun(manager, runId, trans),
     isOne
   );
-  verb(CommandIDs.tag, trans.__('Tag runs…'), async runIds => {
-    const [{ guarded }, { askTag }] = await Promise.all([actions(), import('./tagform')]);
-    await guarded(() => askTag(manager, runIds, trans));
-  });
+  verb(
+    CommandIDs.tag,
+    count => trans._n('Tag run…', 'Tag runs…', count),
+    async runIds => {
+      const [{ guarded }, { askTag }] = await Promise.all([actions(), import('./tagform')]);
+      await guarded(() => askTag(manager, runIds, trans));
+    }
+  );
   verb(
     CommandIDs.copyId,
     trans.__('Copy run id'),
@@ -81,13 +86,13 @@ export function addCommands(options: IRunCommandOptions): void {
   );
   verb(
     CommandIDs.remove,
-    trans.__('Delete runs'),
+    count => trans._n('Delete run', 'Delete runs', count),
     async runIds => (await actions()).deleteRuns(manager, runIds, trans),
     (runIds, args) => runIds.length > 0 && (Boolean(args.palette) || !isDeleted())
   );
   verb(
     CommandIDs.restore,
-    trans.__('Restore runs'),
+    count => trans._n('Restore run', 'Restore runs', count),
     async runIds => (await actions()).guarded(() => manager.restore(runIds)),
     (runIds, args) => runIds.length > 0 && !args.palette && isDeleted()
   );

@@ -8,6 +8,7 @@ import * as React from 'react';
 import type { ApiError, RunColumn } from '../api';
 import { Divider } from '../components/divider';
 import { perijoveIcon } from '../components/icons';
+import { useSlow } from '../components/loading';
 import { useSignal } from '../components/signal';
 import type { ExperimentManager } from '../experiments/manager';
 import { deleteRuns, guarded } from './actions';
@@ -122,6 +123,7 @@ function Runs(props: IRunsProps): React.ReactElement {
   const columns = useColumns(props);
   const [height, setHeight] = React.useState(270);
   const { error, query } = table;
+  const isSlow = useSlow(table.isLoading);
   const isRefused = error && error.status >= 400 && error.status < 500;
 
   const remove = (ids: string[]) =>
@@ -151,8 +153,17 @@ function Runs(props: IRunsProps): React.ReactElement {
         onChange={filter => void table.ask({ filter })}
       />
       {error && !isRefused && (
-        <p className="jp-perijove-banner" role="alert">
+        <p className="jp-perijove-banner jp-mod-top" role="alert">
           <span>{error.text}</span>
+        </p>
+      )}
+      {isSlow && !error && (
+        <p className="jp-perijove-banner jp-mod-top jp-mod-warn" role="status">
+          <span>
+            {table.isReady
+              ? trans.__('MLflow has not answered yet. What is shown is as it was last.')
+              : trans.__('MLflow has not answered yet. The runs appear as soon as it does.')}
+          </span>
         </p>
       )}
       {isEmpty ? (

@@ -12,6 +12,7 @@ import { Artifacts } from '../components/artifacts';
 import { useClock } from '../components/clock';
 import { perijoveIcon } from '../components/icons';
 import { LineageView } from '../components/lineage';
+import { Loading } from '../components/loading';
 import { Pill } from '../components/state';
 import { Tabs, type ITab } from '../components/tabs';
 import type { ExperimentManager } from '../experiments/manager';
@@ -108,10 +109,7 @@ function View(props: IViewProps & { onRun(run: Run): void }): React.ReactElement
         <p>{error.text}</p>
       </div>
     ) : (
-      <div className="jp-perijove-loading" aria-busy="true">
-        <div />
-        <div />
-      </div>
+      <Loading trans={trans} />
     );
   }
   const restore = () => guarded(() => manager.restore([runId]));
