@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from perijove.abc import JobStore
+from perijove.abc import JobStore, TaskRunner
 from perijove.abc.artifacts import OpenFile
 from perijove.abc.registry import ModelRegistry, Place
 from perijove.errors import Conflict, InvalidInput, NotFound
@@ -39,7 +39,7 @@ from perijove.services.modelfacts import (
     read_mlmodel,
     read_requirements,
 )
-from perijove.services.previews import how, nothing, preview
+from perijove.services.previews import how, parquet, preview
 from perijove.services.uploads import Uploads
 
 WALKED = 20_000
@@ -62,6 +62,7 @@ class Registry:
     models: ModelRegistry
     jobs: JobStore
     uploads: Uploads
+    tasks: TaskRunner
     user: str
     _locks: defaultdict[str, asyncio.Lock] = field(
         default_factory=lambda: defaultdict(asyncio.Lock)
@@ -150,7 +151,8 @@ class Registry:
         entry = await self._entry(location, path)
         kind, wanted = how(entry.path)
         if kind == "parquet":
-            return nothing(entry.path, entry.size or 0, "Download it to look inside.")
+            pieces = self._pieces(location, entry.path)
+            return await parquet(self.tasks, entry.path, entry.size or 0, pieces)
         head = await self._head(location, entry.path, wanted)
         return await asyncio.to_thread(preview, entry.path, entry.size or 0, head)
 
@@ -159,13 +161,8 @@ class Registry:
         location = await self._location(name, version)
         entry = await self._entry(location, path)
 
-        async def pieces() -> AsyncIterator[bytes]:
-            async with self.models.open(location, entry.path) as opened:
-                async for piece in opened:
-                    yield piece
-
         file = entry.path.rpartition("/")[2]
-        return OpenFile(file, entry.size, 0, entry.size, pieces())
+        return OpenFile(file, entry.size, 0, entry.size, self._pieces(location, entry.path))
 
     async def _entry(self, location: str, path: str) -> Artifact:
         path = _checked_path(path)
@@ -369,6 +366,11 @@ class Registry:
                     remedy="mlflow.artifacts.download_artifacts takes them all.",
                 )
         return sorted(found, key=lambda file: file.path)
+
+    async def _pieces(self, location: str, path: str) -> AsyncIterator[bytes]:
+        async with self.models.open(location, path) as pieces:
+            async for piece in pieces:
+                yield piece
 
     async def _head(self, location: str, path: str, size: int) -> bytes:
         data = bytearray()
