@@ -7,6 +7,7 @@ import { galleryPlugin } from './gallery/plugin';
 import { jobsPlugin } from './jobs/plugin';
 import { kernelsPlugin } from './kernels/plugin';
 import { modelsPlugin } from './models/plugin';
+import { outputsPlugin } from './outputs/plugin';
 import { runsPlugin } from './runs/plugin';
 import { workspacePlugin } from './workspace';
 
@@ -20,5 +21,6 @@ export default [
   kernelsPlugin,
   drivePlugin,
   dashboardsPlugin,
-  galleryPlugin
+  galleryPlugin,
+  outputsPlugin
 ];

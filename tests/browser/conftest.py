@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,7 +73,14 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """JupyterLab with the built extension, on a folder of its own."""
-    folder = tmp_path_factory.mktemp("lab")
+    with served(tmp_path_factory.mktemp("lab"), "jupyterlab") as made:
+        made.setting(NEWS, fetchNews="false", checkForUpdates=False)
+        yield made
+
+
+@contextmanager
+def served(folder: Path, application: str) -> Iterator[Lab]:
+    """A server of JupyterLab's or of Notebook's, and the notebooks that the tests use."""
     notebooks, home = folder / "notebooks", folder / "home"
     notebooks.mkdir()
     configure(home)
@@ -100,7 +108,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     options = f"--no-browser --allow-root --port={port} --IdentityProvider.token=token"
     with (folder / "lab.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", *options.split()],
+            [sys.executable, "-m", application, *options.split()],
             cwd=notebooks,
             env=environ,
             stdout=log,
@@ -108,12 +116,13 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
             start_new_session=True,
         )
     made = Lab(f"http://127.0.0.1:{port}", notebooks, home, process)
-    _wait(made)
-    made.setting(NEWS, fetchNews="false", checkForUpdates=False)
-    yield made
-    process.terminate()
-    process.wait(20)
-    perijove("down", "--force", home=home)
+    try:
+        _wait(made)
+        yield made
+    finally:
+        process.terminate()
+        process.wait(20)
+        perijove("down", "--force", home=home)
 
 
 def _wait(lab: Lab) -> None:

@@ -15,8 +15,8 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from browser.conftest import Lab, OpenPage
-from conftest import perijove
+from browser.conftest import Lab, OpenPage, show
+from conftest import perijove, write_notebook
 
 pytestmark = pytest.mark.browser
 
@@ -89,9 +89,45 @@ def test_the_leaderboard_opens_in_a_tab(lab: Lab, open_page: OpenPage) -> None:
     if not row.is_visible():
         page.click('.jp-SideBar .lm-TabBar-tab[data-id="perijove-panel"]')
     row.click(button="right")
-    page.locator(".lm-Menu-item", has_text="Open Leaderboard").click()
+    page.locator(".lm-Menu-item", has_text="Open dashboard (leaderboard)").click()
     frame = page.frame_locator(".jp-perijove-dashboard iframe")
     table = frame.locator(".jp-perijove-run-table").first
     expect(table.locator("tbody tr[aria-selected=true]")).to_have_count(1, timeout=90_000)
     expect(frame.locator(".jp-perijove-charts, .jp-perijove-hint").first).to_be_visible()
     assert hosts <= {urlsplit(lab.url).netloc, ""}
+
+
+TRAIN = """import mlflow
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+
+data = load_iris(as_frame=True)
+with mlflow.start_run():
+    model = LogisticRegression(max_iter=500).fit(data.data, data.target)
+    mlflow.sklearn.log_model(
+        model, name="model", input_example=data.data[:2], registered_model_name="iris"
+    )"""
+
+
+def test_a_prediction_is_tried_in_a_job(lab: Lab, open_page: OpenPage) -> None:
+    path = write_notebook(lab.notebooks / "iris.ipynb", TRAIN)
+    assert perijove("job", "submit", str(path), "--wait", "--json", home=lab.home).returncode == 0
+    page = open_page()
+    show(page, "perijove-panel")
+    page.locator('.jp-perijove-row[data-model-name="iris"]').click(button="right")
+    page.locator(".lm-Menu-item", has_text="Open dashboard (model card)").click()
+    frame = page.frame_locator(".jp-perijove-dashboard iframe")
+    predict = frame.get_by_role("button", name="Predict")
+    expect(predict).to_be_visible(timeout=90_000)
+    first = frame.get_by_label("sepal length (cm)")
+    expect(first).to_have_value("5.1")
+    first.fill("wide")
+    predict.click()
+    expect(frame.get_by_text("sepal length (cm) must be a number")).to_be_visible()
+    first.fill("6.3")
+    predict.click()
+    expect(frame.locator("table", has_text="prediction").locator("td")).to_have_text(
+        "0", timeout=60_000
+    )
+    jobs = json.loads(perijove("job", "list", "--json", home=lab.home).stdout)
+    assert jobs[0]["name"] == "predict with iris"

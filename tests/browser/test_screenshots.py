@@ -99,7 +99,19 @@ def test_screenshots_of_the_studio(open_page: OpenPage, lab: Lab, tmp_path: Path
         page.get_by_role("button", name="Compare").first.click()
         page.wait_for_timeout(3000)
         page.screenshot(path=tmp_path / f"runs-compared-{theme}.png")
-    keep(tmp_path, 4)
+        model = page.locator('.jp-perijove-row[data-model-name="tumours"]')
+        model.click()
+        page.locator("tr[data-model-version]").first.press("Enter")
+        expect(page.locator(".jp-perijove-lineage:visible")).to_contain_text("tumours v1")
+        page.screenshot(path=tmp_path / f"model-{theme}.png")
+        if _wanted():  # it is tested elsewhere, and takes its time
+            model.click(button="right")
+            page.locator(".lm-Menu-item", has_text="Open dashboard (model card)").click()
+            card = page.frame_locator(".jp-perijove-dashboard iframe")
+            expect(card.get_by_role("button", name="Predict")).to_be_visible(timeout=90_000)
+            page.wait_for_timeout(1000)
+            page.screenshot(path=tmp_path / f"dashboard-{theme}.png")
+    keep(tmp_path, 8 if _wanted() else 6)
 
 
 def keep(folder: Path, count: int) -> None:

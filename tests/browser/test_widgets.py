@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -52,3 +53,33 @@ def test_a_card_is_live_and_cancels(open_page: OpenPage, lab: Lab) -> None:
     expect(output).to_contain_text("state: canceled")
     listed = json.loads(perijove("job", "list", "--json", home=lab.home).stdout)
     assert listed[0]["state"] == "canceled"
+
+
+def test_without_its_kernel_a_widget_is_as_it_was_last(open_page: OpenPage, lab: Lab) -> None:
+    path = str(lab.notebooks / "failing.ipynb")
+    perijove("job", "submit", path, "--wait", "--json", home=lab.home)
+    write_notebook(lab.notebooks / "kept.ipynb", "import perijove as pj", "pj.widgets.JobTable()")
+    page = open_page()
+    open_notebook(page, "kept.ipynb")
+    run_cells(page, 2)
+    shown = ".jp-perijove-widget .jp-perijove-jobs"
+    expect(page.locator(shown)).to_contain_text("failing", timeout=60_000)
+    page.keyboard.press("Control+s")
+    for _ in range(100):
+        if "perijove.view" in (lab.notebooks / "kept.ipynb").read_text():
+            break
+        page.wait_for_timeout(100)
+    url = f"{lab.url}/api/sessions"
+    for session in httpx.get(url, params={"token": "token"}).json():
+        httpx.delete(f"{url}/{session['id']}", params={"token": "token"}).raise_for_status()
+    page.close()
+    # a kernel that has no such widget
+    page = open_page()
+    open_notebook(page, "kept.ipynb")
+    output = page.locator(".jp-NotebookPanel:visible .jp-OutputArea-output")
+    expect(output.locator("table")).to_contain_text("failing")
+    expect(output).not_to_contain_text("Error displaying widget")
+    # and one that has it once more
+    run_cells(page, 2)
+    expect(page.locator(shown)).to_contain_text("failing", timeout=60_000)
+    expect(output.locator("table").filter(visible=True)).to_have_count(0)

@@ -6,7 +6,7 @@ import asyncio
 import io
 import json
 import zipfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,12 +14,15 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 import httpx
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 
 from perijove.errors import Conflict, InvalidInput, NotFound, TrackingUnreachable
 from perijove.models.experiments import NewExperiment
 from perijove.models.registry import AliasMove, ModelChange, NewVersion, VersionChange
+from perijove.runner import tasks
 from perijove.services.experiments import ExperimentService
 from perijove.services.registry import Registry
 from perijove.services.uploads import Uploads
@@ -52,6 +55,14 @@ FILES = {
 }
 
 
+class Here:
+    """Runs tasks in this process."""
+
+    async def run(self, task: str, args: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+        values: dict[str, Any] = dict(args)
+        return dict(getattr(tasks, task)(**values))
+
+
 @dataclass
 class Bench:
     """A server, and the service under test on it."""
@@ -73,7 +84,8 @@ class Bench:
             models = RestRegistry(Api(connection, embedded), self.folder)
             store: Any = SimpleNamespace(active=lambda: self.jobs)
             try:
-                return await work(Registry(models, store, Uploads(self.staging), "ann"))
+                staged = Uploads(self.staging)
+                return await work(Registry(models, store, staged, Here(), "ann"))
             finally:
                 await connection.close()
 
@@ -97,10 +109,10 @@ class Bench:
         self.call("POST", "runs/log-metric", json=metric)
         return info["run_id"], info["artifact_uri"].partition(":/")[2].strip("/")
 
-    def put(self, root: str, files: dict[str, str]) -> None:
-        for path, text in files.items():
+    def put(self, root: str, files: Mapping[str, str | bytes]) -> None:
+        for path, content in files.items():
             url = f"/api/2.0/mlflow-artifacts/artifacts/{root}/{path}"
-            self.call("PUT", url, content=text.encode())
+            self.call("PUT", url, content=content)
 
     def logged_run(self) -> str:
         """A run with a model's files below ``model``."""
@@ -191,6 +203,21 @@ def test_register_show_move_and_delete(bench: Bench) -> None:
         await models.delete(name, force=True)
         with pytest.raises(NotFound):
             await models.get(name)
+
+    bench.run(work)
+
+
+def test_a_parquet_file_of_a_version_is_a_table(bench: Bench) -> None:
+    name, (run_id, root) = fresh(), bench.make_run()
+    file = io.BytesIO()
+    pq.write_table(pa.table({"age": [33, None]}), file)
+    bench.put(f"{root}/model", {"train.parquet": file.getvalue(), "broken.parquet": "PAR1"})
+
+    async def work(models: Registry) -> None:
+        await models.register(NewVersion(name=name, run_id=run_id, path="model"))
+        shown = await models.files.preview(name, "1", "train.parquet")
+        assert (shown.columns, shown.rows) == (["age"], [["33"], [None]])
+        assert (await models.files.preview(name, "1", "broken.parquet")).kind == "none"
 
     bench.run(work)
 

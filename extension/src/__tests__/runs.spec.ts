@@ -6,15 +6,17 @@ import { align } from '../components/align';
 import { layers } from '../components/layers';
 import { scaleOf } from '../components/parallel';
 import { columnName, defaultColumns, parseColumn } from '../runs/columns';
-import { compare } from '../runs/differences';
+import { axesOf, compare } from '../runs/differences';
 import { complete } from '../runs/filter';
+import { group } from '../runs/groups';
 import { History } from '../runs/history';
 import { dataFrameCode } from '../runs/insert';
 import { RunManager } from '../runs/manager';
 import { pairCells, pairLines } from '../runs/notebookdiff';
 import { smooth } from '../runs/points';
 import { Selection } from '../runs/selection';
-import { group, RunTable } from '../runs/table';
+import { Sparks } from '../runs/sparks';
+import { RunTable } from '../runs/table';
 
 const run = (id: string, more: Partial<RunRow> = {}): RunRow => ({
   run_id: id,
@@ -84,6 +86,21 @@ class Hub {
 }
 
 const settled = () => new Promise(resolve => setTimeout(resolve, 5));
+
+describe('Sparks', () => {
+  it('know a metric that has no course to draw', async () => {
+    const hub = new Hub();
+    const sparks = new Sparks(hub.manager);
+    hub.series = [{ run_id: 'a', series: [{ values: [1] }] }];
+    expect(await sparks.fetch(['a'], 'auc')).toBe(true);
+    expect(sparks.isFlat('auc')).toBe(true);
+    expect(await sparks.fetch(['a'], 'auc')).toBe(false);
+    hub.series = [{ run_id: 'a', series: [{ values: [1, 2] }] }];
+    sparks.age(['a'], 'auc');
+    expect(await sparks.fetch(['a'], 'auc')).toBe(true);
+    expect([sparks.isFlat('auc'), sparks.get('a', 'auc')]).toEqual([false, [1, 2]]);
+  });
+});
 
 describe('RunTable', () => {
   let hub: Hub;
@@ -314,6 +331,14 @@ describe('differences', () => {
       ['y', ['2', '3']],
       ['z', [null, '4']]
     ]);
+  });
+
+  it('are axes where at least two runs differ', () => {
+    const runs = [
+      run('a', { params: { x: '1', y: '2' }, metrics: { auc: 0.5 } }),
+      run('b', { params: { x: '1', y: '3', z: '4' } })
+    ];
+    expect(axesOf(runs, ['auc']).map(({ name }) => name)).toEqual(['y', 'auc']);
   });
 
   it('of notebooks are pairs of cells and of lines', () => {

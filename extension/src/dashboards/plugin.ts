@@ -51,10 +51,14 @@ function activate(
     return button.accept ? names.find(name => titles[name] === value) : undefined;
   };
 
+  const clicked = (): DOMStringMap =>
+    app.contextMenuHitTest(({ dataset }) => Boolean(dataset.experimentId ?? dataset.modelName))
+      ?.dataset ?? {};
+
   commands.addCommand(COMMAND, {
     label: args =>
       args.name
-        ? trans.__('Open %1', titles[args.name as DashboardName])
+        ? trans.__('Open dashboard (%1)', titles[args.name as DashboardName].toLowerCase())
         : trans.__('Open dashboard…'),
     describedBy: { args: DASHBOARD_ARGS },
     execute: async args => {
@@ -62,11 +66,10 @@ function activate(
       if (!name) {
         return;
       }
-      const row = app.contextMenuHitTest(node => Boolean(node.dataset.experimentId));
-      const clicked = workspace.experiments.get(row?.dataset.experimentId ?? '')?.name;
+      const { experimentId = '', modelName } = args.row ? clicked() : {};
       const experiment =
-        (args.experiment as string | undefined) ?? (args.row ? clicked : undefined);
-      const model = args.model as string | undefined;
+        (args.experiment as string | undefined) ?? workspace.experiments.get(experimentId)?.name;
+      const model = (args.model as string | undefined) ?? modelName;
       const isLight = !themes?.theme || themes.isLight(themes.theme);
       const { baseUrl } = app.serviceManager.serverSettings;
       const frame = new IFrame({

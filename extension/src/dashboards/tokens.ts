@@ -13,7 +13,8 @@ export const DASHBOARD_ARGS = {
       description: 'Which one; without it, the user is asked'
     },
     experiment: { type: 'string', description: 'What the leaderboard shows' },
-    model: { type: 'string', description: 'What the model card shows' }
+    model: { type: 'string', description: 'What the model card shows' },
+    row: { type: 'boolean', description: 'Is it about the row that was clicked?' }
   }
 } as const;
 

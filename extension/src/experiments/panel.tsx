@@ -7,6 +7,8 @@ import * as React from 'react';
 
 import type { Experiment } from '../api';
 import { useClock } from '../components/clock';
+import { Loading } from '../components/loading';
+import { menuOf } from '../components/menukey';
 import { useSignal } from '../components/signal';
 import { Dot } from '../components/state';
 import { ago } from '../jobs/format';
@@ -66,6 +68,7 @@ export function ExperimentsSection(props: {
       keys[event.key]();
     }
   };
+  const active = selected ? `jp-perijove-experiment-${selected}` : undefined;
   const create = trans.__('Create experiment…');
   const caret = open ? caretDownIcon : caretRightIcon;
   const deleted = trans.__('Show deleted experiments');
@@ -106,11 +109,7 @@ export function ExperimentsSection(props: {
           </button>
         </div>
       )}
-      {open && !manager.isReady && !manager.error && (
-        <div className="jp-perijove-loading" aria-busy="true">
-          <div />
-        </div>
-      )}
+      {open && !manager.isReady && !manager.error && <Loading lines={1} trans={trans} />}
       {open && experiments.length > MANY && (
         <div className="jp-perijove-filter">
           <FilterBox
@@ -136,8 +135,9 @@ export function ExperimentsSection(props: {
           role="listbox"
           tabIndex={0}
           aria-label={trans.__('Experiments')}
-          aria-activedescendant={selected ? `jp-perijove-experiment-${selected}` : undefined}
+          aria-activedescendant={active}
           onKeyDown={onKeyDown}
+          onContextMenu={menuOf(active)}
         >
           <div style={{ height: virtualizer.getTotalSize(), position: 'relative' }}>
             {virtualizer.getVirtualItems().map(({ index, start }) => (

@@ -7,6 +7,7 @@ import * as React from 'react';
 
 import type { Job } from '../api';
 import { useClock } from '../components/clock';
+import { menuOf } from '../components/menukey';
 import { matches } from './filter';
 import { isOver, JobManager } from './manager';
 import { JobRow } from './row';
@@ -100,6 +101,7 @@ export function JobList({ manager, commands, trans }: IJobListProps): React.Reac
     }
   };
 
+  const marked = selected ? `jp-perijove-job-${selected}` : undefined;
   return (
     <section className="jp-perijove-section jp-mod-grow" aria-label={trans.__('Jobs')}>
       <header className="jp-perijove-head">
@@ -121,8 +123,9 @@ export function JobList({ manager, commands, trans }: IJobListProps): React.Reac
         role="listbox"
         tabIndex={0}
         aria-label={trans.__('Jobs')}
-        aria-activedescendant={selected ? `jp-perijove-job-${selected}` : undefined}
+        aria-activedescendant={marked}
         onKeyDown={onKeyDown}
+        onContextMenu={menuOf(marked)}
       >
         {!items.length && (
           <p className="jp-perijove-hint">{trans.__('No job matches "%1".', filter)}</p>

@@ -10,6 +10,7 @@ import * as React from 'react';
 import { ApiError, type ModelVersion, type RegisteredModel } from '../api';
 import { useClock } from '../components/clock';
 import { perijoveIcon } from '../components/icons';
+import { Loading } from '../components/loading';
 import { Tabs, type ITab } from '../components/tabs';
 import { guarded } from './actions';
 import { moveAlias } from './aliasform';
@@ -124,10 +125,7 @@ function View(props: IModelDocumentOptions & { widget: ModelWidget }): React.Rea
         <p>{problem}</p>
       </div>
     ) : (
-      <div className="jp-perijove-loading" aria-busy="true">
-        <div />
-        <div />
-      </div>
+      <Loading trans={trans} />
     );
   }
   const act = async (work: () => Promise<unknown>) => {

@@ -7,6 +7,8 @@ import * as React from 'react';
 
 import type { RegisteredModel } from '../api';
 import { useClock } from '../components/clock';
+import { Loading } from '../components/loading';
+import { menuOf } from '../components/menukey';
 import { useSignal } from '../components/signal';
 import { ago } from '../jobs/format';
 import { Badge } from './badges';
@@ -66,6 +68,10 @@ export function ModelsSection(props: {
       keys[event.key]();
     }
   };
+  const active =
+    selected === null
+      ? undefined
+      : `jp-perijove-model-${shown.findIndex(({ name }) => name === selected)}`;
   const register = trans.__('Register model…');
   const archived = trans.__('Show archived models');
   const caret = open ? caretDownIcon : caretRightIcon;
@@ -106,11 +112,7 @@ export function ModelsSection(props: {
           </button>
         </div>
       )}
-      {open && !manager.isReady && !manager.error && (
-        <div className="jp-perijove-loading" aria-busy="true">
-          <div />
-        </div>
-      )}
+      {open && !manager.isReady && !manager.error && <Loading lines={1} trans={trans} />}
       {open && models.length > MANY && (
         <div className="jp-perijove-filter">
           <FilterBox
@@ -138,12 +140,9 @@ export function ModelsSection(props: {
           role="listbox"
           tabIndex={0}
           aria-label={trans.__('Models')}
-          aria-activedescendant={
-            selected === null
-              ? undefined
-              : `jp-perijove-model-${shown.findIndex(({ name }) => name === selected)}`
-          }
+          aria-activedescendant={active}
           onKeyDown={onKeyDown}
+          onContextMenu={menuOf(active)}
         >
           <div style={{ height: virtualizer.getTotalSize(), position: 'relative' }}>
             {virtualizer.getVirtualItems().map(({ index, start }) => (

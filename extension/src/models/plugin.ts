@@ -196,7 +196,8 @@ function activate(
           name: { type: 'string', description: trans.__('The model, if it is known') },
           runId: { type: 'string', description: trans.__('The run that has logged it') },
           path: { type: 'string', description: trans.__('What the run has logged it as') },
-          modelId: { type: 'string', description: trans.__('The logged model') }
+          modelId: { type: 'string', description: trans.__('The logged model') },
+          row: { type: 'boolean', description: trans.__('From the run that was clicked') }
         }
       }
     },
@@ -204,10 +205,11 @@ function activate(
       const { registerModel } = await import('./registerform');
       const text = (...keys: string[]) =>
         keys.map(key => args[key]).find(value => typeof value === 'string') as string | undefined;
+      const row = args.row && app.contextMenuHitTest(node => Boolean(node.dataset.runId));
       const made = await registerModel({
         manager,
         name: text('name'),
-        runId: text('runId', 'run_id'),
+        runId: text('runId', 'run_id') ?? (row ? row.dataset.runId : undefined),
         path: text('path'),
         modelId: text('modelId', 'model_id'),
         trans

@@ -6,6 +6,7 @@ import * as React from 'react';
 import type { Run } from '../api';
 import { perijoveIcon } from '../components/icons';
 import { lineColor } from '../components/lines';
+import { Loading } from '../components/loading';
 import { Parallel } from '../components/parallel';
 import { Tabs, type ITab } from '../components/tabs';
 import { MetricCharts } from './charts';
@@ -77,10 +78,7 @@ function Compare(props: ICompareOptions & { shown: boolean }): React.ReactElemen
         <p>{error.text}</p>
       </div>
     ) : (
-      <div className="jp-perijove-loading" aria-busy="true">
-        <div />
-        <div />
-      </div>
+      <Loading trans={trans} />
     );
   }
   const keys = [...new Set(runs.flatMap(run => Object.keys(run.metrics ?? {})))].sort();

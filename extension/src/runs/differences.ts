@@ -20,9 +20,12 @@ export function compare(runs: readonly RunRow[], kind: IDifference['kind']): IDi
   });
 }
 
-/** Axes for what differs: parameters, then metrics; no more than there is room for. */
+/** Axes for what differs: parameters, then metrics; no more than there is room for. One whose
+ * value is the same in all that have it says nothing. */
 export function axesOf(runs: readonly RunRow[], metrics: readonly string[], most = 8): IAxis[] {
-  const params = compare(runs, 'params').filter(({ differs }) => differs);
+  const params = compare(runs, 'params').filter(
+    ({ values }) => new Set(values.filter(value => value !== null)).size > 1
+  );
   const room = Math.max(0, most - metrics.length);
   return [
     ...params.slice(0, room).map(({ key, values }) => ({

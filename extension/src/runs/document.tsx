@@ -1,26 +1,28 @@
 /** The runs of experiments in the main area. */
-import { IThemeManager, MainAreaWidget, Notification, ReactWidget } from '@jupyterlab/apputils';
+import { IThemeManager, MainAreaWidget, ReactWidget } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
 import { Message } from '@lumino/messaging';
 import * as React from 'react';
 
-import { ApiError, type RunColumn, type RunRow, type RunsView } from '../api';
+import type { ApiError, RunColumn } from '../api';
+import { Divider } from '../components/divider';
 import { perijoveIcon } from '../components/icons';
-import { Popover } from '../components/popover';
+import { useSlow } from '../components/loading';
 import { useSignal } from '../components/signal';
 import type { ExperimentManager } from '../experiments/manager';
-import { ColumnChooser } from './chooser';
+import { deleteRuns, guarded } from './actions';
 import type { IColumn } from './columns';
 import { FilterBar } from './filterbar';
 import { Grid } from './grid';
+import { Header } from './header';
 import type { RunManager } from './manager';
 import { Pane } from './pane';
 import { Selection } from './selection';
+import { SelectionBar } from './selectionbar';
 import { RunTable, type Query } from './table';
 import { askTag } from './tagform';
 import { CommandIDs } from './tokens';
-import { Views } from './views';
 
 export interface IRunsOptions {
   experimentIds: string[];
@@ -58,6 +60,12 @@ export class RunsDocument extends MainAreaWidget<RunsWidget> {
   get table(): RunTable {
     return this.content.table;
   }
+
+  /** The ids of the runs that are chosen, or of the one that the keyboard is at. */
+  get chosen(): string[] {
+    const { ids, active } = this.content.selection;
+    return ids.length || !active ? ids : [active];
+  }
 }
 
 class RunsWidget extends ReactWidget {
@@ -70,6 +78,7 @@ class RunsWidget extends ReactWidget {
   }
 
   readonly table: RunTable;
+  readonly selection = new Selection();
 
   dispose(): void {
     this.table.dispose();
@@ -88,12 +97,20 @@ class RunsWidget extends ReactWidget {
   }
 
   protected render(): React.ReactElement {
-    return <Runs {...this.options} table={this.table} shown={this.isVisible} />;
+    return (
+      <Runs
+        {...this.options}
+        table={this.table}
+        selection={this.selection}
+        shown={this.isVisible}
+      />
+    );
   }
 }
 
 interface IRunsProps extends IRunsOptions {
   table: RunTable;
+  selection: Selection;
   shown: boolean;
 }
 
@@ -101,35 +118,18 @@ function Runs(props: IRunsProps): React.ReactElement {
   const { table, runs: manager, trans, commands } = props;
   useSignal(table.changed);
   useSignal(props.experiments.changed);
-  const selection = React.useMemo(() => new Selection(), []);
+  const { selection } = props;
   useSignal(selection.changed);
   const columns = useColumns(props);
   const [height, setHeight] = React.useState(270);
   const { error, query } = table;
+  const isSlow = useSlow(table.isLoading);
   const isRefused = error && error.status >= 400 && error.status < 500;
 
-  const guarded = async (act: () => Promise<unknown>) => {
-    try {
-      await act();
-    } catch (reason) {
-      const text = reason instanceof ApiError ? reason.text : String(reason);
-      Notification.error(text, { autoClose: false });
-    }
-  };
   const remove = (ids: string[]) =>
-    void guarded(async () => {
-      await manager.delete(ids);
-      selection.set(selection.ids.filter(id => !ids.includes(id)));
-      Notification.info(trans._n('%1 run was deleted.', '%1 runs were deleted.', ids.length), {
-        autoClose: 10000,
-        actions: [
-          {
-            label: trans.__('Undo'),
-            callback: () => void guarded(() => manager.restore(ids))
-          }
-        ]
-      });
-    });
+    void deleteRuns(manager, ids, trans).then(
+      isDone => isDone && selection.set(selection.ids.filter(id => !ids.includes(id)))
+    );
   const restore = (ids: string[]) => void guarded(() => manager.restore(ids));
   const edit = (runId: string, column: IColumn | null, value: string) =>
     void guarded(() =>
@@ -153,8 +153,17 @@ function Runs(props: IRunsProps): React.ReactElement {
         onChange={filter => void table.ask({ filter })}
       />
       {error && !isRefused && (
-        <p className="jp-perijove-banner" role="alert">
+        <p className="jp-perijove-banner jp-mod-top" role="alert">
           <span>{error.text}</span>
+        </p>
+      )}
+      {isSlow && !error && (
+        <p className="jp-perijove-banner jp-mod-top jp-mod-warn" role="status">
+          <span>
+            {table.isReady
+              ? trans.__('MLflow has not answered yet. What is shown is as it was last.')
+              : trans.__('MLflow has not answered yet. The runs appear as soon as it does.')}
+          </span>
         </p>
       )}
       {isEmpty ? (
@@ -176,7 +185,7 @@ function Runs(props: IRunsProps): React.ReactElement {
         <SelectionBar
           {...props}
           selection={selection}
-          chosen={chosen}
+          deleted={query.view === 'deleted'}
           onDelete={remove}
           onRestore={restore}
           onTag={ids => void guarded(() => askTag(manager, ids, trans))}
@@ -197,190 +206,6 @@ function Runs(props: IRunsProps): React.ReactElement {
         </>
       )}
     </>
-  );
-}
-
-function Header(props: IRunsProps & { columns: RunColumn[] }): React.ReactElement {
-  const { table, experiments, trans, commands, experimentIds } = props;
-  const { query } = table;
-  const names = experimentIds.map(id => experiments.get(id)?.name ?? id);
-  const said = [
-    trans._n('%1 run', '%1 runs', table.total).replace(/\d+/, table.total.toLocaleString()),
-    table.running ? trans.__('%1 running', table.running) : ''
-  ];
-  const csv = async () => {
-    const question = table.search({
-      columns: table.columns.map(({ name }) => name),
-      limit: 50_000
-    });
-    const columns = question.columns!.filter(name => !name.startsWith('attributes.'));
-    try {
-      const blob = await table.manager.csv({ ...question, columns });
-      const link = document.createElement('a');
-      link.href = URL.createObjectURL(blob);
-      link.download = `${names.join('-').replace(/[^\w.-]+/g, '_')}.csv`;
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-    } catch (error) {
-      Notification.error(error instanceof ApiError ? error.text : String(error));
-    }
-  };
-  const choose = (view: RunsView) => {
-    const { filter, order_by, columns, widths, group_by, view: which } = view;
-    void table.ask({ filter, order_by, columns, widths, group_by, view: which });
-  };
-  return (
-    <header className="jp-perijove-title">
-      <div>
-        <h1 title={names.join(', ')}>
-          <bdi>{names.join(', ')}</bdi>
-        </h1>
-        <span className="jp-perijove-count" aria-live="polite">
-          {table.isReady ? said.filter(Boolean).join(' · ') : ''}
-        </span>
-        <span className="jp-perijove-spacer" />
-        <select
-          className="jp-mod-styled jp-perijove-lifecycle"
-          aria-label={trans.__('Which runs')}
-          value={query.view}
-          onChange={event => void table.ask({ view: event.target.value as Query['view'] })}
-        >
-          <option value="active">{trans.__('Active')}</option>
-          <option value="deleted">{trans.__('Deleted')}</option>
-          <option value="all">{trans.__('All')}</option>
-        </select>
-        <Popover label={trans.__('Columns')}>
-          {() => (
-            <ColumnChooser
-              columns={props.columns}
-              shown={table.columns}
-              groupBy={query.group_by ?? null}
-              trans={trans}
-              onColumns={columns => void table.ask({ columns })}
-              onGroupBy={group_by => void table.ask({ group_by })}
-            />
-          )}
-        </Popover>
-        <Popover label={trans.__('Views')}>
-          {close => (
-            <Views
-              experiments={experiments}
-              experimentId={experimentIds[0]}
-              query={{ ...query, columns: table.columns.map(({ name }) => name) }}
-              trans={trans}
-              onChoose={view => {
-                choose(view);
-                close();
-              }}
-            />
-          )}
-        </Popover>
-        <Popover label={trans.__('Export')}>
-          {close => (
-            <ul className="jp-perijove-menu">
-              <li>
-                <button
-                  className="jp-perijove-link"
-                  onClick={() => {
-                    close();
-                    void csv();
-                  }}
-                >
-                  {trans.__('Download as CSV')}
-                </button>
-              </li>
-              <li>
-                <button
-                  className="jp-perijove-link"
-                  onClick={() => {
-                    close();
-                    void commands.execute(CommandIDs.insert, { experimentIds });
-                  }}
-                >
-                  {trans.__('Insert as DataFrame')}
-                </button>
-              </li>
-            </ul>
-          )}
-        </Popover>
-        <button
-          className="jp-Button jp-mod-styled jp-mod-accept"
-          onClick={() => void commands.execute('perijove:run-on')}
-        >
-          {trans.__('Run on…')}
-        </button>
-      </div>
-    </header>
-  );
-}
-
-function SelectionBar(
-  props: IRunsProps & {
-    selection: Selection;
-    chosen: readonly RunRow[];
-    onTag(ids: string[]): void;
-    onDelete(ids: string[]): void;
-    onRestore(ids: string[]): void;
-  }
-): React.ReactElement {
-  const { selection, commands, trans, table } = props;
-  const runIds = selection.ids;
-  const isDeleted = table.query.view === 'deleted';
-  return (
-    <div className="jp-perijove-selection" role="toolbar" aria-label={trans.__('Chosen runs')}>
-      <span>{trans.__('%1 selected', selection.size.toLocaleString())}</span>
-      <button
-        disabled={runIds.length < 2 || runIds.length > 50}
-        title={runIds.length > 50 ? trans.__('Up to 50 runs can be compared') : undefined}
-        onClick={() => void commands.execute(CommandIDs.compare, { runIds })}
-      >
-        {trans.__('Compare')}
-      </button>
-      {!isDeleted && <button onClick={() => props.onTag(runIds)}>{trans.__('Tag…')}</button>}
-      {isDeleted ? (
-        <button onClick={() => props.onRestore(runIds)}>{trans.__('Restore')}</button>
-      ) : (
-        <button onClick={() => props.onDelete(runIds)}>{trans.__('Delete')}</button>
-      )}
-      <button onClick={() => selection.clear()}>{trans.__('Clear')}</button>
-    </div>
-  );
-}
-
-function Divider(props: {
-  height: number;
-  trans: TranslationBundle;
-  onChange(height: number): void;
-}): React.ReactElement {
-  const least = 140;
-  const onPointerDown = (event: React.PointerEvent<HTMLDivElement>) => {
-    const bar = event.currentTarget;
-    const [start, height] = [event.clientY, props.height];
-    const most = bar.parentElement!.clientHeight - 200;
-    bar.setPointerCapture(event.pointerId);
-    bar.onpointermove = move =>
-      props.onChange(Math.max(least, Math.min(most, height + start - move.clientY)));
-    bar.onpointerup = () => {
-      bar.onpointermove = bar.onpointerup = null;
-    };
-  };
-  return (
-    <div
-      className="jp-perijove-divider"
-      role="separator"
-      tabIndex={0}
-      aria-orientation="horizontal"
-      aria-label={props.trans.__('Height of the charts')}
-      aria-valuenow={props.height}
-      onPointerDown={onPointerDown}
-      onKeyDown={event => {
-        const step = { ArrowUp: 20, ArrowDown: -20 }[event.key];
-        if (step) {
-          event.preventDefault();
-          props.onChange(Math.max(least, props.height + step));
-        }
-      }}
-    />
   );
 }
 

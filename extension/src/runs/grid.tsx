@@ -5,6 +5,7 @@ import { useVirtualizer } from '@tanstack/react-virtual';
 import * as React from 'react';
 
 import { useClock } from '../components/clock';
+import { menuOf } from '../components/menukey';
 import { ATTRIBUTES, isNumeric, type IColumn } from './columns';
 import { columnTitle } from './format';
 import { GridRow, type ICell } from './gridrow';
@@ -71,8 +72,7 @@ export function Grid(props: IGridProps): React.ReactElement {
   }, [asked]);
 
   const shown = across.getVirtualItems();
-  const from = shown[0]?.index ?? 0;
-  const to = shown[shown.length - 1]?.index ?? -1;
+  const places = shown.map(({ index, start, size }) => `${index} ${start} ${size}`).join('\n');
   // parameters that are numbers stand as figures do
   const sample = seen.flatMap(({ index }) => {
     const line = table.line(index);
@@ -91,8 +91,9 @@ export function Grid(props: IGridProps): React.ReactElement {
         numeric: figures.split('\n').includes(columns[index].name),
         spark: columns[index].kind === 'metrics' && columns[index].key === sparkMetric
       })),
-    [from, to, shape, figures, nameWidth, sparkMetric, shown.length]
+    [places, shape, figures, nameWidth, sparkMetric]
   );
+  const active = selection.active ? `jp-perijove-run-${selection.active}` : undefined;
   const total = nameWidth + across.getTotalSize();
   const onKeyDown = useKeys({ ...props, rows, editing, onRename: setEditing });
 
@@ -124,8 +125,9 @@ export function Grid(props: IGridProps): React.ReactElement {
       aria-rowcount={table.length}
       aria-multiselectable={true}
       aria-busy={table.isLoading}
-      aria-activedescendant={selection.active ? `jp-perijove-run-${selection.active}` : undefined}
+      aria-activedescendant={active}
       onKeyDown={onKeyDown}
+      onContextMenu={menuOf(active)}
     >
       <div className="jp-perijove-grid-head" role="row" style={{ width: total, height: ROW }}>
         <div className="jp-perijove-grid-name" style={{ width: nameWidth }} role="columnheader">
@@ -153,11 +155,15 @@ export function Grid(props: IGridProps): React.ReactElement {
           />
           <span className="jp-perijove-resize" onPointerDown={resize(NAME, nameWidth)} />
         </div>
-        {cells.map(({ column, left, width: size, numeric }) => (
+        {cells.map(({ column, left, width: size, numeric, spark }) => (
           <div
             key={column.name}
             role="columnheader"
-            className={`jp-mod-${column.kind}${numeric ? ' jp-mod-number' : ''}`}
+            className={[
+              `jp-mod-${column.kind}`,
+              numeric ? 'jp-mod-number' : '',
+              spark ? 'jp-mod-spark' : ''
+            ].join(' ')}
             style={{ left, width: size }}
             aria-sort={
               order?.name === column.name
@@ -230,7 +236,6 @@ function HeadButton(props: {
   const icon = order?.descending ? caretDownIcon : caretUpIcon;
   return (
     <button
-      tabIndex={-1}
       title={name}
       disabled={!props.sortable}
       data-column={name}

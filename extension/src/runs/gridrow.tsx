@@ -8,8 +8,9 @@ import { Sparkline } from '../components/sparkline';
 import { Dot } from '../components/state';
 import { toNumber, type IColumn } from './columns';
 import { cellText, figure, statusText, tone } from './format';
+import type { IGroup, Line } from './groups';
 import type { Selection } from './selection';
-import type { IGroup, Line, RunTable } from './table';
+import type { RunTable } from './table';
 
 export interface ICell {
   column: IColumn;

@@ -13,11 +13,12 @@ import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ITranslator } from '@jupyterlab/translation';
 
 import { IWorkspace } from '../workspace';
+import { addCommands } from './commands';
 import type { CompareDocument } from './comparedocument';
 import type { RunsDocument } from './document';
 import { dataFrameCode } from './insert';
 import type { RunDocument } from './rundocument';
-import { CommandIDs, EXPERIMENTS_ARGS, PLUGIN_ID, RUN_ARGS, RUNS_ARGS } from './tokens';
+import { CommandIDs, EXPERIMENTS_ARGS, PLUGIN_ID } from './tokens';
 
 const CATEGORY = 'Perijove';
 
@@ -80,47 +81,40 @@ function activate(
     }
   });
 
-  commands.addCommand(CommandIDs.open, {
-    label: trans.__('Open run'),
-    describedBy: { args: RUN_ARGS },
-    execute: async args => {
-      const runId = String(args.runId ?? '');
-      if (!runId) {
-        return;
-      }
-      const { RunDocument } = await import('./rundocument');
-      let widget = documents.find(one => one.runId === runId);
-      if (!widget) {
-        widget = new RunDocument({ ...shared, runId });
-        void documents.add(widget);
-      }
-      if (!widget.isAttached) {
-        shell.add(widget, 'main');
-      }
-      shell.activateById(widget.id);
+  const open = async (runId: string) => {
+    const { RunDocument } = await import('./rundocument');
+    let widget = documents.find(one => one.runId === runId);
+    if (!widget) {
+      widget = new RunDocument({ ...shared, runId });
+      void documents.add(widget);
     }
-  });
-
-  commands.addCommand(CommandIDs.compare, {
-    label: trans.__('Compare runs'),
-    describedBy: { args: RUNS_ARGS },
-    execute: async args => {
-      const runIds = texts(args.runIds).slice(0, 50);
-      if (runIds.length < 2) {
-        return;
-      }
-      const { CompareDocument } = await import('./comparedocument');
-      let widget = comparisons.find(one => one.runIds.join() === runIds.join());
-      if (!widget) {
-        widget = new CompareDocument({ ...shared, runIds });
-        void comparisons.add(widget);
-      }
-      if (!widget.isAttached) {
-        shell.add(widget, 'main');
-      }
-      shell.activateById(widget.id);
+    if (!widget.isAttached) {
+      shell.add(widget, 'main');
     }
-  });
+    shell.activateById(widget.id);
+  };
+  const compare = async (runIds: string[]) => {
+    const { CompareDocument } = await import('./comparedocument');
+    let widget = comparisons.find(one => one.runIds.join() === runIds.join());
+    if (!widget) {
+      widget = new CompareDocument({ ...shared, runIds });
+      void comparisons.add(widget);
+    }
+    if (!widget.isAttached) {
+      shell.add(widget, 'main');
+    }
+    shell.activateById(widget.id);
+  };
+  const shown = () => {
+    const front = shell.currentWidget;
+    const run = documents.find(one => one === front);
+    return (
+      tables.find(one => one === front)?.chosen ??
+      comparisons.find(one => one === front)?.runIds ??
+      (run ? [run.runId] : [])
+    );
+  };
+  addCommands({ app, manager: runs, trans, shown, open, compare });
 
   commands.addCommand(CommandIDs.insert, {
     label: trans.__('Insert runs as DataFrame'),
@@ -181,5 +175,9 @@ function activate(
   }
   for (const command of [CommandIDs.openRuns, CommandIDs.insert]) {
     palette?.addItem({ command, category: CATEGORY });
+  }
+  const { compare: beside, rename, tag, copyId, remove } = CommandIDs;
+  for (const command of [beside, rename, tag, copyId, remove]) {
+    palette?.addItem({ command, args: { palette: true }, category: CATEGORY });
   }
 }

@@ -1,5 +1,5 @@
 /** A run in the main area: what it is, its metrics, its files, where it came from. */
-import { IThemeManager, MainAreaWidget, Notification, ReactWidget } from '@jupyterlab/apputils';
+import { IThemeManager, MainAreaWidget, ReactWidget } from '@jupyterlab/apputils';
 import { IEditorLanguageRegistry } from '@jupyterlab/codemirror';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { TranslationBundle } from '@jupyterlab/translation';
@@ -12,9 +12,11 @@ import { Artifacts } from '../components/artifacts';
 import { useClock } from '../components/clock';
 import { perijoveIcon } from '../components/icons';
 import { LineageView } from '../components/lineage';
+import { Loading } from '../components/loading';
 import { Pill } from '../components/state';
 import { Tabs, type ITab } from '../components/tabs';
 import type { ExperimentManager } from '../experiments/manager';
+import { deleteRuns, guarded } from './actions';
 import { Charts } from './charts';
 import { ago, duration, statusText, tone, took } from './format';
 import type { RunManager } from './manager';
@@ -107,16 +109,10 @@ function View(props: IViewProps & { onRun(run: Run): void }): React.ReactElement
         <p>{error.text}</p>
       </div>
     ) : (
-      <div className="jp-perijove-loading" aria-busy="true">
-        <div />
-        <div />
-      </div>
+      <Loading trans={trans} />
     );
   }
-  const restore = () =>
-    manager
-      .restore([runId])
-      .catch(reason => Notification.error(said(reason), { autoClose: false }));
+  const restore = () => guarded(() => manager.restore([runId]));
   const isDeleted = run.lifecycle_stage === 'deleted';
   const tabs: ITab<Tab>[] = [
     { key: 'overview', label: trans.__('Overview') },
@@ -178,17 +174,6 @@ function Header(props: IViewProps & { run: Run }): React.ReactElement {
     run.started_at ? ago(run.started_at, trans, now) : ''
   ];
   const execute = (id: string, args: object) => void commands.execute(id, args as any);
-  const remove = async () => {
-    try {
-      await manager.delete([run.run_id]);
-      Notification.info(trans.__('%1 was deleted.', run.name), {
-        autoClose: 10000,
-        actions: [{ label: trans.__('Undo'), callback: () => void manager.restore([run.run_id]) }]
-      });
-    } catch (reason) {
-      Notification.error(said(reason), { autoClose: false });
-    }
-  };
   const facts: [string, React.ReactNode][] = [
     [
       trans.__('Experiment'),
@@ -236,7 +221,10 @@ function Header(props: IViewProps & { run: Run }): React.ReactElement {
         )}
         <Snippets run={run} trans={trans} />
         {run.lifecycle_stage === 'active' && (
-          <button className="jp-Button jp-mod-styled jp-mod-minimal" onClick={() => void remove()}>
+          <button
+            className="jp-Button jp-mod-styled jp-mod-minimal"
+            onClick={() => void deleteRuns(manager, [run.run_id], trans)}
+          >
             {trans.__('Delete')}
           </button>
         )}

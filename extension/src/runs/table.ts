@@ -6,27 +6,17 @@ import { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
 import { ApiError, type RunRow, type RunSearch, type RunsView, type TrackingChange } from '../api';
-import { defaultColumns, parseColumn, toNumber, valueOf, type IColumn } from './columns';
+import { defaultColumns, parseColumn, type IColumn } from './columns';
+import { group, Groups, type Line } from './groups';
 import { concerns, RunManager } from './manager';
+import { Nested } from './nested';
+import { Sparks } from './sparks';
 
 /** Runs in a page; and those that grouping and selecting everything may concern. */
 const PAGE = 100;
 const ALL = 50_000;
-/** Points of a small line, and runs that one request may ask for. */
-const SPARK = { points: 40, runs: 50 };
 /** Milliseconds. */
 const PAUSE = { reload: 700, retry: 3000, spark: 120 };
-
-export interface IGroup {
-  value: string | null;
-  runs: RunRow[];
-  running: number;
-}
-
-export type Line =
-  | { kind: 'run'; run: RunRow; depth: number }
-  | { kind: 'group'; group: IGroup; open: boolean }
-  | { kind: 'missing' };
 
 /** What is asked, without the window of it. */
 export type Query = Omit<RunsView, 'name'>;
@@ -38,6 +28,7 @@ export class RunTable implements IDisposable {
     query: Partial<Query> = {}
   ) {
     this._query = { filter: '', order_by: [], view: 'active', columns: null, ...query };
+    this._sparks = new Sparks(manager);
     manager.changed.connect(this._onTracking, this);
   }
 
@@ -87,12 +78,14 @@ export class RunTable implements IDisposable {
     return names.flatMap(name => parseColumn(name) ?? []);
   }
 
-  /** The metric whose course is drawn in small: the one sorted by, or the first. */
+  /** The metric whose course is drawn in small: the one sorted by, or the first that has one. */
   get sparkMetric(): string | null {
     const sorted = this.order && parseColumn(this.order.name);
-    const metric =
-      sorted?.kind === 'metrics' ? sorted : this.columns.find(({ kind }) => kind === 'metrics');
-    return metric?.key ?? null;
+    if (sorted?.kind === 'metrics') {
+      return sorted.key;
+    }
+    const keys = this.columns.flatMap(({ kind, key }) => (kind === 'metrics' ? [key] : []));
+    return keys.find(key => !this._sparks.isFlat(key)) ?? keys[0] ?? null;
   }
 
   /** What the runs are sorted by; null: newest first. */
@@ -109,24 +102,19 @@ export class RunTable implements IDisposable {
 
   /** Lines there are, seen or not. */
   get length(): number {
-    return this._groups ? this._lines.length : this._total + this._nested();
+    return this._groups.lines?.length ?? this._total + this._nested.count;
   }
 
   line(index: number): Line {
-    if (this._groups) {
-      return this._lines[index] ?? { kind: 'missing' };
+    const { lines } = this._groups;
+    if (lines) {
+      return lines[index] ?? { kind: 'missing' };
     }
-    let at = index;
-    for (const { offset, lines } of this._expansions) {
-      if (at <= offset) {
-        break;
-      }
-      if (at <= offset + lines.length) {
-        return lines[at - offset - 1];
-      }
-      at -= lines.length;
+    const found = this._nested.at(index);
+    if (typeof found !== 'number') {
+      return found;
     }
-    const run = this._pages.get(Math.floor(at / PAGE))?.[at % PAGE];
+    const run = this._pages.get(Math.floor(found / PAGE))?.[found % PAGE];
     return run ? { kind: 'run', run, depth: 0 } : { kind: 'missing' };
   }
 
@@ -159,7 +147,7 @@ export class RunTable implements IDisposable {
   /** These lines are seen: fetch what is missing of them. */
   see(first: number, last: number): void {
     this._seen = [first, last];
-    if (!this._groups && this._ready) {
+    if (!this._groups.lines && this._ready) {
       for (const page of this._pagesOf(first, last)) {
         if (!this._pages.has(page) || this._stale.has(page)) {
           void this._fetch(page, this._question);
@@ -214,12 +202,12 @@ export class RunTable implements IDisposable {
   }
 
   isOpen(runId: string): boolean {
-    return this._children.has(runId);
+    return this._nested.has(runId);
   }
 
   /** Show the runs nested in it, or hide them. */
   async toggle(runId: string): Promise<void> {
-    if (this._children.delete(runId)) {
+    if (this._nested.delete(runId)) {
       this._tell();
       return;
     }
@@ -227,17 +215,13 @@ export class RunTable implements IDisposable {
   }
 
   toggleGroup(value: string | null): void {
-    const key = String(value);
-    if (!this._closed.delete(key)) {
-      this._closed.add(key);
-    }
-    this._flatten();
+    this._groups.toggle(value);
     this._tell();
   }
 
   /** The course of the metric, as far as it is known. */
   spark(runId: string): readonly number[] | undefined {
-    return this._sparks.get(`${runId} ${this.sparkMetric}`)?.values;
+    return this._sparks.get(runId, this.sparkMetric);
   }
 
   dispose(): void {
@@ -253,12 +237,7 @@ export class RunTable implements IDisposable {
     if (!concerns(change, this.experimentIds, this._ids)) {
       return;
     }
-    for (const id of change.everything ? [...this._ids] : (change.runs ?? [])) {
-      const spark = this._sparks.get(`${id} ${this.sparkMetric}`);
-      if (spark) {
-        spark.stale = true;
-      }
-    }
+    this._sparks.age(change.everything ? this._ids : (change.runs ?? []), this.sparkMetric);
     if (!this._shown) {
       this._outdated = true;
     } else if (this._timer === undefined) {
@@ -268,13 +247,13 @@ export class RunTable implements IDisposable {
 
   /** The pages that are seen, the rest when it is seen. */
   private async _fetchSeen(question: number): Promise<void> {
-    const pages = this._ready && !this._groups ? this._pagesOf(...this._seen) : [0];
+    const pages = this._ready && !this._groups.lines ? this._pagesOf(...this._seen) : [0];
     const isNew = this._answered !== this._key();
     // what was sorted otherwise is looked at from its beginning
     const wanted = isNew ? [0] : pages;
     await Promise.all([
       ...wanted.map(page => this._fetch(page, question, wanted.length === 1)),
-      ...(isNew ? [] : [...this._children.keys()].map(id => this._fetchChildren(id, true)))
+      ...(isNew ? [] : this._nested.parents.map(id => this._fetchChildren(id, true)))
     ]);
     if (question === this._question && wanted.length > 1) {
       this._stale = new Set([...this._pages.keys()].filter(page => !wanted.includes(page)));
@@ -306,13 +285,13 @@ export class RunTable implements IDisposable {
       }
       if (this._answered !== key) {
         this._pages.clear();
-        this._children.clear();
+        this._nested.clear();
         this._stale.clear();
       } else if (alone) {
         this._stale = new Set([...this._pages.keys()].filter(known => known !== page));
       }
       this._answered = key;
-      this._groups = null;
+      this._groups.set(null);
       this._stale.delete(page);
       this._pages.set(page, found.runs);
       this._total = found.total;
@@ -339,14 +318,13 @@ export class RunTable implements IDisposable {
       if (!this._defaults.length) {
         this._defaults = defaultColumns(found.runs.slice(0, PAGE));
       }
-      this._groups = group(found.runs, column);
+      this._groups.set(group(found.runs, column));
       this._answered = this._key();
       this._pages.clear();
-      this._children.clear();
+      this._nested.clear();
       this._total = found.total;
       this._running = found.running;
       this._learn(found.runs);
-      this._flatten();
     });
     this._tell();
   }
@@ -362,8 +340,8 @@ export class RunTable implements IDisposable {
           limit: 1000
         })
       );
-      if (!again || this._children.has(runId)) {
-        this._children.set(runId, found.runs);
+      if (!again || this._nested.has(runId)) {
+        this._nested.set(runId, found.runs);
         this._learn(found.runs);
       }
     } catch (error) {
@@ -406,80 +384,23 @@ export class RunTable implements IDisposable {
     if (!metric || !this._shown || this._disposed) {
       return;
     }
-    const wanted: string[] = [];
+    const runs: string[] = [];
     for (let index = this._seen[0]; index <= this._seen[1]; index++) {
       const line = this.line(index);
       if (line.kind === 'run' && line.run.metrics?.[metric] !== undefined) {
-        const spark = this._sparks.get(`${line.run.run_id} ${metric}`);
-        if (!spark || spark.stale) {
-          wanted.push(line.run.run_id);
-        }
+        runs.push(line.run.run_id);
       }
     }
-    if (!wanted.length) {
-      return;
-    }
-    try {
-      const found = await this.manager.history({
-        run_ids: wanted.slice(0, SPARK.runs),
-        keys: [metric],
-        max_points: SPARK.points
-      });
-      for (const { run_id, series } of found) {
-        const values = (series[0]?.values ?? []).map(toNumber).filter(Number.isFinite);
-        this._sparks.set(`${run_id} ${metric}`, { values, stale: false });
-      }
+    if (await this._sparks.fetch(runs, metric)) {
       this._tell();
-    } catch {
-      // the table is as good without them
     }
   }
 
   private _pagesOf(first: number, last: number): number[] {
     // the lines of nested runs shift the pages: one of them more is asked for
-    const from = Math.max(0, Math.floor((first - this._nested()) / PAGE));
+    const from = Math.max(0, Math.floor((first - this._nested.count) / PAGE));
     const to = Math.floor(Math.min(last, Math.max(0, this._total - 1)) / PAGE);
     return Array.from({ length: Math.max(1, to - from + 1) }, (_, index) => from + index);
-  }
-
-  /** Lines of nested runs that are open. */
-  private _nested(): number {
-    return this._expansions.reduce((sum, { lines }) => sum + lines.length, 0);
-  }
-
-  /** What belongs between the lines of a page, and behind which of them. */
-  private get _expansions(): { offset: number; lines: Line[] }[] {
-    if (this._expanded?.version === this._version) {
-      return this._expanded.list;
-    }
-    const list: { offset: number; lines: Line[] }[] = [];
-    if (this._children.size) {
-      for (const [page, runs] of [...this._pages].sort(([a], [b]) => a - b)) {
-        runs.forEach((run, index) => {
-          const lines = this._below(run.run_id, 1);
-          if (lines.length) {
-            list.push({ offset: page * PAGE + index, lines });
-          }
-        });
-      }
-    }
-    this._expanded = { version: this._version, list };
-    return list;
-  }
-
-  private _below(runId: string, depth: number): Line[] {
-    return (this._children.get(runId) ?? []).flatMap(run => [
-      { kind: 'run' as const, run, depth },
-      ...this._below(run.run_id, depth + 1)
-    ]);
-  }
-
-  private _flatten(): void {
-    this._lines = (this._groups ?? []).flatMap((found): Line[] => {
-      const open = !this._closed.has(String(found.value));
-      const runs = open ? found.runs.map(run => ({ kind: 'run' as const, run, depth: 0 })) : [];
-      return [{ kind: 'group', group: found, open }, ...runs];
-    });
   }
 
   /** What makes two answers pages of one list. */
@@ -490,6 +411,7 @@ export class RunTable implements IDisposable {
 
   private _tell(): void {
     this._version++;
+    this._nested.place(this._pages, PAGE);
     if (!this._disposed) {
       this._changed.emit();
     }
@@ -498,18 +420,14 @@ export class RunTable implements IDisposable {
   private _answered: string | null = null;
   private _byId = new Map<string, RunRow>();
   private _changed = new Signal<this, void>(this);
-  /** Nested runs of the parents that are open. */
-  private _children = new Map<string, RunRow[]>();
-  private _closed = new Set<string>();
   private _defaults: string[] = [];
   private _disposed = false;
   private _error: ApiError | null = null;
-  private _expanded: { version: number; list: { offset: number; lines: Line[] }[] } | null = null;
   private _fetching = new Set<string>();
-  private _groups: IGroup[] | null = null;
+  private _groups = new Groups();
   private _ids = new Set<string>();
-  private _lines: Line[] = [];
   private _loading = 0;
+  private _nested = new Nested();
   private _outdated = false;
   private _pages = new Map<number, RunRow[]>();
   private _query: Query;
@@ -518,34 +436,13 @@ export class RunTable implements IDisposable {
   private _running = 0;
   private _seen: [number, number] = [0, 0];
   private _shown = true;
-  private _sparks = new Map<string, { values: number[]; stale: boolean }>();
+  private _sparks: Sparks;
   private _sparkTimer: ReturnType<typeof setTimeout> | undefined;
   /** Pages that were fetched before something changed. */
   private _stale = new Set<number>();
   private _timer: ReturnType<typeof setTimeout> | undefined;
   private _total = 0;
   private _version = 0;
-}
-
-/** Runs by their value in a column: numbers in order, then texts, then those without. */
-export function group(runs: readonly RunRow[], column: IColumn): IGroup[] {
-  const groups = new Map<string | null, IGroup>();
-  for (const run of runs) {
-    const found = valueOf(run, column);
-    const value = found === null ? null : String(found);
-    const known = groups.get(value) ?? { value, runs: [], running: 0 };
-    known.runs.push(run);
-    known.running += run.status === 'RUNNING' ? 1 : 0;
-    groups.set(value, known);
-  }
-  return [...groups.values()].sort((a, b) =>
-    a.value === null ? 1 : b.value === null ? -1 : byValue(a.value, b.value)
-  );
-}
-
-function byValue(a: string, b: string): number {
-  const [x, y] = [toNumber(a), toNumber(b)];
-  return Number.isNaN(x) || Number.isNaN(y) ? (a < b ? -1 : 1) : x - y;
 }
 
 function asApiError(error: unknown): ApiError {

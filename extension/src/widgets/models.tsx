@@ -112,7 +112,7 @@ export function Badges({ aliases }: { aliases: string[] }): React.ReactElement {
 
 function Facts({ facts }: { facts: ModelFacts }): React.ReactElement {
   const columns = (found: ModelFacts['inputs']) =>
-    (found ?? []).map(each => `${each.name ?? ''}: ${each.type}`).join(', ');
+    (found ?? []).map(each => (each.name ? `${each.name}: ${each.type}` : each.type)).join(', ');
   return (
     <>
       {(facts.warnings ?? []).map(warning => (

@@ -297,7 +297,9 @@ async def serve(folder: WorkspaceFolder) -> None:
         notebooks=NotebookService(tasks),
         environments=environments,
         experiments=ExperimentService(tracking.records),
-        models=Registry(tracking.registry, store, Uploads(folder.root / "uploads"), user_name()),
+        models=Registry(
+            tracking.registry, store, Uploads(folder.root / "uploads"), tasks, user_name()
+        ),
         runs=RunService(tracking.records, RunFiles(tracking.records, tracking.artifacts, tasks)),
         changes=changes,
         tracker=tracking.tracker,

@@ -7,6 +7,7 @@ import sys
 import warnings
 from typing import Any
 
+from jupyter_server.kernelspecs.handlers import KernelSpecResourceHandler
 from jupyter_server.utils import url_path_join
 
 from perijove.jupyter import dashboards
@@ -43,4 +44,7 @@ def _load_jupyter_server_extension(server_app: Any) -> None:
     ]
     page = (dashboards.DashboardHandler, dashboards.options(server_app))
     handlers.append((url_path_join(base, dashboards.ROUTE), *page))
+    # Jupyter's own pattern has no @, which stands in the names of kernels on instances
+    pictures = r"(?P<kernel_name>[^/]+@[^/]+)/(?P<path>.*)"
+    handlers.append((url_path_join(base, "kernelspecs", pictures), KernelSpecResourceHandler))
     server_app.web_app.add_handlers(".*$", handlers)

@@ -6,15 +6,25 @@ import csv
 import io
 import json
 import mimetypes
-from pathlib import PurePosixPath
+import os
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from pydantic import JsonValue
+
+from perijove.abc import TaskRunner
+from perijove.errors import InvalidInput
 from perijove.models.runs import ArtifactPreview
 
 TEXT_BYTES = 1 << 20
 """Of texts and tables, no more than this is read."""
 NOTEBOOK_BYTES = 16 << 20
 """A notebook is shown whole or not at all."""
+COPIED_BYTES = 200 << 20
+"""A file elsewhere that has to be read here as a whole may be as long as this."""
 ROWS, COLUMNS, CELL = 500, 200, 500
 """A table's rows and columns, and the characters of a cell, at most."""
 IMAGES = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".svg", ".avif"}
@@ -59,6 +69,44 @@ def preview(path: str, size: int, head: bytes) -> ArtifactPreview:
     if kind in ("json", "notebook") and not _is_json(text):
         kind = "text"
     return ArtifactPreview(**found | {"kind": kind, "text": text})
+
+
+async def parquet(
+    tasks: TaskRunner, path: str, size: int, pieces: AsyncIterator[bytes], local: Path | None = None
+) -> ArtifactPreview:
+    """Show a Parquet file, read in a process of its own.
+
+    Parameters
+    ----------
+    size: bytes of the file.
+    pieces: its bytes; not asked for if it is `local`, or too long to be copied.
+    local: where it is, if it is on this machine.
+    """
+    if local is None and size > COPIED_BYTES:
+        return nothing(path, size, f"Tables of up to {COPIED_BYTES >> 20} MiB are shown.")
+    async with copied(pieces, local) as file:
+        limits: dict[str, JsonValue] = {"rows": ROWS, "columns": COLUMNS, "cell": CELL}
+        try:
+            found = await tasks.run("table", {"file": str(file), **limits})
+        except InvalidInput as error:
+            return nothing(path, size, error.message)
+    return ArtifactPreview.model_validate({"path": path, "kind": "table", "size": size} | found)
+
+
+@asynccontextmanager
+async def copied(pieces: AsyncIterator[bytes], local: Path | None = None) -> AsyncIterator[Path]:
+    """A file on this machine: where it is, or a copy of it for a while."""
+    if local is not None:
+        yield local
+        return
+    descriptor, name = tempfile.mkstemp(prefix="perijove-artifact-")
+    try:
+        with os.fdopen(descriptor, "wb") as copy:
+            async for piece in pieces:
+                copy.write(piece)
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)
 
 
 def nothing(path: str, size: int, message: str) -> ArtifactPreview:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from perijove.abc import JobStore
+from perijove.abc import JobStore, TaskRunner
 from perijove.abc.registry import ModelRegistry, Place
 from perijove.errors import Conflict, InvalidInput, NotFound, TrackingUnreachable
 from perijove.models.logged import REQUEST_TAG
@@ -49,6 +49,7 @@ class Registry:
     models: ModelRegistry
     jobs: JobStore
     uploads: Uploads
+    tasks: TaskRunner
     user: str
     files: VersionFiles = field(init=False)
     _locks: defaultdict[str, asyncio.Lock] = field(
@@ -56,7 +57,7 @@ class Registry:
     )
 
     def __post_init__(self) -> None:
-        self.files = VersionFiles(self.models)
+        self.files = VersionFiles(self.models, self.tasks)
 
     # reading
 

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-from pydantic import JsonValue
 
 from perijove.abc import TaskRunner
 from perijove.abc.artifacts import Artifacts, OpenFile
 from perijove.abc.records import Records
 from perijove.errors import InvalidInput, NotFound
 from perijove.models.runs import ArtifactPage, ArtifactPreview, NotebookDiff
-from perijove.services.previews import CELL, COLUMNS, ROWS, how, nothing, preview
+from perijove.services.previews import COPIED_BYTES, copied, how, parquet, preview
 
-COPIED_BYTES = 200 << 20
-"""A file elsewhere that has to be read here as a whole may be as long as this."""
 NOTEBOOK_BYTES = 32 << 20
 NOTEBOOKS = "notebook"
 """The folder among a run's artifacts in which a job keeps the executed notebook."""
@@ -54,15 +48,10 @@ class RunFiles:
         size = len(head) if file.size is None else file.size
         if kind != "parquet":
             return await asyncio.to_thread(preview, path, size, head)
-        if size > COPIED_BYTES and await self._local(run_id, path) is None:
-            return nothing(path, size, f"Tables of up to {COPIED_BYTES >> 20} MiB are shown.")
-        async with self._file(run_id, path, COPIED_BYTES) as local:
-            limits: dict[str, JsonValue] = {"rows": ROWS, "columns": COLUMNS, "cell": CELL}
-            try:
-                found = await self.tasks.run("table", {"file": str(local), **limits})
-            except InvalidInput as error:
-                return nothing(path, size, error.message)
-        return ArtifactPreview.model_validate({"path": path, "kind": "table", "size": size} | found)
+        local = await self._local(run_id, path)
+        return await parquet(
+            self.tasks, path, size, self._pieces(run_id, path, COPIED_BYTES), local
+        )
 
     async def notebook_diff(self, left: str, right: str) -> NotebookDiff:
         """What differs between two runs' executed notebooks.
@@ -102,18 +91,14 @@ class RunFiles:
         root = await self.records.artifact_root(run_id)
         return await self.artifacts.local(run_id, root, path)
 
+    async def _pieces(self, run_id: str, path: str, most: int) -> AsyncIterator[bytes]:
+        file = await self.open(run_id, path, 0, most)
+        async for piece in file.content:
+            yield piece
+
     @asynccontextmanager
     async def _file(self, run_id: str, path: str, most: int) -> AsyncIterator[Path]:
         """The file on this machine, copied here for a while if it is elsewhere."""
-        if (local := await self._local(run_id, path)) is not None:
-            yield local
-            return
-        descriptor, name = tempfile.mkstemp(prefix="perijove-artifact-")
-        try:
-            with os.fdopen(descriptor, "wb") as copy:
-                file = await self.open(run_id, path, 0, most)
-                async for piece in file.content:
-                    copy.write(piece)
-            yield Path(name)
-        finally:
-            Path(name).unlink(missing_ok=True)
+        local = await self._local(run_id, path)
+        async with copied(self._pieces(run_id, path, most), local) as file:
+            yield file

@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from perijove.abc import TaskRunner
 from perijove.abc.artifacts import OpenFile
 from perijove.abc.registry import ModelRegistry
 from perijove.errors import InvalidInput, NotFound
@@ -25,7 +26,7 @@ from perijove.services.modelfacts import (
     read_mlmodel,
     read_requirements,
 )
-from perijove.services.previews import how, nothing, preview
+from perijove.services.previews import how, parquet, preview
 
 WALKED = 20_000
 """Files of a version that are counted, and that a download may have."""
@@ -36,6 +37,7 @@ class VersionFiles:
     """All verbs raise what `ModelRegistry` raises, too."""
 
     models: ModelRegistry
+    tasks: TaskRunner
 
     async def facts(self, name: str, version: str) -> ModelFacts:
         """Its signature, input example, flavours and requirements, read as text."""
@@ -75,7 +77,8 @@ class VersionFiles:
         entry = await self._entry(location, path)
         kind, wanted = how(entry.path)
         if kind == "parquet":
-            return nothing(entry.path, entry.size or 0, "Download it to look inside.")
+            pieces = self._pieces(location, entry.path)
+            return await parquet(self.tasks, entry.path, entry.size or 0, pieces)
         head = await self._head(location, entry.path, wanted)
         return await asyncio.to_thread(preview, entry.path, entry.size or 0, head)
 
@@ -83,14 +86,8 @@ class VersionFiles:
         """A file's bytes."""
         location = await self._location(name, version)
         entry = await self._entry(location, path)
-
-        async def pieces() -> AsyncIterator[bytes]:
-            async with self.models.open(location, entry.path) as opened:
-                async for piece in opened:
-                    yield piece
-
         file = entry.path.rpartition("/")[2]
-        return OpenFile(file, entry.size, 0, entry.size, pieces())
+        return OpenFile(file, entry.size, 0, entry.size, self._pieces(location, entry.path))
 
     async def _entry(self, location: str, path: str) -> Artifact:
         path = checked_path(path)
@@ -137,6 +134,11 @@ class VersionFiles:
                     remedy="mlflow.artifacts.download_artifacts takes them all.",
                 )
         return sorted(found, key=lambda file: file.path)
+
+    async def _pieces(self, location: str, path: str) -> AsyncIterator[bytes]:
+        async with self.models.open(location, path) as pieces:
+            async for piece in pieces:
+                yield piece
 
     async def _head(self, location: str, path: str, size: int) -> bytes:
         data = bytearray()

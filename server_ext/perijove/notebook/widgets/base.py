@@ -43,6 +43,10 @@ export default {
 };
 """
 
+VIEW = "application/vnd.perijove.view+json"
+"""With it the extension shows the widget's HTML where no kernel has the widget any more; others
+look at the widget's own type, which they would prefer to HTML even then."""
+
 
 class Bundle(ipywidgets.Widget):
     """The code, once for all widgets of a kernel."""
@@ -187,7 +191,7 @@ class PerijoveWidget(anywidget.AnyWidget):
             self._live.add(self)
         found = super()._repr_mimebundle_(**options)
         parts, metadata = found if isinstance(found, tuple) else (found, {})
-        return {"text/html": self.html()} | (parts or {}), metadata
+        return {VIEW: {}, "text/html": self.html()} | (parts or {}), metadata
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"

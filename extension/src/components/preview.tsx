@@ -1,0 +1,190 @@
+/** A look into a file: what there is of it is shown by its kind. */
+import { IEditorLanguageRegistry } from '@jupyterlab/codemirror';
+import type { IOutput } from '@jupyterlab/nbformat';
+import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import { ApiError, type Artifact, type ArtifactPreview } from '../api';
+import { Markdown, Outputs, Source } from './rendered';
+
+export interface IPreviewProps {
+  preview(path: string): Promise<ArtifactPreview>;
+  /** Where the browser itself has a file. */
+  url(path: string, download: boolean): string;
+  rendermime: IRenderMimeRegistry;
+  languages: IEditorLanguageRegistry;
+  trans: TranslationBundle;
+}
+
+export function Preview(props: IPreviewProps & { file: Artifact }): React.ReactElement {
+  const { file, trans } = props;
+  const [shown, setShown] = React.useState<ArtifactPreview | null>(null);
+  const [error, setError] = React.useState<string | null>(null);
+  React.useEffect(() => {
+    let isLeft = false;
+    props.preview(file.path).then(
+      found => !isLeft && setShown(found),
+      reason => !isLeft && setError(reason instanceof ApiError ? reason.text : String(reason))
+    );
+    return () => void (isLeft = true);
+  }, []);
+  if (error) {
+    return (
+      <p className="jp-perijove-hint" role="alert">
+        {error}
+      </p>
+    );
+  }
+  if (!shown) {
+    return <p className="jp-perijove-hint">{trans.__('Loading…')}</p>;
+  }
+  return (
+    <div className="jp-perijove-preview-box">
+      {(shown.truncated || (shown.message && shown.kind !== 'none')) && (
+        <p className="jp-perijove-hint">
+          {shown.message ?? trans.__('The beginning of it. Download it to have all.')}
+        </p>
+      )}
+      <Content {...props} shown={shown} />
+    </div>
+  );
+}
+
+function Content(
+  props: IPreviewProps & { file: Artifact; shown: ArtifactPreview }
+): React.ReactElement {
+  const { shown, trans } = props;
+  const text = shown.text ?? '';
+  switch (shown.kind) {
+    case 'image':
+      return (
+        <img className="jp-perijove-preview" src={props.url(shown.path, false)} alt={shown.path} />
+      );
+    case 'table':
+      return <Table shown={shown} trans={trans} />;
+    case 'markdown':
+      return (
+        <div className="jp-perijove-preview jp-mod-prose">
+          <Markdown source={text} rendermime={props.rendermime} />
+        </div>
+      );
+    case 'html':
+      // scripts of the page run in an origin of their own, with access to nothing here
+      return (
+        <iframe
+          className="jp-perijove-preview"
+          sandbox="allow-scripts"
+          srcDoc={text}
+          title={shown.path}
+        />
+      );
+    case 'notebook':
+      return <NotebookPreview {...props} text={text} />;
+    case 'json':
+      return (
+        <div className="jp-perijove-preview">
+          <Source source={pretty(text)} language="json" languages={props.languages} />
+        </div>
+      );
+    case 'text':
+      return <pre className="jp-perijove-preview">{text}</pre>;
+    default:
+      return (
+        <p className="jp-perijove-hint">
+          {shown.message ?? trans.__('No preview. Download it to look inside.')}
+        </p>
+      );
+  }
+}
+
+function Table(props: { shown: ArtifactPreview; trans: TranslationBundle }): React.ReactElement {
+  const { columns, rows, total_rows: total } = props.shown;
+  const shown = rows?.length ?? 0;
+  return (
+    <div className="jp-perijove-preview">
+      <table className="jp-perijove-table">
+        <thead>
+          <tr>
+            {columns?.map((name, index) => (
+              <th key={index}>{name}</th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows?.map((row, index) => (
+            <tr key={index}>
+              {row.map((cell, at) => (
+                <td key={at} className={cell !== null && isNumber(cell) ? 'jp-mod-number' : ''}>
+                  {cell ?? '–'}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {total !== null && total !== undefined && total > shown && (
+        <p className="jp-perijove-hint">
+          {props.trans.__('%1 of %2 rows', shown, total.toLocaleString())}
+        </p>
+      )}
+    </div>
+  );
+}
+
+function NotebookPreview(props: IPreviewProps & { text: string }): React.ReactElement {
+  const notebook = React.useMemo(() => {
+    try {
+      return JSON.parse(props.text) as { cells?: any[]; metadata?: any };
+    } catch {
+      return null;
+    }
+  }, [props.text]);
+  if (!notebook) {
+    return <pre className="jp-perijove-preview">{props.text}</pre>;
+  }
+  const language = notebook.metadata?.kernelspec?.language ?? 'python';
+  return (
+    <div className="jp-perijove-preview jp-mod-notebook">
+      {(notebook.cells ?? []).map((cell, index) => (
+        <div key={index} className="jp-perijove-cell">
+          <div className="jp-perijove-cell-main">
+            {cell.cell_type === 'markdown' ? (
+              <Markdown source={joined(cell.source)} rendermime={props.rendermime} />
+            ) : (
+              <Source
+                source={joined(cell.source)}
+                language={cell.cell_type === 'code' ? language : ''}
+                languages={props.languages}
+              />
+            )}
+            {cell.outputs?.length > 0 && (
+              <Outputs
+                outputs={cell.outputs as IOutput[]}
+                version={0}
+                rendermime={props.rendermime}
+              />
+            )}
+          </div>
+        </div>
+      ))}
+    </div>
+  );
+}
+
+/** A notebook file has texts as lines. */
+function joined(text: string | string[]): string {
+  return Array.isArray(text) ? text.join('') : (text ?? '');
+}
+
+function pretty(text: string): string {
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    return text;
+  }
+}
+
+function isNumber(text: string): boolean {
+  return text.trim() !== '' && Number.isFinite(Number(text));
+}
