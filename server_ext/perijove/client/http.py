@@ -47,7 +47,7 @@ class HubClient:
                 answer = client.request(method, f"/api{path}", **content)
             except httpx.TransportError as error:
                 self._forget()
-                if last:
+                if last or isinstance(error, httpx.ReadTimeout):  # that one is at work
                     raise _unreachable(error) from None
                 time.sleep(0.1)
                 continue

@@ -197,7 +197,9 @@ class AttemptProcess(ABC):
                 continue
             del self._queue[key]
             self._pool.take(node, key, waiting.wanted)
-            work: tuple[Any, ...] = (run_attempt, self._asked[key]["folder"])
+            far = self.is_far(node)
+            way = self._network_gate if far else None
+            work: tuple[Any, ...] = (run_attempt, self._asked[key]["folder"], far, way)
             if (gate := self.gate_of(node)) is not None:
                 # the hub must not look for its runner among the processes of this machine
                 (Path(self._asked[key]["folder"]) / CARRIED).touch()
@@ -270,6 +272,11 @@ class AttemptProcess(ABC):
         folder = Path(self._asked[key]["folder"])
         # what is carried has its lock on its own machine: nobody knows here
         return (folder / LOCK).exists() or (folder / CARRIED).exists()
+
+    def is_far(self, node: Any) -> bool:
+        """Is a node that shares this machine's disk another machine? MLflow is behind the network
+        gate there."""
+        return False
 
     def keep(self, key: str) -> bool:
         """Dask has let go of the attempt: may it run all the same?"""

@@ -40,6 +40,7 @@ from perijove.models.compute import (
     ClusterState,
     Kind,
     Resources,
+    show_amount,
 )
 from perijove.models.instances import AttachedDefinition, Definition
 from perijove.models.jobs import FailureReason, JobState
@@ -170,11 +171,12 @@ class ProcessTarget(FolderTarget, ManagedTarget):
         self._now = ClusterState(node_seconds=0)
         self._changed()
 
-    async def destroy(self, abandon: bool = False) -> None:
+    async def destroy(self, abandon: bool = False) -> str | None:
         if self._on:
             await self.power(False)
         await self._end_jobs()  # should Slurm not have answered before
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+        return None
 
     # attempts
 
@@ -199,6 +201,7 @@ class ProcessTarget(FolderTarget, ManagedTarget):
             attempt.taken.set()
 
     def _launch(self, attempt: Attempt) -> None:
+        self._say(self._ways())  # its owner may just have opened or closed one
         self._say(
             {
                 "launch": _key(attempt),
@@ -247,7 +250,7 @@ class ProcessTarget(FolderTarget, ManagedTarget):
             return reader
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
-        self._say(self._ways())
+        self._say(self._ways())  # some nodes cannot start without
         for attempt in list(self._attempts.values()):
             if attempt.runner() is None:
                 self._launch(attempt)
@@ -360,7 +363,8 @@ class ClusterTarget(ProcessTarget):
             asked, has = getattr(wanted, field), getattr(node, field)
             if asked is not None and has is not None and asked > has:
                 raise InvalidInput(
-                    f"The job needs {asked} {field}, and a node of {self.name} has {has}.",
+                    f"The job needs {show_amount(field, asked)}, and a node of {self.name} has "
+                    f"{show_amount(field, has)}.",
                     field=field,
                     remedy="Ask for less, or create a cluster with larger nodes.",
                 )

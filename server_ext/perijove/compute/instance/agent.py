@@ -16,6 +16,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Coroutine
 from contextlib import suppress
 from pathlib import Path
@@ -63,6 +64,9 @@ log = logging.getLogger("perijove.agent")
 
 BACK_OFF = (0.2, 5.0)
 ATTEMPTS, ENVIRONMENTS = "attempts", "environments"
+FORGOTTEN, DISOWNED = 24 * 3600.0, 60.0
+"""Seconds until an agent that runs nothing ends, if its hub is away, or says that it has no use
+for it. A hub that comes back starts another."""
 FIRST_FORK = 10.0
 """Seconds a first attempt waits for the zygote; starting an ordinary process takes longer."""
 
@@ -140,8 +144,9 @@ class Agent:
 
     async def _keep_link(self) -> None:
         """Be linked with the hub; call again as long as it does not answer."""
-        delay = BACK_OFF[0]
+        delay, heard = BACK_OFF[0], time.monotonic()
         while True:
+            patience = FORGOTTEN
             hello = AgentHello(
                 process=RunnerProcess.model_validate(current_process().model_dump()),
                 facts=facts(),
@@ -149,12 +154,17 @@ class Agent:
             )
             try:
                 async for command in self._gate.link(self._config.target, hello):
-                    delay = BACK_OFF[0]
+                    delay, heard = BACK_OFF[0], time.monotonic()
                     self._obey(command)
             except Refused as error:
+                patience = DISOWNED
                 log.warning("The hub does not want this agent (%s)", error)
             except GateError as error:
                 log.info("The hub is away: %s", error)
+            busy = self._couriers or self._shared or await self._kernels.list()
+            if not busy and time.monotonic() - heard > patience:
+                log.warning("Nothing runs here, and nobody asks: the agent ends")
+                self._stopping.set()
             await asyncio.sleep(delay)
             delay = min(BACK_OFF[1], 2 * delay)
             await self._read_again()

@@ -24,7 +24,6 @@ from perijove.models.instances import InstanceDefinition
 JOB = "slurm-job"
 """File with the name of the batch job, from before it is submitted until it is ended by us."""
 END = 60.0
-LOOPBACK = "127.0.0.1"
 
 
 class SlurmMachine(Machine):
@@ -47,7 +46,7 @@ class SlurmMachine(Machine):
         if address is not None:
             return address, None
         here = await slurm.listen_address(self._definition)
-        if here == LOOPBACK:  # the only node is this machine
+        if here == slurm.LOOPBACK:  # the only node is this machine
             return GateAddress(url="http://hub", socket=str(self._gate)), None
         raise Unreachable(
             "Slurm's nodes have no way to the hub.",

@@ -28,7 +28,7 @@ from perijove.models.agents import (
     MachineFacts,
 )
 from perijove.models.attempts import STATUS
-from perijove.models.compute import ClusterState, Node, NodeState, Resources
+from perijove.models.compute import ClusterState, Node, NodeState, Resources, show_amount
 from perijove.models.instances import AttachedDefinition, Definition, InstanceDefinition
 from perijove.models.jobs import FailureReason, JobState
 from perijove.models.workspaces import TargetSummary
@@ -165,7 +165,8 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
             asked, has = getattr(wanted, field), getattr(size, field)
             if asked is not None and has is not None and asked > has:
                 raise InvalidInput(
-                    f"The job needs {asked} {field}, and {self.name} has {has}.",
+                    f"The job needs {show_amount(field, asked)}, and {self.name} has "
+                    f"{show_amount(field, has)}.",
                     field=field,
                     remedy="Ask for less, or use a larger machine.",
                 )
@@ -228,7 +229,8 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
         assert isinstance(definition, InstanceDefinition | AttachedDefinition)
         self._definition = definition
 
-    async def destroy(self, abandon: bool = False) -> None:
+    async def destroy(self, abandon: bool = False) -> str | None:
+        left = None
         try:
             if self._on:
                 await self.power(False)
@@ -236,9 +238,10 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
         except PerijoveError as error:
             if not abandon:
                 raise
-            log.warning("What %s has on its machine stays there: %s", self.name, error)
-            await self.machine.close()
+            left = f"{error.message} {await self.machine.leave()}"
+            log.warning("%s is deleted, and its machine is not at rest: %s", self.name, left)
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+        return left
 
     # the machine
 

@@ -179,6 +179,7 @@ class SlurmLauncher(Launcher):
         partial.write_text(json.dumps(known))
         partial.replace(path)
         self.prefix = str(known["prefix"])
+        self.far = known["address"] != slurm.LOOPBACK
         self._looking = asyncio.create_task(self._look())
         return str(known["address"])
 
