@@ -47,6 +47,7 @@ from perijove.models.jobs import FailureReason, JobState
 from perijove.models.processes import end_session, is_alive
 from perijove.models.slurm import SlurmWish, walltime_seconds
 from perijove.models.workspaces import TargetSummary
+from perijove.writing import replace_file
 
 log = logging.getLogger(__name__)
 
@@ -320,9 +321,7 @@ class ProcessTarget(FolderTarget, ManagedTarget):
 
     def _write_definition(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        partial = self._folder / f".{DEFINITION}"
-        partial.write_text(self._limits.model_dump_json(indent=1))
-        partial.replace(self._folder / DEFINITION)
+        replace_file(self._folder / DEFINITION, self._limits.model_dump_json(indent=1))
 
     def _end_nodes(self) -> None:
         """End the nodes of a process that was killed."""

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from perijove.compute.instance.process import write
 from perijove.compute.ssh.connection import SshHost
 from perijove.errors import PerijoveError, Unreachable
+from perijove.writing import replace_file
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class LeftAgents:
     def note(self, host_key: str, agent: LeftAgent) -> None:
         """It is to be ended on the machine with this key."""
         self._of(host_key).mkdir(parents=True, exist_ok=True)
-        write(self._of(host_key) / Path(agent.folder).name, agent.model_dump_json())
+        replace_file(self._of(host_key) / Path(agent.folder).name, agent.model_dump_json())
 
     async def end(self, host: SshHost) -> None:
         """End what was left on this machine; what does not end is tried again next time."""

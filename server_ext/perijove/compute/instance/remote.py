@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from perijove.abc import InstanceFiles
 from perijove.compute.instance.left import MODULE, LeftAgent, LeftAgents
 from perijove.compute.instance.machine import Machine
-from perijove.compute.instance.process import mark, write
+from perijove.compute.instance.process import mark
 from perijove.compute.instance.sftp import SshFiles
 from perijove.compute.logs import end_of
 from perijove.compute.ssh.connection import SshHost
@@ -21,6 +21,7 @@ from perijove.compute.ssh.shell import shell_argv
 from perijove.errors import Conflict, NotFound, PerijoveError, Unreachable
 from perijove.models.agents import AGENT_LOG, CONFIG, AgentConfig, GateAddress
 from perijove.models.ssh import HostFacts, NodeInstall, SshAddress
+from perijove.writing import replace_file
 
 log = logging.getLogger(__name__)
 
@@ -86,10 +87,10 @@ class SshMachine(Machine):
         assert self._install is not None
         folder = PurePosixPath(self._install.home) / "agents" / self._name
         there = LeftAgent(python=self._install.python, folder=str(folder))
-        write(self._folder / AGENT, there.model_dump_json())
+        replace_file(self._folder / AGENT, there.model_dump_json())
         await self._host.run(["mkdir", "-p", "-m", "700", str(folder)])
         made = self._folder / CONFIG
-        write(made, config.model_dump_json())
+        replace_file(made, config.model_dump_json())
         await self._host.files().put_file(made, str(folder / CONFIG), 0o600)
         name, _, value = mark(Path(folder)).partition("=")
         # one that runs has the folder's lock; a second one ends at once
