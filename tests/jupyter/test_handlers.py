@@ -15,6 +15,7 @@ from tornado.simple_httpclient import HTTPStreamClosedError
 
 from conftest import write_notebook
 from perijove.errors import HubUnreachable
+from perijove.jupyter.computehandlers import COMPUTE_ROUTES
 from perijove.jupyter.events import Cursor
 from perijove.jupyter.gallery import GALLERY
 from perijove.jupyter.gateway import Gateway
@@ -187,7 +188,7 @@ async def test_every_verb_asks_for_its_own_action_and_resource(
 def test_the_table_has_every_route() -> None:
     import re
 
-    routes = [*ROUTES, *STUDIO, *MODEL_ROUTES, *GALLERY]
+    routes = [*ROUTES, *COMPUTE_ROUTES, *STUDIO, *MODEL_ROUTES, *GALLERY]
     covered = {p for p, _ in routes if any(re.fullmatch(p, path) for _, path in PAIRS)}
     assert covered == {pattern for pattern, _ in routes}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from perijove.plugins import COMPUTE, with_plugins
 PLUGIN = textwrap.dedent(
     '''
     """Runs attempts on this machine, under another name."""
+    import asyncio
+
     from perijove.abc import ManagedTarget
     from perijove.compute.local import LocalTarget
     from perijove.errors import InvalidInput
@@ -34,7 +37,10 @@ PLUGIN = textwrap.dedent(
         def nodes_now(self):
             return ClusterState()
 
-        async def power(self, on): ...
+        async def power(self, on):
+            if on and self._colour == "slow":
+                await asyncio.sleep(1000)
+
         async def define(self, definition): ...
         async def destroy(self, abandon=False): ...
 
@@ -94,6 +100,24 @@ def test_a_plugins_target_is_one_like_others(
     assert perijove("down", home=home).returncode == 0
     assert "painted" in perijove("compute", "list", home=home).stdout
     assert perijove("compute", "delete", "painted", home=home).returncode == 0
+    assert "painted" not in perijove("compute", "list", home=home).stdout
+
+
+@pytest.mark.integration
+@pytest.mark.usefixtures("_plugin")
+def test_what_comes_up_slowly_can_be_called_off(home: Path, tmp_path: Path) -> None:
+    definition = tmp_path / "fake.yaml"
+    definition.write_text("name: painted\nkind: fake\ncolour: slow\n")
+    assert perijove("up", home=home).returncode == 0
+    with ThreadPoolExecutor() as pool:
+        making = pool.submit(perijove, "compute", "create", "-f", str(definition), home=home)
+        while "creating" not in perijove("compute", "list", home=home).stdout:
+            assert not making.done(), making.result().stderr
+        refused = perijove("compute", "stop", "painted", home=home)
+        assert "its create is not over" in refused.stderr
+        assert perijove("compute", "delete", "PAINTED", home=home).returncode == 0
+        assert making.result().returncode == 2
+        assert "before it was up" in making.result().stderr
     assert "painted" not in perijove("compute", "list", home=home).stdout
 
 

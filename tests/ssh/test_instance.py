@@ -47,11 +47,11 @@ def attached(box: Host, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     return home
 
 
-def attach(box: Host, home: Path) -> None:
-    """Attach the machine as *box*."""
+def attach(box: Host, home: Path, name: str = "box") -> None:
+    """Attach the machine."""
     address = box.address()
     found = said(
-        *("compute", "attach", "box", "--host", f"root@{box.ip}"),
+        *("compute", "attach", name, "--host", f"root@{box.ip}"),
         *("--identity-file", str(address.identity_file), "--host-key", str(address.host_key)),
         *("--cpus", "2"),
         home=home,
@@ -126,6 +126,25 @@ def test_a_machine_is_attached_used_and_let_go(attached: Path, box: Host, tmp_pa
     left = [process.cmdline() for process in box.processes()]
     assert not [line for line in left if "perijove" in " ".join(line)]
     assert not list((box.home / ".perijove-node" / "agents").iterdir())
+
+
+def test_what_was_left_on_a_machine_that_was_away_is_ended_later(attached: Path, box: Host) -> None:
+    def agents() -> list[str]:
+        lines = [" ".join(process.cmdline()) for process in box.processes()]
+        return [line.split()[-1] for line in lines if "perijove.compute.instance.agent" in line]
+
+    (left,) = set(agents())
+    box.kill_sshd()
+    refused = said("compute", "delete", "box", home=attached, code=3)
+    assert "deleted" not in str(refused)
+    gone = said("compute", "delete", "BOX", "--force", home=attached)
+    assert "attached again" in str(gone["message"])
+    assert agents()
+    box.start_sshd()
+    attach(box, attached, "other")
+    (there,) = set(agents())
+    assert there != left
+    assert box.exec("ls", left).returncode
 
 
 def test_what_cannot_be_attached_leaves_nothing(hosts: Hosts, home: Path, tmp_path: Path) -> None:

@@ -2011,6 +2011,11 @@ export interface components {
         };
         /** Deleted */
         Deleted: {
+            /**
+             * Message
+             * @description what is left, and what becomes of it
+             */
+            message?: string | null;
             /** Name */
             name: string;
             /**

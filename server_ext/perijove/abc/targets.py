@@ -127,12 +127,14 @@ class ManagedTarget(ComputeTarget):
         """Give it other limits."""
 
     @abstractmethod
-    async def destroy(self, abandon: bool = False) -> None:
+    async def destroy(self, abandon: bool = False) -> str | None:
         """End everything, and remove what it has kept on disk.
+
+        With `abandon` a machine that is away is left alone; returns what becomes of it, in words.
 
         Raises
         ------
-        Unreachable: its machine is away. With `abandon` what is there is left alone.
+        Unreachable: its machine is away.
         """
 
     @abstractmethod

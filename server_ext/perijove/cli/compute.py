@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +16,8 @@ from perijove.cli.app import common
 from perijove.cli.output import ago, emit, say, state, table
 from perijove.client.compute import Compute, ComputeTarget
 from perijove.client.workspace import Workspace
-from perijove.errors import InvalidInput
-from perijove.models.compute import Node, TargetEvent
+from perijove.errors import InvalidInput, PerijoveError
+from perijove.models.compute import Node, TargetEvent, TargetState
 from perijove.models.definitions import load_yaml
 
 HEAD = ["NAME", "KIND", "ON", "STATE", "NODES", "RUNNING", "QUEUED", "NODE-HOURS"]
@@ -33,6 +36,9 @@ SSH_OPTIONS = (
     ),
     click.option("--yes", is_flag=True, help="Take the host key that it shows now."),
 )
+LOOK = 1.0
+"""Seconds between two looks at a target that comes up."""
+RISING = (TargetState.CREATING, TargetState.STARTING, TargetState.RESTARTING)
 FORCE = click.option("--force", is_flag=True, help="Cancel its jobs first.")
 
 
@@ -101,11 +107,16 @@ def create(
     schedules += [{"action": "stop", "cron": cron} for cron in stop_at]
     if schedules:
         given["schedules"] = schedules
+    if hosts:
+        given.setdefault("on", "ssh")
     given |= _hosts(hosts, host_keys, pool=given["kind"] == "cluster")
     if "name" not in given:
         raise InvalidInput("A target needs a NAME.", field="name")
     compute = Workspace(workspace).compute
-    _tell(compute.create(_confirmed(compute, given, yes)), as_json)
+    definition = _confirmed(compute, given, yes)
+    with _progress(workspace, given["name"], new=True):
+        made = compute.create(definition)
+    _tell(made, as_json)
 
 
 @compute.command()
@@ -131,7 +142,10 @@ def attach(
     if "certificates" in given:  # the hub runs in another folder
         given["certificates"] = str(Path(given["certificates"]).expanduser().absolute())
     compute = Workspace(workspace).compute
-    _tell(compute.create(_confirmed(compute, given, yes)), as_json)
+    definition = _confirmed(compute, given, yes)
+    with _progress(workspace, name, new=True):
+        made = compute.create(definition)
+    _tell(made, as_json)
 
 
 @compute.command("list")
@@ -151,8 +165,8 @@ def show(name: str, workspace: str | None, as_json: bool) -> None:
     _tell(target, as_json)
     if not as_json:
         for key, value in (target.data.attributes | target.data.properties).items():
-            if value not in (None, "", [], {}):
-                click.echo(f"{key}: {value}")
+            if value not in (None, "", [], {}) and key not in ("name", "size"):
+                click.echo(f"{key}: {_shown(key, value)}")
         if (last := target.data.last_operation) is not None:
             click.echo(f"last operation: {last.name} {last.outcome}, {ago(last.begun_at)}")
         if target.data.message:
@@ -164,7 +178,10 @@ def show(name: str, workspace: str | None, as_json: bool) -> None:
 @common
 def start(name: str, workspace: str | None, as_json: bool) -> None:
     """Bring a target up; its queued jobs begin."""
-    _tell(Workspace(workspace).compute.get(name).start(), as_json)
+    target = Workspace(workspace).compute.get(name)
+    with _progress(workspace, name):
+        target.start()
+    _tell(target, as_json)
 
 
 @compute.command()
@@ -182,7 +199,10 @@ def stop(name: str, force: bool, workspace: str | None, as_json: bool) -> None:
 @common
 def restart(name: str, force: bool, workspace: str | None, as_json: bool) -> None:
     """Stop a target and start it again."""
-    _tell(Workspace(workspace).compute.get(name).restart(force), as_json)
+    target = Workspace(workspace).compute.get(name)
+    with _progress(workspace, name):
+        target.restart(force)
+    _tell(target, as_json)
 
 
 @compute.command()
@@ -261,9 +281,9 @@ def logs(name: str, follow: bool, workspace: str | None, as_json: bool) -> None:
 @common
 def delete(name: str, force: bool, workspace: str | None, as_json: bool) -> None:
     """End a target and forget it. Its jobs' results stay."""
-    Workspace(workspace).compute.get(name).delete(force)
-    emit({"name": name, "state": "deleted"}, as_json)
-    say(f"{name} is deleted.")
+    message = Workspace(workspace).compute.get(name).delete(force)
+    emit({"name": name, "state": "deleted", "message": message}, as_json)
+    say(f"{name} is deleted." if message is None else f"{name} is deleted. {message}")
 
 
 def _hosts(hosts: tuple[str, ...], keys: tuple[str, ...], pool: bool) -> dict[str, Any]:
@@ -309,6 +329,32 @@ def _confirmed(compute: Compute, given: dict[str, Any], yes: bool) -> dict[str, 
     return given | ({"host_keys": keys} if "hosts" in given else {"host_key": keys[0]})
 
 
+@contextmanager
+def _progress(workspace: str | None, name: str, new: bool = False) -> Iterator[None]:
+    """Says what a target waits for on its way up, and what goes on after Ctrl-C."""
+    over = threading.Event()
+
+    def look() -> None:
+        compute, said = Workspace(workspace).compute, None
+        while not over.wait(LOOK):
+            with suppress(PerijoveError):
+                data = compute.get(name).data
+                rises = data.state in RISING
+                if rises and data.message not in (None, said) and not over.is_set():
+                    said = data.message
+                    say(f"{name}: {said}")
+
+    threading.Thread(target=look, daemon=True).start()
+    try:
+        yield
+    except KeyboardInterrupt:
+        verb = "delete" if new else "stop"
+        say(f"{name} goes on coming up. To call it off: perijove compute {verb} {name}.")
+        raise
+    finally:
+        over.set()
+
+
 def _agreed() -> bool:
     say("Is it right? [y/N]")
     return sys.stdin.readline().strip().lower() in ("y", "yes")
@@ -341,6 +387,14 @@ def _event(event: TargetEvent) -> list[str]:
         "" if event.seconds is None else f"{event.seconds:.1f} s",
         event.message or "",
     ]
+
+
+def _shown(key: str, value: Any) -> str:
+    if key in ("memory", "disk_free"):
+        return f"{value / 2**30:.4g} GiB"
+    if isinstance(value, list):
+        return ", ".join(str(item) for item in value)
+    return str(value)
 
 
 def _node(node: Node) -> list[str]:

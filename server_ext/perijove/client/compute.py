@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from perijove.client import displays
-from perijove.client.http import HubClient
+from perijove.client.http import LONG, HubClient
 from perijove.client.resource import Resource
 from perijove.errors import Conflict, MissingExtra, PerijoveError
 from perijove.models.compute import ComputeTargetInfo, Kind, Node, Scale, TargetEvent
@@ -56,16 +56,15 @@ class ComputeTarget(Resource[ComputeTargetInfo]):
 
     def start(self) -> ComputeTarget:
         """Bring it up."""
-        return self._take(self.client.request("POST", self._path("start")))
+        return self._do("start")
 
     def stop(self, force: bool = False) -> ComputeTarget:
         """End its nodes; queued jobs wait. `force` cancels the running ones first."""
-        return self._take(self.client.request("POST", self._path("stop"), json={"force": force}))
+        return self._do("stop", {"force": force})
 
     def restart(self, force: bool = False) -> ComputeTarget:
         """Stop it and start it again."""
-        body = {"force": force}
-        return self._take(self.client.request("POST", self._path("restart"), json=body))
+        return self._do("restart", {"force": force})
 
     def scale(
         self,
@@ -74,17 +73,16 @@ class ComputeTarget(Resource[ComputeTargetInfo]):
         idle_seconds_before_scale_down: float | None = None,
     ) -> ComputeTarget:
         """Give it other limits; what is left out stays."""
-        wish = Scale(
-            min_nodes=min_nodes,
-            max_nodes=max_nodes,
-            idle_seconds_before_scale_down=idle_seconds_before_scale_down,
-        )
-        body = wish.model_dump(exclude_none=True)
-        return self._take(self.client.request("POST", self._path("scale"), json=body))
+        given = {
+            "min_nodes": min_nodes,
+            "max_nodes": max_nodes,
+            "idle_seconds_before_scale_down": idle_seconds_before_scale_down,
+        }
+        return self._do("scale", validated(Scale, given).model_dump(exclude_none=True))
 
     def keep_running(self) -> ComputeTarget:
         """Call off the stop that is announced."""
-        return self._take(self.client.request("POST", self._path("keep-running")))
+        return self._do("keep-running")
 
     def connect(self) -> int:
         """Open a shell there, in this terminal; its exit code. As long as it is open the machine
@@ -108,9 +106,12 @@ class ComputeTarget(Resource[ComputeTargetInfo]):
         found = self.client.request("POST", self._path("connections"))
         return [str(word) for word in found["command"]]
 
-    def delete(self, force: bool = False) -> None:
-        """End it and forget it. `force` cancels its jobs first."""
-        self.client.request("POST", self._path("delete"), json={"force": force})
+    def delete(self, force: bool = False) -> str | None:
+        """End it and forget it. `force` cancels its jobs first, and leaves alone a machine that
+        is away; returns what becomes of that, in words."""
+        body = {"force": force}
+        found = self.client.request("POST", self._path("delete"), json=body, timeout=LONG)
+        return None if found["message"] is None else str(found["message"])
 
     def dask_client(self, **options: Any) -> Any:
         """A Dask client of the cluster, for work of your own on its nodes.
@@ -164,6 +165,10 @@ class ComputeTarget(Resource[ComputeTargetInfo]):
 
     def _path(self, verb: str = "") -> str:
         return f"/compute/{quote(self.name, safe='')}" + (f"/{verb}" if verb else "")
+
+    def _do(self, verb: str, body: Mapping[str, Any] | None = None) -> ComputeTarget:
+        found = self.client.request("POST", self._path(verb), json=body, timeout=LONG)
+        return self._take(found)
 
 
 class Compute:
@@ -234,5 +239,5 @@ class Compute:
         model = DEFINITIONS.get(str(given.get("kind", "cluster")), PluginDefinition)
         checked = validated(model, given)
         body = checked.model_dump(mode="json", exclude_unset=True) | {"kind": checked.kind}
-        found = self._client.request("POST", "/compute", json=body)
+        found = self._client.request("POST", "/compute", json=body, timeout=LONG)
         return ComputeTarget(self._client, ComputeTargetInfo.model_validate(found))

@@ -52,7 +52,7 @@ class HubClient:
                 ) from None
             except httpx.TransportError as error:
                 self._forget()
-                if last:
+                if last or isinstance(error, httpx.ReadTimeout):  # that one is at work
                     raise _unreachable(error) from None
                 time.sleep(0.1)
                 continue

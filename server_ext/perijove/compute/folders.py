@@ -15,14 +15,13 @@ import logging
 import os
 import signal
 from abc import abstractmethod
-from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from perijove.abc import AttemptSink, ComputeTarget
+from perijove.background import Tasks
 from perijove.compute.spool import SpoolReader
 from perijove.compute.waiting import wait_for_exit
 from perijove.faults import step
@@ -103,7 +102,8 @@ class FolderTarget(ComputeTarget):
         self.name = name
         self._lease = lease
         self._attempts: dict[tuple[str, int], Attempt] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(f"target {name}", log)
+        self.spawn = self._tasks.spawn
         self._sink: AttemptSink | None = None
 
     async def start(self, sink: AttemptSink) -> None:
@@ -111,9 +111,7 @@ class FolderTarget(ComputeTarget):
         self.spawn(self._look())
 
     async def close(self) -> None:
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.close()
 
     @abstractmethod
     async def begin(self, attempt: Attempt) -> int | None:
@@ -302,16 +300,6 @@ class FolderTarget(ComputeTarget):
         # a runner's own verdict is the last that it does
         own = runner is not None and status.pid == runner.pid
         return own or now - attempt.beat_seen > QUIET
-
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("A task of target %s failed", self.name, exc_info=error)
 
 
 async def _await_verdict(attempt: Attempt) -> None:

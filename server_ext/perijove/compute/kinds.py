@@ -17,7 +17,7 @@ from perijove.compute.instance.local import LocalMachine
 from perijove.compute.instance.machine import Machine
 from perijove.compute.instance.target import InstanceTarget
 from perijove.errors import Conflict, InvalidInput, NotFound
-from perijove.models.compute import ClusterDefinition
+from perijove.models.compute import ClusterDefinition, show_amount
 from perijove.models.instances import (
     AttachedDefinition,
     Definition,
@@ -219,7 +219,7 @@ def check_size(definition: InstanceDefinition) -> None:
     ):
         if asked is not None and asked > has:
             raise Conflict(
-                f"This machine has {has} {field}; {field} is {asked}.",
+                f"This machine has {show_amount(field, has)}, not {show_amount(field, asked)}.",
                 field=field,
                 remedy="Ask for less, or create the instance on another machine.",
             )

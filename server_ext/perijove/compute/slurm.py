@@ -47,6 +47,7 @@ FIELDS = (
 """Which field Slurm means when it says so."""
 ASKS_GPUS = re.compile(r"(^|\s)(--(gres|gpus(-per-(node|task|socket))?)[= ]|-G)")
 """A directive that says which GPUs, such as ``--gres=gpu:a100:2``."""
+LOOPBACK = "127.0.0.1"
 OWN_SETTINGS = ("SBATCH_", "SCANCEL_", "SINFO_", "SLURM_", "SQUEUE_")
 """Variables that would change what commands do: a hub may itself be run within a batch job."""
 
@@ -221,7 +222,7 @@ async def listen_address(wish: SlurmWish) -> str:
                 here = str(probe.getsockname()[0])
             if here != there[0]:
                 return here
-    return "127.0.0.1"
+    return LOOPBACK
 
 
 async def _resolve(address: str) -> list[tuple[int, int, int, str, tuple[str, int]]]:

@@ -58,8 +58,10 @@ class Listener:
         InvalidInput: it is no address. Conflict: it is not this machine's, or it is taken.
         """
         host, port = _parse(address)
-        if self.address is not None and self.address in (address, f"{host}:{port}"):
-            return self.address
+        if self.address is not None:
+            here, _, at = self.address.rpartition(":")
+            if here == _bracketed(host) and port in (0, int(at)):  # nodes know the port
+                return self.address
         listener = _bind(host, port)
         await self.close()
         certificate, key = _certificate(self._folder)

@@ -9,24 +9,18 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import fcntl
 import hashlib
-import json
 import logging
 import os
-import secrets
 import signal
 import socket
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import uvicorn
-import yaml
-from pydantic import ValidationError
 
 from perijove import __version__
 from perijove.abc import AgentTarget, ComputeTarget, Workshop
@@ -41,13 +35,14 @@ from perijove.compute.zygote import Zygote
 from perijove.errors import InvalidInput, PerijoveError
 from perijove.hub.app import create_app
 from perijove.hub.context import Hub
+from perijove.hub.folder import lock, read_config, read_secrets, versions
 from perijove.hub.gate import bind_gate, create_gate, gate_config
 from perijove.hub.listener import Listener
 from perijove.hub.pokes import Pokes
 from perijove.hub.tracking import Tracking
 from perijove.models.processes import current_process, runtime_dir
 from perijove.models.tokens import KERNELS, agent_token
-from perijove.models.workspaces import HubInfo, HubStatus, WorkspaceConfig, WorkspaceFolder
+from perijove.models.workspaces import HubInfo, HubStatus, WorkspaceFolder
 from perijove.plugins import COMPUTE, with_plugins
 from perijove.services.broker import Broker
 from perijove.services.catalog import Catalog
@@ -74,6 +69,7 @@ from perijove.store.database import open_database
 from perijove.store.environments import SqlEnvironmentStore
 from perijove.store.jobs import SqlJobStore
 from perijove.store.targets import SqlTargetStore
+from perijove.writing import replace_file
 
 log = logging.getLogger(__name__)
 
@@ -81,61 +77,6 @@ MLFLOW_AFTER = 3.0
 """Seconds the MLflow server's start waits at most for the zygote's: both want all cores."""
 SWEEP = 30.0
 """Seconds between two looks for zygotes of environments that nobody uses."""
-
-
-def lock(folder: WorkspaceFolder) -> int | None:
-    """The workspace's lock as a descriptor to keep; None: another hub has it."""
-    folder.root.mkdir(parents=True, exist_ok=True)
-    folder.root.chmod(0o700)
-    descriptor = os.open(folder.hub_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    return descriptor
-
-
-def read_config(folder: WorkspaceFolder) -> WorkspaceConfig:
-    """``config.yaml``, or the defaults.
-
-    Raises
-    ------
-    InvalidInput: it has an unknown key or a value that breaks a rule.
-    """
-    try:
-        data = yaml.safe_load(folder.config.read_text("utf-8"))
-    except FileNotFoundError:
-        data = None
-    except yaml.YAMLError as error:
-        raise InvalidInput(f"{folder.config} is no valid YAML: {error}") from None
-    try:
-        config = WorkspaceConfig.model_validate(data or {})
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"]))
-        raise InvalidInput(f"{folder.config}: {field}: {first['msg']}", field=field) from None
-    if config.tracking_uri is None and (uri := os.environ.get("PERIJOVE_TRACKING_URI")):
-        config.tracking_uri = uri
-    return config
-
-
-def read_secrets(folder: WorkspaceFolder) -> dict[str, str]:
-    """The owner's token and the signing key; made on first use."""
-    with suppress(FileNotFoundError, ValueError):
-        found: dict[str, str] = json.loads(folder.secrets.read_text())
-        return found
-    made = {"token": secrets.token_urlsafe(32), "signing_key": secrets.token_urlsafe(32)}
-    write_private(folder.secrets, json.dumps(made))
-    return made
-
-
-def write_private(path: Path, text: str) -> None:
-    """Replace a file that only its owner may read."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.touch(0o600)
-    partial.write_text(text)
-    partial.rename(path)
 
 
 def bind() -> socket.socket:
@@ -347,7 +288,7 @@ async def serve(folder: WorkspaceFolder) -> None:
         workspace=folder.name,
         **me.model_dump(),
     )
-    write_private(folder.hub_json, info.model_dump_json(indent=1))
+    replace_file(folder.hub_json, info.model_dump_json(indent=1))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     log.info("The hub of workspace %s serves at %s", folder.name, url)
@@ -399,24 +340,6 @@ async def _start_tracking(tracking: Tracking, zygote: Zygote | None) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(zygote.ready.wait(), MLFLOW_AFTER)
     await tracking.start()
-
-
-def versions() -> dict[str, str]:
-    """The versions of what matters in a bug report."""
-    found = {"perijove": __version__, "python": sys.version.split()[0]}
-    for name in ("mlflow", "papermill", "ipykernel", "jupyterlab"):
-        with suppress(PackageNotFoundError):
-            found[name] = _version(name)
-    return found
-
-
-_versions: dict[str, str] = {}
-
-
-def _version(name: str) -> str:
-    if name not in _versions:
-        _versions[name] = version(name)
-    return _versions[name]
 
 
 def _short(folder: WorkspaceFolder) -> str:

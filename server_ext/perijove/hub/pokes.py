@@ -9,17 +9,18 @@ import asyncio
 import json
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from perijove.background import Tasks
 from perijove.models.events import TrackingChange
 
 log = logging.getLogger(__name__)
 
-Poke = Callable[[str, int], Awaitable[None]]
+Poke = Callable[[str, int], Coroutine[Any, Any, None]]
 Changes = Callable[[TrackingChange], None]
-Metrics = Callable[[str, int, Sequence[Mapping[str, Any]]], Awaitable[None]]
+Metrics = Callable[[str, int, Sequence[Mapping[str, Any]]], Coroutine[Any, Any, None]]
 
 
 class Pokes:
@@ -34,7 +35,7 @@ class Pokes:
         path.chmod(0o600)
         self._socket.setblocking(False)
         self._waiting: set[tuple[str, int]] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks("the pokes' socket", log)
 
     def listen(self, poke: Poke, metrics: Metrics, changes: Changes) -> None:
         """Hand what arrives to the target, to the supervisor and to those who follow MLflow."""
@@ -64,22 +65,12 @@ class Pokes:
                 log.warning("A datagram that is no poke was dropped")
                 continue
             if points is not None:
-                self._spawn(self._metrics(*key, points))
+                self._tasks.spawn(self._metrics(*key, points))
             elif key not in self._waiting:
                 # many pokes before the spool is read are one
                 self._waiting.add(key)
-                self._spawn(self._deliver(key))
+                self._tasks.spawn(self._deliver(key))
 
     async def _deliver(self, key: tuple[str, int]) -> None:
         self._waiting.discard(key)
         await self._poke(*key)
-
-    def _spawn(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("A poke failed", exc_info=error)

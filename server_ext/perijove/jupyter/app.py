@@ -11,6 +11,7 @@ from jupyter_server.kernelspecs.handlers import KernelSpecResourceHandler
 from jupyter_server.utils import url_path_join
 
 from perijove.jupyter import dashboards
+from perijove.jupyter.computehandlers import COMPUTE_ROUTES
 from perijove.jupyter.drive import DRIVES
 from perijove.jupyter.events import EventsHandler
 from perijove.jupyter.gallery import GALLERY
@@ -36,7 +37,7 @@ def _load_jupyter_server_extension(server_app: Any) -> None:
     attach(server_app, gateway.folder)
     handlers: list[tuple[Any, ...]] = [
         (url_path_join(base, "perijove", "api", pattern), handler)
-        for pattern, handler in [*ROUTES, *STUDIO, *MODEL_ROUTES, *GALLERY]
+        for pattern, handler in [*ROUTES, *COMPUTE_ROUTES, *STUDIO, *MODEL_ROUTES, *GALLERY]
     ]
     handlers.append((url_path_join(base, "perijove", "events"), EventsHandler))
     handlers += [

@@ -65,7 +65,7 @@ class Gateway:
                 return await client.request(method, f"/api{path}", **content)
             except httpx.TransportError as error:
                 await self.forget(client)
-                if last:
+                if last or isinstance(error, httpx.ReadTimeout):  # that one is at work
                     raise unreachable(error) from None
         raise AssertionError
 

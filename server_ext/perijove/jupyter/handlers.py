@@ -20,7 +20,6 @@ from perijove.errors import InvalidInput, NotFound, PerijoveError
 from perijove.jupyter.gateway import Gateway, unreachable
 
 JOBS, WORKSPACE, NOTEBOOKS = "perijove:jobs", "perijove:workspace", "perijove:notebooks"
-COMPUTE = "perijove:compute"
 BODY_BYTES = 16 * 1024 * 1024
 ID = r"(?P<job_id>[^/]+)"
 TARGET = r"(?P<name>[^/]+)"
@@ -57,12 +56,12 @@ class HubHandler(APIHandler):
         if not isinstance(value, PerijoveError):
             super().log_exception(typ, value, tb)
 
-    async def forward(self, method: str, path: str, body: Any = None) -> None:
-        """Answer with the hub's answer."""
+    async def forward(self, method: str, path: str, body: Any = None, **options: Any) -> None:
+        """Answer with the hub's answer. `options`: httpx's."""
         query = self.request.query_arguments.items()
         params = [(k, v.decode("utf-8", "replace")) for k, vs in query for v in vs if k != "token"]
         content = {} if body is None else {"json": body}
-        answer = await self.gateway.send(method, path, params=params, **content)
+        answer = await self.gateway.send(method, path, params=params, **content, **options)
         self.answer(answer)
 
     def refuse_to_follow(self) -> None:
@@ -208,81 +207,6 @@ class BuildHandler(HubHandler):
         await self.forward("POST", f"/environments/{quoted(name)}/build")
 
 
-class TargetsHandler(HubHandler):
-    @authenticated
-    @authorized(action="read", resource=COMPUTE)
-    async def get(self) -> None:
-        await self.forward("GET", "/compute")
-
-    @authenticated
-    @authorized(action="write", resource=COMPUTE)
-    async def post(self) -> None:
-        await self.forward("POST", "/compute", self.body())
-
-
-class TargetHandler(HubHandler):
-    @authenticated
-    @authorized(action="read", resource=COMPUTE)
-    async def get(self, name: str) -> None:
-        await self.forward("GET", f"/compute/{quoted(name)}")
-
-
-class TargetPartHandler(HubHandler):
-    """What of a target is only read: nodes, logs, events."""
-
-    @authenticated
-    @authorized(action="read", resource=COMPUTE)
-    async def get(self, name: str, part: str) -> None:
-        await self.forward("GET", f"/compute/{quoted(name)}/{part}")
-
-
-class KernelsHandler(HubHandler):
-    """Kernels of a target, without the keys to them: the browser needs none."""
-
-    @authenticated
-    @authorized(action="read", resource=COMPUTE)
-    async def get(self, name: str) -> None:
-        answer = await self.gateway.send("GET", f"/compute/{quoted(name)}/kernels")
-        if answer.status_code != 200:
-            self.answer(answer)
-            return
-        self.finish(json.dumps([_without_keys(kernel) for kernel in answer.json()]))
-
-
-class KernelHandler(HubHandler):
-    """Ends a kernel that no Jupyter server has any more."""
-
-    @authenticated
-    @authorized(action="execute", resource=COMPUTE)
-    async def delete(self, kernel_id: str) -> None:
-        await self.forward("DELETE", f"/kernels/{quoted(kernel_id)}")
-
-
-class TargetVerbHandler(HubHandler):
-    """What turns a target on or off, or gives it other limits."""
-
-    @authenticated
-    @authorized(action="execute", resource=COMPUTE)
-    async def post(self, name: str, verb: str) -> None:
-        body = None if verb in ("start", "keep-running") else self.body()
-        await self.forward("POST", f"/compute/{quoted(name)}/{verb}", body)
-
-
-class DeleteTargetHandler(HubHandler):
-    @authenticated
-    @authorized(action="write", resource=COMPUTE)
-    async def post(self, name: str) -> None:
-        await self.forward("POST", f"/compute/{quoted(name)}/delete", self.body())
-
-
-class HostKeysHandler(HubHandler):
-    @authenticated
-    @authorized(action="write", resource=COMPUTE)
-    async def post(self) -> None:
-        """The key that a machine shows; asking connects to it, so it is no mere reading."""
-        await self.forward("POST", "/host-keys", self.body())
-
-
 class RunLinkHandler(HubHandler):
     @authenticated
     @authorized(action="execute", resource=WORKSPACE)
@@ -379,12 +303,6 @@ class DefinitionsHandler(HubHandler):
         await self.forward("POST", "/definitions", self.rooted())
 
 
-def _without_keys(kernel: dict[str, Any]) -> dict[str, Any]:
-    secret = ("key", "curve_secretkey", "curve_publickey")
-    shown = {k: v for k, v in kernel["connection"].items() if k not in secret}
-    return kernel | {"connection": shown}
-
-
 def quoted(text: str, safe: str = "") -> str:
     """As part of a URL's path."""
     return quote(text, safe=safe)
@@ -396,14 +314,6 @@ ROUTES: list[tuple[str, type[HubHandler]]] = [
     (rf"environments/{TARGET}", EnvironmentHandler),
     (rf"environments/{TARGET}/(?P<part>wait|logs)", EnvironmentPartHandler),
     (rf"environments/{TARGET}/build", BuildHandler),
-    (r"compute", TargetsHandler),
-    (rf"compute/{TARGET}", TargetHandler),
-    (rf"compute/{TARGET}/(?P<part>nodes|logs|events|environments)", TargetPartHandler),
-    (rf"compute/{TARGET}/kernels", KernelsHandler),
-    (r"kernels/(?P<kernel_id>[^/]+)", KernelHandler),
-    (rf"compute/{TARGET}/(?P<verb>start|stop|restart|scale|keep-running)", TargetVerbHandler),
-    (rf"compute/{TARGET}/delete", DeleteTargetHandler),
-    (r"host-keys", HostKeysHandler),
     (r"jobs", JobsHandler),
     (rf"jobs/{ID}", JobHandler),
     (rf"jobs/{ID}/cancel", CancelHandler),

@@ -8,17 +8,38 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from perijove.models.problems import PartError
 from perijove.models.slurm import SlurmWish
 
-TARGET_NAME = r"^[A-Za-z][A-Za-z0-9-]{2,23}$"
-"""Azure ML's rule: 3 to 24 letters, digits and hyphens, a letter first."""
+TARGET_NAME = "^[A-Za-z][A-Za-z0-9-]{2,23}$"
+"""Azure ML's rule."""
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 UNITS |= {f"{unit}i": 1 << (10 * power) for power, unit in enumerate("KMGT", 1)}
 MEMORY = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([KMGT]i?)?B?\s*$", re.IGNORECASE)
 MEMORY_MAX = 1 << 50
+
+
+def check_name(name: str) -> str:
+    """Raises ValueError, if a target may not be called so."""
+    if re.fullmatch(TARGET_NAME, name) is None:
+        raise ValueError("must be 3 to 24 letters, digits and hyphens, a letter first")
+    return name
+
+
+TargetName = Annotated[
+    str, AfterValidator(check_name), WithJsonSchema({"type": "string", "pattern": TARGET_NAME})
+]
 
 
 def parse_memory(text: str) -> int:
@@ -34,6 +55,13 @@ def parse_memory(text: str) -> int:
     unit = (found[2] or "").replace("I", "i")
     unit = unit[:1].upper() + unit[1:]
     return int(float(found[1]) * UNITS[unit])
+
+
+def show_amount(field: str, amount: int) -> str:
+    """``4 CPUs``, ``1.5 GiB of memory``: what there is of `cpus`, `memory` or `gpus`."""
+    if field == "memory":
+        return f"{amount / 2**30:.4g} GiB of memory"
+    return f"{amount} {field[:-1].upper()}{'s' * (amount != 1)}"
 
 
 def check_number(value: object) -> object:
@@ -103,7 +131,7 @@ class Resources(BaseModel):
 class ClusterDefinition(SlurmWish):
     """A training cluster that scales by itself."""
 
-    name: Annotated[str, Field(pattern=TARGET_NAME)]
+    name: TargetName
     kind: Literal[Kind.CLUSTER] = Kind.CLUSTER
     on: str = Field(default="local", max_length=32, pattern="^[a-z][a-z0-9_-]*$")
     min_nodes: int = Field(default=0, ge=0, le=1000)

@@ -19,10 +19,10 @@ from pydantic import (
 
 from perijove.models.compute import (
     MEMORY_MAX,
-    TARGET_NAME,
     ClusterDefinition,
     Kind,
     Resources,
+    TargetName,
     check_number,
     parse_memory,
 )
@@ -84,7 +84,7 @@ class SshOptions(BaseModel):
 class InstanceDefinition(SshOptions, SlurmWish):
     """One named, long-lived machine for kernels, terminals and jobs."""
 
-    name: Annotated[str, Field(pattern=TARGET_NAME)]
+    name: TargetName
     kind: Literal[Kind.INSTANCE] = Kind.INSTANCE
     on: Literal["local", "ssh", "container", "slurm"] = "local"
     cpus: int = Field(default=1, ge=1, le=1024, description="CPUs, and so jobs at once")
@@ -133,7 +133,7 @@ class InstanceDefinition(SshOptions, SlurmWish):
 class AttachedDefinition(SshOptions):
     """A machine, or a Dask scheduler, that is there already and used as it is."""
 
-    name: Annotated[str, Field(pattern=TARGET_NAME)]
+    name: TargetName
     kind: Literal[Kind.ATTACHED] = Kind.ATTACHED
     scheduler: str | None = Field(default=None, max_length=300, description="tls://host:port")
     certificates: str | None = Field(
@@ -183,7 +183,7 @@ class PluginDefinition(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    name: Annotated[str, Field(pattern=TARGET_NAME)]
+    name: TargetName
     kind: Annotated[str, Field(pattern="^[a-z][a-z0-9_-]{1,31}$")]
     on: str = Field(default="", max_length=64)
 

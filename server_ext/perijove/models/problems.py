@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -26,6 +27,8 @@ def invalid(place: Sequence[object], problem: Mapping[str, Any]) -> InvalidInput
     parts = [*map(str, place), *([cause.part] if isinstance(cause, PartError) else [])]
     field = ".".join(parts)[:200] or "body"
     message = str(problem["msg"]).removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
+        message = "there is no such field"
     return InvalidInput(f"{field}: {message}", field=field)
 
 
@@ -41,4 +44,8 @@ def validated(model: type[M], data: Mapping[str, Any]) -> M:
     except ValidationError as error:
         first = error.errors()[0]
         named = first["loc"] or isinstance(first.get("ctx", {}).get("error"), PartError)
-        raise invalid(first["loc"] if named else ("definition",), first) from None
+        found = invalid(first["loc"] if named else ("definition",), first)
+        if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
+            alike = difflib.get_close_matches(str(first["loc"][0]), model.model_fields, 1)
+            found.remedy = f"Is it {alike[0]}?" if alike else found.remedy
+        raise found from None

@@ -40,6 +40,7 @@ from perijove.runner.spool import Spool
 from perijove.runner.state import origin
 from perijove.runner.stops import Stopped, TimedOut, stops
 from perijove.runner.verdicts import Failure, disk_full
+from perijove.writing import replace_file
 
 RESERVE_BYTES = 1 << 16
 """Bytes kept back on the attempt's disk, so that a full one still takes a verdict."""
@@ -162,9 +163,7 @@ def _settle(folder: Path, spec: AttemptSpec) -> AttemptPlace:
         os.setsid()
     with (folder / RESERVE).open("wb") as file:
         file.write(b"\0" * RESERVE_BYTES)
-    partial = folder / f".{RUNNER}"
-    partial.write_text(current_process().model_dump_json())
-    partial.rename(folder / RUNNER)
+    replace_file(folder / RUNNER, current_process().model_dump_json())
     (folder / HEARTBEAT_FILE).touch()
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     output = os.open(folder / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

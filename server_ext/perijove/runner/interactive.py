@@ -17,6 +17,7 @@ from perijove.models.kernels import CONNECTION_FILE, LAUNCH, LOG, PROCESS, Kerne
 from perijove.models.processes import current_process
 from perijove.runner.forking import SWITCH, leave, raw
 from perijove.runner.state import restore, restore_pools
+from perijove.writing import replace_file
 
 
 def run_kernel(folder: Path) -> NoReturn:
@@ -24,9 +25,7 @@ def run_kernel(folder: Path) -> NoReturn:
     code = 1
     try:
         # first of all, so that it is found again whoever ends now
-        partial = folder / f".{PROCESS}.{os.getpid()}"
-        partial.write_text(current_process().model_dump_json())
-        partial.rename(folder / PROCESS)
+        replace_file(folder / PROCESS, current_process().model_dump_json())
         launch = KernelLaunch.model_validate_json((folder / LAUNCH).read_text())
         _redirect(folder / LOG)
         restore(launch.environ)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from perijove.errors import InvalidInput, PerijoveError
+from perijove.writing import replace_file
 
 
 def run_task(task: str, args: dict[str, Any], result: Path) -> None:
@@ -26,9 +27,7 @@ def run_task(task: str, args: dict[str, Any], result: Path) -> None:
         found = {"error": error.to_json()}
     except Exception as error:
         found = {"error": InvalidInput(f"{task}: {error}").to_json()}
-    partial = result.with_name(f".{result.name}")
-    partial.write_text(json.dumps(found))
-    partial.rename(result)
+    replace_file(result, json.dumps(found))
 
 
 def inspect(notebook: str) -> dict[str, Any]:

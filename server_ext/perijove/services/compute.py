@@ -36,6 +36,8 @@ class ComputeService(Targets):
 
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
     _usable: dict[str, bool] = field(default_factory=dict)
+    _rising: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    """What brings targets up now: it may take long, and can be called off."""
 
     def load(self) -> None:
         """Make the targets that were created before. Call it before the supervisor starts."""
@@ -66,12 +68,15 @@ class ComputeService(Targets):
 
     async def rest(self) -> None:
         """End the nodes of all targets; the next hub brings them up again as they are now."""
-        for name in list(self._stored):
+
+        async def end(name: str) -> None:
             self._keep_hours(name)
             try:
                 await self._managed(name).power(False)
             except PerijoveError as error:
                 log.warning("%s may not have ended: %s", name, error)
+
+        await asyncio.gather(*map(end, list(self._stored)))
 
     # verbs
 
@@ -81,7 +86,7 @@ class ComputeService(Targets):
         Raises
         ------
         NotFound: there is no such kind, or nothing of that name to have it on.
-        Conflict: the name is taken, or there is no room for it.
+        Conflict: the name is taken, there is no room for it, or it was deleted meanwhile.
         Unreachable: it did not come up.
         """
         await self._maker(definition).check(definition)
@@ -101,26 +106,27 @@ class ComputeService(Targets):
                 remedy="Choose another name, or delete that one first.",
             )
         self._stored[definition.name.lower()] = stored
-        try:
-            async with self._lock(definition.name):
+        async with self._lock(definition.name):
+            try:
                 target = self._make(definition, True)
                 await self.jobs.supervisor.add(target)
                 self.broker.changed()
-                await target.power(True)
-        except BaseException:
-            await self._erase(definition.name, abandon=True)
-            raise
-        done = _done("create", now)
-        self._set(definition.name, state=TargetState.RUNNING, last_operation=done)
-        self.history.ended(definition.name, done)
+                await self._raise(target)
+            except BaseException:
+                await self._erase(definition.name, abandon=True)
+                raise
+            done = _done("create", now)
+            self._set(definition.name, state=TargetState.RUNNING, last_operation=done)
+            self.history.ended(definition.name, done)
         self.jobs.supervisor.wake()
         return self.get(definition.name)
 
     async def start(self, name: str, why: str | None = None) -> ComputeTargetInfo:
         """Bring it up; queued jobs begin. `why`: what did it, if no user did."""
+        target = self._managed(name)
 
         async def work() -> None:
-            await self._managed(name).power(True)
+            await self._raise(target)
 
         await self._operate(name, "start", TargetState.STARTING, TargetState.RUNNING, work, why)
         self.jobs.supervisor.wake()
@@ -129,30 +135,34 @@ class ComputeService(Targets):
     async def stop(
         self, name: str, force: bool = False, why: str | None = None
     ) -> ComputeTargetInfo:
-        """End its nodes. Queued jobs wait; with `force` running ones are canceled.
-        `why`: what did it, if no user did.
+        """End its nodes. Queued jobs wait; with `force` running ones are canceled. A start is
+        called off. `why`: what did it, if no user did.
 
         Raises
         ------
         Conflict: jobs run on it.
         """
+        target = self._managed(name)
         await self._free(name, force, queued=False)
+        if self._stored[name.lower()].state is not TargetState.CREATING:
+            await self._call_off(name)
 
         async def work() -> None:
             self._keep_hours(name)
-            await self._managed(name).power(False)
+            await target.power(False)
 
         await self._operate(name, "stop", TargetState.STOPPING, TargetState.STOPPED, work, why)
         return self.get(name)
 
     async def restart(self, name: str, force: bool = False) -> ComputeTargetInfo:
         """Stop it and start it again."""
+        target = self._managed(name)
         await self._free(name, force, queued=False)
 
         async def work() -> None:
             self._keep_hours(name)
-            await self._managed(name).power(False)
-            await self._managed(name).power(True)
+            await target.power(False)
+            await self._raise(target)
 
         await self._operate(name, "restart", TargetState.RESTARTING, TargetState.RUNNING, work)
         self.jobs.supervisor.wake()
@@ -181,19 +191,25 @@ class ComputeService(Targets):
         self.jobs.supervisor.wake()
         return self.get(name)
 
-    async def delete(self, name: str, force: bool = False) -> None:
-        """End it and forget it. With `force` its jobs are canceled first.
+    async def delete(self, name: str, force: bool = False) -> str | None:
+        """End it and forget it; what is being created is called off. With `force` its jobs are
+        canceled first, and a machine that is away is left alone; returns what becomes of it, in
+        words.
 
         Raises
         ------
         Conflict: jobs run or wait on it.
         """
-        self._managed(name)
+        name = self._managed(name).name
         await self._free(name, force, queued=True)
+        created = self._stored[name.lower()].state is not TargetState.CREATING
+        await self._call_off(name)
+        if not created:  # who created it has removed it
+            return None
         async with self._lock(name):
             self._set(name, state=TargetState.DELETING)
             try:
-                await self._erase(name, abandon=force)
+                return await self._erase(name, abandon=force)
             except PerijoveError as error:
                 self._set(name, message=str(error))
                 raise
@@ -244,6 +260,31 @@ class ComputeService(Targets):
         for job in jobs:
             await self.jobs.wait(job.id, CANCEL_PATIENCE, "terminal")
 
+    async def _raise(self, target: ManagedTarget) -> None:
+        """Bring it up.
+
+        Raises
+        ------
+        Conflict: that was called off.
+        """
+        name = target.name.lower()
+        task = self._rising[name] = asyncio.create_task(target.power(True))
+        try:
+            await asyncio.wait([task])
+            if task.cancelled():
+                raise Conflict(f"{target.name} was stopped or deleted before it was up.")
+            task.result()
+        finally:
+            task.cancel()
+            del self._rising[name]
+
+    async def _call_off(self, name: str) -> None:
+        """Have what brings it up given up; returns when the verb that wanted it is over."""
+        if (rising := self._rising.get(name.lower())) is not None:
+            rising.cancel()
+            async with self._locks[name.lower()]:
+                return
+
     async def _operate(
         self,
         name: str,
@@ -272,24 +313,28 @@ class ComputeService(Targets):
     async def _lock(self, name: str) -> AsyncIterator[None]:
         lock = self._locks.setdefault(name.lower(), asyncio.Lock())
         if lock.locked():
+            busy = self._stored.get(name.lower())
+            verb = busy.last_operation.name if busy and busy.last_operation else "delete"
             raise Conflict(
-                f"Something else is being done to {name}.",
+                f"{name} is busy: its {verb} is not over.",
                 field="name",
-                remedy=f"Look at it with: perijove compute show {name}.",
+                remedy=f"Wait for it, or look at it with: perijove compute show {name}.",
             )
         async with lock:
             yield
 
-    async def _erase(self, name: str, abandon: bool = False) -> None:
+    async def _erase(self, name: str, abandon: bool = False) -> str | None:
         target = self.jobs.supervisor.targets.get(name)
+        left = None
         if isinstance(target, ManagedTarget):
-            await target.destroy(abandon)
+            left = await target.destroy(abandon)
         await self.jobs.supervisor.remove(name)
         self.store.remove(name)
         self._stored.pop(name.lower(), None)
         self._usable.pop(name.lower(), None)
         self.history.forget(name)
         self.broker.changed()
+        return left
 
     def _keep_hours(self, name: str) -> None:
         stored, now = self._stored[name.lower()], self._managed(name).nodes_now

@@ -15,6 +15,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from perijove.models.compute import Operation, TargetEvent
+from perijove.writing import replace_file
 
 log = logging.getLogger(__name__)
 
@@ -68,9 +69,7 @@ class Histories:
                 with path.open("a", encoding="utf-8") as file:
                     file.write(event.model_dump_json() + "\n")
                 return
-            partial = path.with_suffix(".partial")
-            partial.write_text("".join(e.model_dump_json() + "\n" for e in events), "utf-8")
-            partial.replace(path)
+            replace_file(path, "".join(e.model_dump_json() + "\n" for e in events))
             self._lines[name.lower()] = len(events)
         except OSError as error:
             log.warning("The history of %s cannot be written: %s", name, error)

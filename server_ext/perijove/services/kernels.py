@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -22,6 +21,7 @@ from perijove.models.kernels import Connection, HostedKernel, KernelInfo, Kernel
 from perijove.models.processes import is_alive
 from perijove.services.compute import ComputeService
 from perijove.services.targets import LOCAL
+from perijove.writing import replace_file
 
 log = logging.getLogger(__name__)
 
@@ -255,10 +255,7 @@ class KernelService:
     def _keep(self, place: KernelPlace) -> None:
         self._places[place.kernel_id] = place
         path = self.folder / f"{place.kernel_id}.json"
-        partial = path.with_name(f".{path.name}.{os.getpid()}")
-        partial.touch(0o600)
-        partial.write_text(place.model_dump_json())
-        partial.rename(path)
+        replace_file(path, place.model_dump_json())
 
     def _forget(self, kernel_id: str) -> None:
         self._places.pop(kernel_id, None)

@@ -7,16 +7,16 @@ Everything it needs to go on after a kill -9 is in the database and the attempts
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import os
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from perijove.abc import ComputeTarget, EnvironmentCatalog, JobStore, Tracker
+from perijove.background import Tasks
 from perijove.errors import PerijoveError
 from perijove.faults import step
 from perijove.models.attempts import OUTPUT, SPEC, STATUS, WORK, AttemptSpec, AttemptStatus
@@ -29,6 +29,8 @@ from perijove.services.broker import Broker
 from perijove.services.events import EventLogs
 from perijove.services.files import outputs_folder
 from perijove.services.snapshots import lay_out
+from perijove.services.verdicts import failed_launch, read_status
+from perijove.writing import replace_file
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +57,7 @@ class Supervisor:
     poke: str | None = None
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _busy: dict[str, set[str]] = field(default_factory=dict)
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _tasks: Tasks = field(default_factory=lambda: Tasks("the supervisor", log))
     _progress: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     async def start(self) -> None:
@@ -102,9 +104,7 @@ class Supervisor:
 
     async def close(self) -> None:
         """Let go of the targets; attempts go on."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.close()
         for target in self.targets.values():
             await target.close()
 
@@ -183,7 +183,7 @@ class Supervisor:
         if queued is not None:
             self._over(queued)
         elif job.attempt:
-            self._spawn(self.targets[job.compute].cancel(job.id, job.attempt))
+            self._tasks.spawn(self.targets[job.compute].cancel(job.id, job.attempt))
 
     def _refuse(self, job: Job, why: str) -> None:
         """Its environment could not be built."""
@@ -216,7 +216,7 @@ class Supervisor:
         step("launch.attempt")
         self._busy[target.name].add(begun.id)
         self._note_state(begun)
-        self._spawn(self._launch(begun))
+        self._tasks.spawn(self._launch(begun))
 
     async def _launch(self, job: Job) -> None:
         target = self.targets[job.compute]
@@ -230,7 +230,7 @@ class Supervisor:
             await target.launch(spec)
             step("launch.forked")
         except (PerijoveError, OSError) as error:
-            await self._verdict(job, _failed_launch(error))
+            await self._verdict(job, failed_launch(error))
             return
         current = self.store.get(job.id)
         if current is not None and current.cancel_requested:
@@ -241,19 +241,16 @@ class Supervisor:
         path = self.folder.attempt(job.id, job.attempt) / SPEC
         if path.exists() and await target.adopt(AttemptSpec.model_validate_json(path.read_text())):
             if job.cancel_requested:
-                self._spawn(target.cancel(job.id, job.attempt))
+                self._tasks.spawn(target.cancel(job.id, job.attempt))
         else:
-            self._spawn(self._launch(job))
+            self._tasks.spawn(self._launch(job))
 
     def _write_spec(self, job: Job) -> AttemptSpec:
         spec = self.spec(job, job.attempt)
         folder = Path(spec.folder)
         folder.mkdir(parents=True, exist_ok=True)
         lay_out(job.kind, job.path, Path(spec.snapshot), Path(job.root), folder / WORK)
-        partial = folder / f".{SPEC}"
-        partial.touch(0o600)
-        partial.write_text(spec.model_dump_json())
-        partial.rename(folder / SPEC)
+        replace_file(folder / SPEC, spec.model_dump_json())
         return spec
 
     async def _await_run(self, job: Job) -> Job:
@@ -336,7 +333,7 @@ class Supervisor:
         job = self.store.get(job_id)
         if job is None or job.attempt != attempt or job.state.terminal:
             return
-        status = _read_status(self.folder.attempt(job_id, attempt) / STATUS)
+        status = read_status(self.folder.attempt(job_id, attempt) / STATUS)
         step("finish.ingested")
         await self._verdict(job, status)
 
@@ -397,40 +394,6 @@ class Supervisor:
             log.warning("The event log of job %s cannot be written: %s", job.id, error)
         self.broker.changed()
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("A supervisor task failed", exc_info=error)
-
     def busy(self, target: str) -> Collection[str]:
         """Jobs that hold a slot of the target."""
         return self._busy.get(target, set())
-
-
-def _read_status(path: Path) -> AttemptStatus:
-    try:
-        return AttemptStatus.model_validate_json(path.read_text())
-    except (OSError, ValueError) as error:
-        return AttemptStatus(
-            state=JobState.FAILED,
-            reason=FailureReason.LOST,
-            message=f"The runner left no readable verdict ({error}).",
-            ended_at=datetime.now(UTC),
-            pid=os.getpid(),
-        )
-
-
-def _failed_launch(error: PerijoveError | OSError) -> AttemptStatus:
-    full = isinstance(error, OSError) and error.errno == errno.ENOSPC
-    return AttemptStatus(
-        state=JobState.FAILED,
-        reason=FailureReason.DISK_FULL if full else FailureReason.ENVIRONMENT_FAILED,
-        message=f"The attempt could not be launched: {error}",
-        ended_at=datetime.now(UTC),
-        pid=os.getpid(),
-    )

@@ -26,6 +26,7 @@ import psutil
 from perijove.models.attempts import RunnerProcess
 from perijove.models.processes import boot_id, is_alive, start_time
 from perijove.models.workspaces import WorkspaceFolder
+from perijove.writing import replace_file
 
 log = logging.getLogger(__name__)
 
@@ -281,9 +282,7 @@ class MlflowServer:
         known: dict[str, Any] = {"port": self._port}
         if self._process is not None:
             known["process"] = self._process.model_dump()
-        partial = self._record.with_suffix(".new")
-        partial.write_text(json.dumps(known))
-        os.replace(partial, self._record)
+        replace_file(self._record, json.dumps(known))
 
     def _find(self) -> RunnerProcess | None:
         """A server of this workspace that nobody noted."""

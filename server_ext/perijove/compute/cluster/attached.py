@@ -79,6 +79,9 @@ class AttachedProcess(AttemptProcess):
     def gate_of(self, node: Guest) -> GateAddress | None:
         return None if node.shared else self._gate if node.socket else self._network_gate
 
+    def is_far(self, node: Guest) -> bool:
+        return not node.socket
+
     def state(self) -> ClusterState:
         nodes = self._guests.nodes()
         warnings = [f"{node.id}: {node.message}" for node in nodes if node.message]

@@ -20,6 +20,7 @@ from distributed import Client, Future
 from distributed.client import FutureCancelledError
 from distributed.scheduler import KilledWorker
 
+from perijove.background import Tasks
 from perijove.compute.cluster.carrier import carry_attempt, end_carried
 from perijove.compute.cluster.node import FolderMissing, end_attempt_here, run_attempt
 from perijove.compute.cluster.protocol import CARRIED, PROCESS, SOCKET, ProcessFile
@@ -28,6 +29,7 @@ from perijove.models.agents import AttemptOrder, GateAddress
 from perijove.models.attempts import LOCK, RunnerProcess
 from perijove.models.compute import ClusterState, Node, Resources
 from perijove.models.processes import current_process
+from perijove.writing import replace_file
 
 log = logging.getLogger("perijove.cluster")
 
@@ -72,7 +74,8 @@ class AttemptProcess(ABC):
         self._told_at = 0.0
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks("the cluster", log)
+        self.spawn = self._tasks.spawn
 
     @abstractmethod
     async def look(self) -> float:
@@ -105,9 +108,7 @@ class AttemptProcess(ABC):
         finally:
             os.umask(before)
         me = ProcessFile(process=RunnerProcess.model_validate(current_process().model_dump()))
-        partial = self._folder / f".{PROCESS}"
-        partial.write_text(me.model_dump_json())
-        partial.replace(self._folder / PROCESS)
+        replace_file(self._folder / PROCESS, me.model_dump_json())
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._stop)
         async with server:
@@ -197,7 +198,9 @@ class AttemptProcess(ABC):
                 continue
             del self._queue[key]
             self._pool.take(node, key, waiting.wanted)
-            work: tuple[Any, ...] = (run_attempt, self._asked[key]["folder"])
+            far = self.is_far(node)
+            way = self._network_gate if far else None
+            work: tuple[Any, ...] = (run_attempt, self._asked[key]["folder"], far, way)
             if (gate := self.gate_of(node)) is not None:
                 # the hub must not look for its runner among the processes of this machine
                 (Path(self._asked[key]["folder"]) / CARRIED).touch()
@@ -271,6 +274,11 @@ class AttemptProcess(ABC):
         # what is carried has its lock on its own machine: nobody knows here
         return (folder / LOCK).exists() or (folder / CARRIED).exists()
 
+    def is_far(self, node: Any) -> bool:
+        """Is a node that shares this machine's disk another machine? MLflow is behind the network
+        gate there."""
+        return False
+
     def keep(self, key: str) -> bool:
         """Dask has let go of the attempt: may it run all the same?"""
         return False
@@ -305,12 +313,6 @@ class AttemptProcess(ABC):
             self._queue.pop(key, None)
             self._asked.pop(key, None)
             self._end(key, "it was withdrawn", True)
-
-    def spawn(self, work: Any) -> None:
-        """Have it done beside everything else."""
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 def _address(data: dict[str, Any] | None) -> GateAddress | None:

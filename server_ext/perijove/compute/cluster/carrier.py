@@ -50,6 +50,10 @@ class Carrier:
 
         asyncio.run_coroutine_threadsafe(self._carry(order, address, start), self._loop).result()
 
+    def tracking_uri(self, address: GateAddress) -> str:
+        """MLflow's address behind the gate, for what runs here."""
+        return asyncio.run_coroutine_threadsafe(self._gate(address), self._loop).result()[1]
+
     def end(self, key: str, at_once: bool) -> None:
         """Ask the attempt's runner to end; with `at_once` nothing more is wanted of it."""
         courier = self._couriers.get(key)
@@ -113,13 +117,23 @@ def carry_attempt(order: AttemptOrder, address: GateAddress, gpus: int) -> str:
     """Fetch the attempt from the hub, run it here and bring back what it made. A Dask task."""
     from distributed import get_worker
 
+    _here().carry(order, address, gpus, str(get_worker().name))
+    return "ended"
+
+
+def tracking_uri(address: GateAddress) -> str:
+    """MLflow's address behind the gate, for the attempts of this worker."""
+    return _here().tracking_uri(address)
+
+
+def _here() -> Carrier:
+    from distributed import get_worker
+
     global _carrier
-    worker = get_worker()
     with _making:
         if _carrier is None:
-            _carrier = Carrier(Path(worker.local_directory) / "perijove")
-    _carrier.carry(order, address, gpus, str(worker.name))
-    return "ended"
+            _carrier = Carrier(Path(get_worker().local_directory) / "perijove")
+        return _carrier
 
 
 async def end_carried(key: str, at_once: bool) -> None:

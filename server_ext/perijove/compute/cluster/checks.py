@@ -10,7 +10,7 @@ import psutil
 
 from perijove.compute import slurm
 from perijove.errors import Conflict, InvalidInput, MissingExtra
-from perijove.models.compute import ClusterDefinition
+from perijove.models.compute import ClusterDefinition, show_amount
 from perijove.models.instances import CERTIFICATES, AttachedDefinition
 
 LOCAL_NODES = 16
@@ -34,15 +34,16 @@ async def check_local(definition: ClusterDefinition) -> None:
         )
     cores, memory = os.cpu_count() or 1, psutil.virtual_memory().total
     most = max(LOCAL_NODES, 2 * cores)
-    rules: tuple[tuple[str, int, int, str], ...] = (
-        ("cpus", definition.cpus, cores, f"This machine has {cores} CPUs"),
-        ("memory", definition.memory or 0, memory, f"This machine has {memory} bytes of memory"),
-        ("max_nodes", definition.max_nodes, most, f"This machine takes {most} nodes at most"),
-    )
-    for field, asked, has, rule in rules:
+    for field, asked, has in (
+        ("cpus", definition.cpus, cores),
+        ("memory", definition.memory or 0, memory),
+        ("max_nodes", definition.max_nodes, most),
+    ):
         if asked > has:
             raise Conflict(
-                f"{rule}; {field} is {asked}.",
+                f"This machine has {show_amount(field, has)}, not {show_amount(field, asked)}."
+                if field != "max_nodes"
+                else f"This machine takes {has} nodes at most; max_nodes is {asked}.",
                 field=field,
                 remedy="Ask for less, or launch the cluster over other machines.",
             )

@@ -15,14 +15,17 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from socket import gethostname
+from types import MappingProxyType
 from typing import Any, BinaryIO
 
 from perijove.compute.cluster.usage import Usage
 from perijove.compute.environments import EnvironmentZygotes, warm_attempt
 from perijove.compute.gpus import VISIBLE, own_gpus
+from perijove.models.agents import GateAddress
 from perijove.models.attempts import LOG, RUNNER, SPEC, STATUS, AttemptSpec, RunnerProcess
 from perijove.models.processes import end_attempt, is_alive
 
@@ -36,6 +39,8 @@ SHOWS = 20.0
 USAGE = "perijove"
 """The name of our figures among the worker's metrics."""
 GPUS = "PERIJOVE_NODE_GPUS"
+NO_WAY = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
+"""Where MLflow cannot be reached, user code hears so at once; else it would try for minutes."""
 
 
 class FolderMissing(Exception):
@@ -170,22 +175,34 @@ def give_back(worker: Any, target: str) -> None:
     _zygote = _environments = None
 
 
-def run_attempt(folder: str, gpus: int) -> str:
-    """Run the attempt in `folder` and return when its runner has ended. A Dask task."""
+def run_attempt(folder: str, far: bool, gate: GateAddress | None, gpus: int) -> str:
+    """Run the attempt in `folder` and return when its runner has ended. A Dask task.
+
+    `far`: this is not the hub's machine; MLflow is behind `gate`, if there is a way at all.
+    """
     from distributed import get_worker
 
     worker = get_worker()
     _await_folder(folder, str(worker.name))
-    run_here(folder, gpus, str(worker.name))
+    environ = {}
+    if gate is not None:
+        from perijove.compute.cluster.carrier import tracking_uri
+
+        environ["MLFLOW_TRACKING_URI"] = tracking_uri(gate)
+    elif far:
+        environ |= NO_WAY
+    run_here(folder, gpus, str(worker.name), environ)
     return "ended" if (Path(folder) / STATUS).exists() else "lost"
 
 
-def run_here(folder: str, gpus: int, name: str) -> None:
+def run_here(
+    folder: str, gpus: int, name: str, environ: Mapping[str, str] = MappingProxyType({})
+) -> None:
     """Start a runner for the attempt in `folder` on this node; returns when it has ended."""
     taken = _gpus.take(gpus)
     try:
         # CUDA sees no GPU that is not this attempt's
-        environ = {VISIBLE: ",".join(taken)} if GPUS in os.environ else {}
+        environ = dict(environ) | ({VISIBLE: ",".join(taken)} if GPUS in os.environ else {})
         elsewhere = warm_attempt(_environments, Path(folder), name, environ)
         runner = _start(folder, kernel=not elsewhere)
         pid = runner if isinstance(runner, int) else runner.pid

@@ -127,6 +127,9 @@ class ClusterProcess(AttemptProcess):
     def gate_of(self, node: Any) -> GateAddress | None:
         return self._launcher.gate(str(node.name))
 
+    def is_far(self, node: Any) -> bool:
+        return self._launcher.far
+
     def _dashboard(self) -> str:
         server = getattr(self._scheduler, "http_server", None)
         port = getattr(server, "port", None)
@@ -141,7 +144,16 @@ class ClusterProcess(AttemptProcess):
             scheduler=self._scheduler.address,
             dashboard=self._dashboard(),
             certificates=str(self._folder / TLS),
-            message=self._launcher.message or self._scaling.message,
+            message=self._launcher.message or self._scaling.message or self._no_way(),
+        )
+
+    def _no_way(self) -> str | None:
+        if not self._launcher.far or self._network_gate is not None or self._gate is None:
+            return None
+        address = self._scheduler.address.removeprefix("tls://").rpartition(":")[0]
+        return (
+            "Notebooks on its nodes do not reach MLflow; turn the hub's TLS listener on: "
+            f"perijove up --listen {address}."
         )
 
 

@@ -40,12 +40,14 @@ from perijove.models.compute import (
     ClusterState,
     Kind,
     Resources,
+    show_amount,
 )
 from perijove.models.instances import AttachedDefinition, Definition
 from perijove.models.jobs import FailureReason, JobState
 from perijove.models.processes import end_session, is_alive
 from perijove.models.slurm import SlurmWish, walltime_seconds
 from perijove.models.workspaces import TargetSummary
+from perijove.writing import replace_file
 
 log = logging.getLogger(__name__)
 
@@ -170,11 +172,12 @@ class ProcessTarget(FolderTarget, ManagedTarget):
         self._now = ClusterState(node_seconds=0)
         self._changed()
 
-    async def destroy(self, abandon: bool = False) -> None:
+    async def destroy(self, abandon: bool = False) -> str | None:
         if self._on:
             await self.power(False)
         await self._end_jobs()  # should Slurm not have answered before
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+        return None
 
     # attempts
 
@@ -199,6 +202,7 @@ class ProcessTarget(FolderTarget, ManagedTarget):
             attempt.taken.set()
 
     def _launch(self, attempt: Attempt) -> None:
+        self._say(self._ways())  # its owner may just have opened or closed one
         self._say(
             {
                 "launch": _key(attempt),
@@ -247,7 +251,7 @@ class ProcessTarget(FolderTarget, ManagedTarget):
             return reader
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
-        self._say(self._ways())
+        self._say(self._ways())  # some nodes cannot start without
         for attempt in list(self._attempts.values()):
             if attempt.runner() is None:
                 self._launch(attempt)
@@ -317,9 +321,7 @@ class ProcessTarget(FolderTarget, ManagedTarget):
 
     def _write_definition(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        partial = self._folder / f".{DEFINITION}"
-        partial.write_text(self._limits.model_dump_json(indent=1))
-        partial.replace(self._folder / DEFINITION)
+        replace_file(self._folder / DEFINITION, self._limits.model_dump_json(indent=1))
 
     def _end_nodes(self) -> None:
         """End the nodes of a process that was killed."""
@@ -360,7 +362,8 @@ class ClusterTarget(ProcessTarget):
             asked, has = getattr(wanted, field), getattr(node, field)
             if asked is not None and has is not None and asked > has:
                 raise InvalidInput(
-                    f"The job needs {asked} {field}, and a node of {self.name} has {has}.",
+                    f"The job needs {show_amount(field, asked)}, and a node of {self.name} has "
+                    f"{show_amount(field, has)}.",
                     field=field,
                     remedy="Ask for less, or create a cluster with larger nodes.",
                 )

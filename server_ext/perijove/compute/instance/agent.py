@@ -16,12 +16,13 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Coroutine
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from perijove.background import Tasks
 from perijove.compute.builds import UvBuilder
 from perijove.compute.cluster.usage import Usage as UsageMeter
 from perijove.compute.environments import EnvironmentZygotes, warm_attempt
@@ -30,7 +31,7 @@ from perijove.compute.instance.courier import ORDER, Courier
 from perijove.compute.instance.files import LocalFiles
 from perijove.compute.instance.gate import Gate, GateError, Refused
 from perijove.compute.instance.kernels import Kernels
-from perijove.compute.instance.process import facts, mark, write
+from perijove.compute.instance.process import facts, mark
 from perijove.compute.instance.verbs import Verbs
 from perijove.compute.relay import Relay
 from perijove.compute.tidy import remove_unwanted
@@ -58,11 +59,15 @@ from perijove.models.processes import (
     end_marked,
     runtime_dir,
 )
+from perijove.writing import replace_file
 
 log = logging.getLogger("perijove.agent")
 
 BACK_OFF = (0.2, 5.0)
 ATTEMPTS, ENVIRONMENTS = "attempts", "environments"
+FORGOTTEN, DISOWNED = 24 * 3600.0, 60.0
+"""Seconds until an agent that runs nothing ends, if its hub is away, or says that it has no use
+for it. A hub that comes back starts another."""
 FIRST_FORK = 10.0
 """Seconds a first attempt waits for the zygote; starting an ordinary process takes longer."""
 
@@ -81,7 +86,7 @@ class Agent:
         self._report = AgentReport()
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks("the agent", log)
         self._poke_path = runtime_dir() / f"agent-{os.getpid()}.poke"
         self._relay: Relay | None = None
         self._tracking_uri: str | None = None
@@ -105,7 +110,7 @@ class Agent:
 
     async def run(self) -> None:
         """Serve until told to stop."""
-        write(self._folder / PROCESS, current_process().model_dump_json())
+        replace_file(self._folder / PROCESS, current_process().model_dump_json())
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._stopping.set)
         poke = self._listen()
@@ -118,14 +123,12 @@ class Agent:
         for order in (self._folder / ATTEMPTS).glob(f"*/*/{ORDER}"):
             with suppress(OSError, ValueError):
                 self._carry(AttemptOrder.model_validate_json(order.read_text()))
-        self._spawn(self._keep_link())
-        self._spawn(self._keep_reporting())
+        self._tasks.spawn(self._keep_link())
+        self._tasks.spawn(self._keep_reporting())
         await self._stopping.wait()
         if "SLURM_JOB_ID" in os.environ:  # its time is over, and so is that of all it has started
             end_marked(mark(self._folder))
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.close()
         asyncio.get_running_loop().remove_reader(poke.fileno())
         poke.close()
         self._poke_path.unlink(missing_ok=True)
@@ -140,8 +143,9 @@ class Agent:
 
     async def _keep_link(self) -> None:
         """Be linked with the hub; call again as long as it does not answer."""
-        delay = BACK_OFF[0]
+        delay, heard = BACK_OFF[0], time.monotonic()
         while True:
+            patience = FORGOTTEN
             hello = AgentHello(
                 process=RunnerProcess.model_validate(current_process().model_dump()),
                 facts=facts(),
@@ -149,12 +153,17 @@ class Agent:
             )
             try:
                 async for command in self._gate.link(self._config.target, hello):
-                    delay = BACK_OFF[0]
+                    delay, heard = BACK_OFF[0], time.monotonic()
                     self._obey(command)
             except Refused as error:
+                patience = DISOWNED
                 log.warning("The hub does not want this agent (%s)", error)
             except GateError as error:
                 log.info("The hub is away: %s", error)
+            busy = self._couriers or self._shared or await self._kernels.list()
+            if not busy and time.monotonic() - heard > patience:
+                log.warning("Nothing runs here, and nobody asks: the agent ends")
+                self._stopping.set()
             await asyncio.sleep(delay)
             delay = min(BACK_OFF[1], 2 * delay)
             await self._read_again()
@@ -175,11 +184,13 @@ class Agent:
             if key in self._couriers:
                 self._couriers[key].end(at_once="forget" in command)
             elif key in self._shared and "forget" in command:
-                self._spawn(self._end_shared(self._shared[key]))
+                self._tasks.spawn(self._end_shared(self._shared[key]))
         elif "call" in command:
-            self._spawn(self._answer(command["call"], command["do"], command.get("args") or {}))
+            self._tasks.spawn(
+                self._answer(command["call"], command["do"], command.get("args") or {})
+            )
         elif "keep" in command:
-            self._spawn(
+            self._tasks.spawn(
                 remove_unwanted(
                     self._folder / ENVIRONMENTS,
                     self._builder,
@@ -237,14 +248,14 @@ class Agent:
             return
         if order.folder is not None:
             self._shared[order.key] = order
-            self._spawn(self._run_shared(order))
+            self._tasks.spawn(self._run_shared(order))
             return
         folder = self._folder / ATTEMPTS / order.job_id / str(order.attempt)
         courier = Courier(
             order, folder, lambda: self._gate, self._tracking_uri, self._builder.build
         )
         self._couriers[order.key] = courier
-        self._spawn(self._run_carried(order, courier))
+        self._tasks.spawn(self._run_carried(order, courier))
 
     async def _run_shared(self, order: AttemptOrder) -> None:
         """The hub reads and watches the attempt's folder itself."""
@@ -321,16 +332,6 @@ class Agent:
                     key = f"{message['job_id']}/{message['attempt']}"
                     if key in self._couriers:
                         self._couriers[key].poked.set()
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("A task of the agent failed", exc_info=error)
 
 
 def _start_cold(folder: str) -> subprocess.Popen[bytes]:

@@ -15,16 +15,16 @@ from pydantic import JsonValue
 from perijove.abc import Workshop
 from perijove.compute import slurm
 from perijove.compute.instance.machine import Machine
-from perijove.compute.instance.process import mark, write
+from perijove.compute.instance.process import mark
 from perijove.compute.logs import end_of
 from perijove.errors import PerijoveError, Unreachable
 from perijove.models.agents import AGENT_LOG, CONFIG, AgentConfig, GateAddress
 from perijove.models.instances import InstanceDefinition
+from perijove.writing import replace_file
 
 JOB = "slurm-job"
 """File with the name of the batch job, from before it is submitted until it is ended by us."""
 END = 60.0
-LOOPBACK = "127.0.0.1"
 
 
 class SlurmMachine(Machine):
@@ -47,7 +47,7 @@ class SlurmMachine(Machine):
         if address is not None:
             return address, None
         here = await slurm.listen_address(self._definition)
-        if here == LOOPBACK:  # the only node is this machine
+        if here == slurm.LOOPBACK:  # the only node is this machine
             return GateAddress(url="http://hub", socket=str(self._gate)), None
         raise Unreachable(
             "Slurm's nodes have no way to the hub.",
@@ -57,11 +57,11 @@ class SlurmMachine(Machine):
 
     async def start_agent(self, config: AgentConfig) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        write(self._folder / CONFIG, config.model_dump_json())
+        replace_file(self._folder / CONFIG, config.model_dump_json())
         name = self._noted()
         if name is None:
             name = f"{self._prefix}-{secrets.token_hex(4)}"
-            write(self._folder / JOB, name)
+            replace_file(self._folder / JOB, name)
         elif await self._look() is not None:
             return
         try:

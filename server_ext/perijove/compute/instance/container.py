@@ -17,7 +17,7 @@ from pydantic import JsonValue
 
 from perijove.abc import Workshop
 from perijove.compute.instance.machine import Machine
-from perijove.compute.instance.process import mark, write
+from perijove.compute.instance.process import mark
 from perijove.compute.logs import end_of
 from perijove.compute.ssh import scripts
 from perijove.compute.ssh.facts import Completed, facts_of
@@ -26,6 +26,7 @@ from perijove.errors import Conflict, InvalidInput, PerijoveError, Unreachable
 from perijove.models.agents import AGENT_LOG, CONFIG, AgentConfig, GateAddress
 from perijove.models.instances import InstanceDefinition
 from perijove.models.ssh import HostFacts, NodeInstall, RemoteFile
+from perijove.writing import replace_file
 
 ENGINES = ("podman", "docker")
 HOME, GATE = "/perijove", "/perijove-gate"
@@ -172,7 +173,7 @@ class ContainerMachine(Machine):
         folder = self._agent_folder()
         here = self._container.home / folder.relative_to(HOME)
         here.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write(here / CONFIG, config.model_dump_json())
+        replace_file(here / CONFIG, config.model_dump_json())
         name, _, value = mark(Path(folder)).partition("=")
         await self._container.start_detached(
             [self._install.python, "-m", "perijove.compute.instance.agent", str(folder)],

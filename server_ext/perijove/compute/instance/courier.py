@@ -42,6 +42,7 @@ from perijove.models.environments import BASE_KERNEL, BuildResult, EnvironmentCo
 from perijove.models.jobs import FailureReason, JobState
 from perijove.models.logged import LOGGED, SENT, LoggedSpool
 from perijove.models.processes import end_attempt, is_alive, link_verdict
+from perijove.writing import replace_file
 
 log = logging.getLogger(__name__)
 
@@ -164,10 +165,7 @@ class Courier:
         changes = {"poke": poke, "environ": environ, "carrier": self._carrier}
         moved = moved.model_copy(update=changes)
         Path(moved.outputs).mkdir(parents=True, exist_ok=True)
-        partial = self.folder / f".{SPEC}.made"
-        partial.touch(0o600)
-        partial.write_text(moved.model_dump_json())
-        partial.rename(self.folder / SPEC)
+        replace_file(self.folder / SPEC, moved.model_dump_json())
         (self.folder / f".{SPEC}").unlink()
 
     def _fail(self, reason: FailureReason, message: str) -> None:

@@ -29,6 +29,7 @@ from typing import Any, TypeVar
 import psutil
 from pydantic import BaseModel
 
+from perijove.background import Tasks
 from perijove.compute.cluster.usage import Usage
 from perijove.compute.instance.environments import Command, argv_of, environments
 from perijove.compute.instance.launch import are_free, launch_of, new_connection
@@ -51,6 +52,7 @@ from perijove.models.kernels import (
     KernelState,
 )
 from perijove.models.processes import boot_id, end_session, is_alive, start_time
+from perijove.writing import replace_file
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +109,7 @@ class Kernels:
         self._ip = ip
         self._outside = not ip_address(ip).is_loopback
         self._kernels: dict[str, _Kernel] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks("the kernels", log)
 
     def adopt(self) -> None:
         """Find the kernels of an earlier process of ours. Call it once, before anything else."""
@@ -264,9 +266,7 @@ class Kernels:
                 env=launch.environ,
                 start_new_session=True,
             )
-        task = asyncio.get_running_loop().create_task(_reap(process))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.spawn(_reap(process))
         return process.pid
 
     def _is_bound(self, kernel: _Kernel) -> bool:
@@ -338,14 +338,7 @@ def _read(model: type[M], path: Path) -> M | None:
 
 
 def _write(path: Path, content: BaseModel) -> None:
-    """Replace a file that only its owner may read: it may hold keys."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.{time.monotonic_ns()}")
-    try:
-        partial.touch(0o600)
-        partial.write_text(content.model_dump_json(exclude_none=True))
-        partial.rename(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    replace_file(path, content.model_dump_json(exclude_none=True))
 
 
 async def _reap(process: subprocess.Popen[Any]) -> None:

@@ -15,12 +15,13 @@ from pydantic import JsonValue
 
 from perijove.compute.instance.limits import Limits
 from perijove.compute.instance.machine import Machine
-from perijove.compute.instance.process import mark, running, write
+from perijove.compute.instance.process import mark, running
 from perijove.compute.logs import end_of, last_line
 from perijove.errors import Unreachable
 from perijove.models.agents import AGENT_LOG, CONFIG, AgentConfig, GateAddress
 from perijove.models.instances import InstanceDefinition
 from perijove.models.processes import end_marked
+from perijove.writing import replace_file
 
 START = 60.0
 """Seconds an agent has to start."""
@@ -46,7 +47,7 @@ class LocalMachine(Machine):
 
     async def start_agent(self, config: AgentConfig) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        write(self._folder / CONFIG, config.model_dump_json())
+        replace_file(self._folder / CONFIG, config.model_dump_json())
         if running(self._folder) is not None:
             return
         await asyncio.to_thread(self._start)

@@ -74,6 +74,11 @@ class Machine(ABC):
     async def destroy(self) -> None:
         """Remove what Perijove has put there. Users' files stay."""
 
+    async def leave(self) -> str:
+        """It cannot be reached: let go of what runs there; what becomes of that, in words."""
+        await self.close()
+        return "Nothing of it can be ended from here."
+
     async def close(self) -> None:
         """Let go without touching anything."""
         return None

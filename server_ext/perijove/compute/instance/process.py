@@ -32,14 +32,6 @@ def facts() -> MachineFacts:
     )
 
 
-def write(path: Path, text: str) -> None:
-    """Replace a file that only its owner may read."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.touch(0o600)
-    partial.write_text(text)
-    partial.rename(path)
-
-
 def mark(folder: Path) -> str:
     """What every process of the agent in `folder` has in its environment."""
     return f"PERIJOVE_AGENT={folder}"

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from pydantic import JsonValue
 
 from perijove.abc import InstanceFiles
+from perijove.compute.instance.left import MODULE, LeftAgent, LeftAgents
 from perijove.compute.instance.machine import Machine
 from perijove.compute.instance.process import mark
 from perijove.compute.instance.sftp import SshFiles
@@ -20,13 +21,11 @@ from perijove.compute.ssh.shell import shell_argv
 from perijove.errors import Conflict, NotFound, PerijoveError, Unreachable
 from perijove.models.agents import AGENT_LOG, CONFIG, AgentConfig, GateAddress
 from perijove.models.ssh import HostFacts, NodeInstall, SshAddress
+from perijove.writing import replace_file
 
 log = logging.getLogger(__name__)
 
-PORT, SAID = "port", "prepare.log"
-END = 60.0
-"""Seconds a machine has to end everything."""
-MODULE = "perijove.compute.instance.agent"
+PORT, SAID, AGENT = "port", "prepare.log", "there.json"
 
 
 class SshMachine(Machine):
@@ -40,6 +39,7 @@ class SshMachine(Machine):
         self._name = name
         self._gate = gate
         self._host = SshHost(address, folder / "ssh")
+        self._left = LeftAgents(folder.parent)
         self._install: NodeInstall | None = None
         self._host_facts: HostFacts | None = None
         self._port: int | None = None
@@ -47,12 +47,7 @@ class SshMachine(Machine):
         self._steps: list[str] = []
 
     async def gate(self) -> tuple[GateAddress, str | None]:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        await self._host.open()
-        if not self._host.up.is_set():
-            why = self._host.error or Unreachable(f"{self._host} cannot be reached.", field="host")
-            self._host.retry()
-            raise why
+        await self._reach()
         if self._host_facts is None:
             self._host_facts = await self._host.facts()
         if self._install is None:
@@ -61,10 +56,19 @@ class SshMachine(Machine):
                 self._install = await prepare(self._host, self._say)
             finally:
                 self._steps.clear()
+            await self._left.end(self._host)
         if self._port is None:
             self._port = await self._way_back()
         url = f"http://127.0.0.1:{self._port}"
         return GateAddress(url=url), url
+
+    async def _reach(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        await self._host.open()
+        if not self._host.up.is_set():
+            why = self._host.error or Unreachable(f"{self._host} cannot be reached.", field="host")
+            self._host.retry()
+            raise why
 
     @property
     def waiting(self) -> str | None:
@@ -81,11 +85,12 @@ class SshMachine(Machine):
 
     async def start_agent(self, config: AgentConfig) -> None:
         assert self._install is not None
-        folder = self._agent_folder()
+        folder = PurePosixPath(self._install.home) / "agents" / self._name
+        there = LeftAgent(python=self._install.python, folder=str(folder))
+        replace_file(self._folder / AGENT, there.model_dump_json())
         await self._host.run(["mkdir", "-p", "-m", "700", str(folder)])
         made = self._folder / CONFIG
-        made.touch(0o600)
-        made.write_text(config.model_dump_json())
+        replace_file(made, config.model_dump_json())
         await self._host.files().put_file(made, str(folder / CONFIG), 0o600)
         name, _, value = mark(Path(folder)).partition("=")
         # one that runs has the folder's lock; a second one ends at once
@@ -105,20 +110,25 @@ class SshMachine(Machine):
         return not self._host.up.is_set()
 
     async def stop_agent(self) -> None:
-        if self._install is None:
-            await self.gate()
-        assert self._install is not None
-        done = await self._host.run(
-            [self._install.python, "-m", MODULE, "--end", str(self._agent_folder())], timeout=END
-        )
-        if done.code:
-            raise Unreachable(f"{self._host} did not end its agent: {done.err.strip()[-300:]}")
+        if (agent := self._agent()) is not None:
+            await self._reach()
+            await agent.end(self._host)
 
     async def destroy(self) -> None:
-        if self._install is not None:
+        if (agent := self._agent()) is not None:
             with suppress(PerijoveError):
-                await self._host.run(["rm", "-rf", "--", str(self._agent_folder())])
+                await agent.remove(self._host)
         await self.close()
+
+    async def leave(self) -> str:
+        await self.close()
+        if (agent := self._agent()) is None or (key := self._host.address.host_key) is None:
+            return "Nothing was started there."
+        self._left.note(key, agent)
+        return (
+            "What runs there ends when the machine is attached again; its agent ends by itself "
+            "a day after its last kernel and job."
+        )
 
     async def close(self) -> None:
         await self._host.close()
@@ -159,6 +169,9 @@ class SshMachine(Machine):
             file.write(text.rstrip("\n") + "\n")
         self.changed()
 
-    def _agent_folder(self) -> PurePosixPath:
-        assert self._install is not None
-        return PurePosixPath(self._install.home) / "agents" / self._name
+    def _agent(self) -> LeftAgent | None:
+        """The agent there, as it was last started; to end it the machine need not be prepared."""
+        try:
+            return LeftAgent.model_validate_json((self._folder / AGENT).read_text())
+        except (OSError, ValueError):
+            return None

@@ -14,7 +14,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from perijove.abc import AgentTarget, AttemptSink, InstanceFiles, KernelHost, ManagedTarget
-from perijove.compute.folders import Attempt, FolderTarget
+from perijove.compute.instance.attempts import AgentAttempts
 from perijove.compute.instance.hosted import AgentFiles, AgentKernels
 from perijove.compute.instance.link import PING, AgentLink
 from perijove.compute.instance.machine import Machine
@@ -24,28 +24,21 @@ from perijove.models.agents import (
     AgentConfig,
     AgentHello,
     AgentReport,
-    AttemptOrder,
     MachineFacts,
 )
-from perijove.models.attempts import STATUS
-from perijove.models.compute import ClusterState, Node, NodeState, Resources
+from perijove.models.compute import ClusterState, Node, NodeState, Resources, show_amount
 from perijove.models.instances import AttachedDefinition, Definition, InstanceDefinition
-from perijove.models.jobs import FailureReason, JobState
 from perijove.models.workspaces import TargetSummary
 
 log = logging.getLogger(__name__)
 
 COME_UP = 120.0
 """Seconds an agent has to call, once it was started."""
-GONE_FOR_GOOD = 1800.0
-"""Seconds a machine may be out of reach until its attempts count as lost."""
 BACK_OFF = (0.5, 15.0)
 
 
-class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
+class InstanceTarget(AgentAttempts, AgentTarget, ManagedTarget):
     """See `ManagedTarget`."""
-
-    claims_late = True  # the machine may be out of reach when it is launched
 
     def __init__(
         self,
@@ -62,20 +55,18 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
         environments: Callable[[], Sequence[str]] | None = None,
     ) -> None:
         """`token` is what the agent shows, `attempt_token` what it shows for an attempt."""
-        super().__init__(definition.name, lease)
+        link = AgentLink(definition.name, changed)
+        super().__init__(definition.name, lease, machine, link, attempt_token)
         self.kind = definition.kind.value
-        self.machine = machine
         machine.changed = changed
         self._folder = folder
         self._definition = definition
         self._preload = preload
         self._token = token
-        self._attempt_token = attempt_token
         self._changed = changed
         self._environments = environments
         self._on = on
         self._power = asyncio.Event()
-        self._link = AgentLink(definition.name, changed)
         self._since: datetime | None = None
         self._up_at: float | None = None
         self._seconds = 0.0
@@ -165,7 +156,8 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
             asked, has = getattr(wanted, field), getattr(size, field)
             if asked is not None and has is not None and asked > has:
                 raise InvalidInput(
-                    f"The job needs {asked} {field}, and {self.name} has {has}.",
+                    f"The job needs {show_amount(field, asked)}, and {self.name} has "
+                    f"{show_amount(field, has)}.",
                     field=field,
                     remedy="Ask for less, or use a larger machine.",
                 )
@@ -228,7 +220,8 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
         assert isinstance(definition, InstanceDefinition | AttachedDefinition)
         self._definition = definition
 
-    async def destroy(self, abandon: bool = False) -> None:
+    async def destroy(self, abandon: bool = False) -> str | None:
+        left = None
         try:
             if self._on:
                 await self.power(False)
@@ -236,9 +229,10 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
         except PerijoveError as error:
             if not abandon:
                 raise
-            log.warning("What %s has on its machine stays there: %s", self.name, error)
-            await self.machine.close()
+            left = f"{error.message} {await self.machine.leave()}"
+            log.warning("%s is deleted, and its machine is not at rest: %s", self.name, left)
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+        return left
 
     # the machine
 
@@ -321,24 +315,13 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
             self._up_at, self._since = time.monotonic(), self._since or datetime.now(UTC)
         lines = self._link.open()
         self._changed()
-        self._reconcile(set(hello.attempts))
+        self.reconcile(set(hello.attempts))
         self.tidy()
         return lines
 
     def tidy(self) -> None:
         if self._environments is not None:
             self._link.say({"keep": list(self._environments())})
-
-    def _reconcile(self, there: set[str]) -> None:
-        ours = {_key(attempt): attempt for attempt in self._attempts.values()}
-        for key, attempt in ours.items():
-            if attempt.runner() is None or self.machine.shared:
-                self._launch(attempt)
-            elif key not in there:
-                attempt.why = "The machine knows nothing of the job any more."
-                attempt.over.set()
-            if attempt.canceling:
-                self._link.say({"cancel": key})
 
     async def report(self, report: AgentReport) -> None:
         self._link.take(report)
@@ -351,71 +334,6 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
                 attempt.over.set()
         self._changed()
 
-    # attempts
-
-    async def begin(self, attempt: Attempt) -> None:
-        self._launch(attempt)
-
-    def _launch(self, attempt: Attempt) -> None:
-        spec = attempt.spec
-        order = AttemptOrder(
-            job_id=spec.job_id,
-            attempt=spec.attempt,
-            folder=spec.folder if self.machine.shared else None,
-            token=self._attempt_token(spec.job_id, spec.attempt),
-        )
-        self._link.say({"launch": order.model_dump()})
-
-    async def claimed(self, attempt: Attempt, pid: int | None) -> None:
-        while attempt.runner() is None and not (attempt.folder / STATUS).exists():
-            with suppress(TimeoutError):
-                async with asyncio.timeout(1):
-                    await attempt.taken.wait()
-            if attempt.over.is_set() and attempt.runner() is None:
-                return
-
-    async def gone(self, attempt: Attempt) -> None:
-        if self.machine.shared:
-            await super().gone(attempt)
-            return
-        # the agent says so when everything was copied
-        await attempt.over.wait()
-
-    async def withdraw(self, attempt: Attempt) -> None:
-        self._link.say({"cancel": _key(attempt)})
-
-    async def interrupt(self, attempt: Attempt) -> None:
-        if self.machine.shared:
-            await super().interrupt(attempt)
-
-    async def end(self, attempt: Attempt) -> None:
-        if self.machine.shared:
-            await super().end(attempt)
-        else:
-            self._link.say({"forget": _key(attempt)})
-        attempt.over.set()
-
-    def overdue(self, attempt: Attempt, silent: float) -> bool:
-        if not self.machine.shared and not self._link.up.is_set():
-            return silent > GONE_FOR_GOOD
-        return super().overdue(attempt, silent)
-
-    async def revoke(
-        self,
-        attempt: Attempt,
-        state: JobState,
-        reason: FailureReason | None,
-        message: str | None,
-    ) -> None:
-        await super().revoke(attempt, state, reason, message)
-        attempt.taken.set()
-
-    def delivered(self, job_id: str, attempt: int) -> None:
-        found = self._attempts.get((job_id, attempt))
-        if found is not None:
-            found.taken.set()
-            found.over.set()
-
     def _size(self) -> Resources:
         if isinstance(self._definition, InstanceDefinition):
             return self._definition.node
@@ -424,7 +342,3 @@ class InstanceTarget(FolderTarget, AgentTarget, ManagedTarget):
             cpus=self._definition.cpus or (known.cpus if known else 1),
             memory=known.memory if known else None,
         )
-
-
-def _key(attempt: Attempt) -> str:
-    return f"{attempt.spec.job_id}/{attempt.spec.attempt}"

@@ -17,10 +17,10 @@ from perijove.compute.ssh import scripts
 from perijove.compute.ssh.explain import explain
 from perijove.compute.ssh.facts import Completed, facts_of
 from perijove.compute.ssh.hostkeys import connect
-from perijove.compute.ssh.shell import replace
 from perijove.compute.ssh.tunnels import LOOPBACK, Relay, Stream, WayBack
 from perijove.errors import InvalidInput, NotFound, PerijoveError, Unreachable
 from perijove.models.ssh import HostFacts, SshAddress
+from perijove.writing import replace_file
 
 if TYPE_CHECKING:
     from perijove.compute.ssh.files import Files
@@ -339,7 +339,7 @@ class SshHost:
         before = note.read_text().split() if note.exists() else []
         done = await self.run([*scripts.SHELL, *before], input=scripts.SUCCEED)
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        replace(note, scripts.answers(done.out).get("sshd", ""))
+        replace_file(note, scripts.answers(done.out).get("sshd", ""))
 
 
 def _tell(calls: Sequence[Callable[[], object]]) -> None:

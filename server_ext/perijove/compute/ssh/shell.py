@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from pathlib import Path
 
 from perijove.compute.ssh.login import CONNECT, KEEPALIVE, KEEPALIVE_MISSES
 from perijove.errors import InvalidInput
 from perijove.models.ssh import SshAddress
+from perijove.writing import replace_file
 
 ALIAS = "perijove"
 """The name that the pinned key has in our own file of known hosts."""
@@ -27,7 +27,7 @@ def shell_argv(address: SshAddress, folder: Path, *command: str) -> list[str]:
         raise InvalidInput(f"The host key of {address} is not known yet.", field="host_key")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     known = folder / "known_hosts"
-    replace(known, f"{ALIAS} {address.host_key}\n")
+    replace_file(known, f"{ALIAS} {address.host_key}\n")
     return [
         "ssh",
         *("-o", f'UserKnownHostsFile="{known}"', "-o", "GlobalKnownHostsFile=none"),
@@ -45,10 +45,3 @@ def shell_argv(address: SshAddress, folder: Path, *command: str) -> list[str]:
         *("--", address.host),
         *((shlex.join(command),) if command else ()),
     ]
-
-
-def replace(path: Path, text: str) -> None:
-    """Write a file that is never seen half-written."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(text)
-    partial.replace(path)

@@ -26,6 +26,7 @@ class Force(BaseModel, extra="forbid"):
 class Deleted(BaseModel):
     name: str
     state: str = "deleted"
+    message: str | None = Field(default=None, description="what is left, and what becomes of it")
 
 
 class Shell(BaseModel):
@@ -95,8 +96,7 @@ async def scale(hub: TheHub, name: TargetName, wish: Scale) -> ComputeTargetInfo
 @router.post("/compute/{name}/delete")
 async def delete(hub: TheHub, name: TargetName, wish: Force) -> Deleted:
     """End it and forget it."""
-    await hub.compute.delete(name, wish.force)
-    return Deleted(name=name)
+    return Deleted(name=name, message=await hub.compute.delete(name, wish.force))
 
 
 @router.post("/compute/{name}/keep-running")

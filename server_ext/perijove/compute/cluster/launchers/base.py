@@ -41,6 +41,8 @@ class Launcher:
     """Makes the nodes of one cluster. `node` is what Dask's `SpecCluster` makes them with."""
 
     node: ClassVar[type[ManagedNode]]
+    far = False
+    """Are its nodes other machines, which share this one's disk?"""
 
     def __init__(self, folder: Path, definition: ClusterDefinition) -> None:
         self.folder = folder

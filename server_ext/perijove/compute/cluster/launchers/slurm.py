@@ -27,6 +27,7 @@ from perijove.compute.cluster.protocol import NODES, SLURM, TLS
 from perijove.compute.cluster.tls import CERTIFICATE, KEY
 from perijove.errors import PerijoveError
 from perijove.models.compute import ClusterDefinition
+from perijove.writing import replace_file
 
 log = logging.getLogger("perijove.cluster")
 
@@ -175,10 +176,9 @@ class SlurmLauncher(Launcher):
             if "address" not in known:
                 sys.exit(str(error))
             log.warning("%s The scheduler listens where it did before.", error)
-        partial = path.with_name(f".{SLURM}")
-        partial.write_text(json.dumps(known))
-        partial.replace(path)
+        replace_file(path, json.dumps(known))
         self.prefix = str(known["prefix"])
+        self.far = known["address"] != slurm.LOOPBACK
         self._looking = asyncio.create_task(self._look())
         return str(known["address"])
 
