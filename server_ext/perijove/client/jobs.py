@@ -182,7 +182,7 @@ class Jobs:
         ------
         NotFound: there is none, or several.
         """
-        found = self._client.request("GET", f"/jobs/{quote(job_id)}")
+        found = self._client.request("GET", f"/jobs/{quote(job_id, safe='')}")
         return Job(self._client, JobData.model_validate(found))
 
     def list(

@@ -160,20 +160,14 @@ class JobService:
         self, job_id: str, definition: JobDefinition, source: Source, rerun_of: Job | None
     ) -> Job:
         if source.kind is JobKind.NOTEBOOK and definition.environment is None:
-            environment = source.kernelspec
-            if environment is None:
-                raise InvalidInput(
-                    f"{definition.path} names no kernel.",
-                    field="environment",
-                    remedy="Choose one with --environment, for example python3; "
-                    f"there are: {', '.join(self.environments.names())}.",
-                )
+            environment = self._own_kernel(source)
         else:
             environment = definition.environment
+            if environment is not None:
+                notebook = source.kind is JobKind.NOTEBOOK
+                environment = self.environments.resolve(environment, kernel=notebook)
         waiting = None
         if environment is not None:
-            notebook = source.kind is JobKind.NOTEBOOK
-            environment = self.environments.resolve(environment, kernel=notebook)
             waiting = self.environments.waiting(environment)
         return Job(
             id=job_id,
@@ -199,6 +193,35 @@ class JobService:
             created_at=datetime.now(UTC),
             rerun_of=None if rerun_of is None else rerun_of.id,
         )
+
+    def _own_kernel(self, source: Source) -> str:
+        """The environment that a notebook asks for itself.
+
+        Raises
+        ------
+        InvalidInput: it names none.
+        NotFound: it names one that is not here.
+        """
+        known = self.environments.names()
+        remedy = (
+            f"Choose one with --environment, for example python3; there are: {', '.join(known)}."
+        )
+        if (name := source.kernelspec) is None:
+            raise InvalidInput(
+                f"{source.path} names no kernel.", field="environment", remedy=remedy
+            )
+        try:
+            return self.environments.resolve(name)
+        except NotFound:
+            language = source.language or "Python"
+            if language.lower() not in ("python", "ipython"):
+                remedy = f"It is written in {language[:40]}: install a kernel for that."
+            raise NotFound(
+                f"{source.path} asks for the kernel {name[:80]!r}, and there is none of that name "
+                "on this machine.",
+                field="environment",
+                remedy=remedy,
+            ) from None
 
     async def _note_commit(self, job_id: str, file: Path) -> None:
         commit = await commit_of(file)
