@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from perijove.errors import SnapshotTooLarge
-from perijove.models.jobs import JobKind
 from perijove.models.attempts import WORK
+from perijove.models.jobs import JobKind
 from perijove.services.snapshots import lay_out, take_snapshot
 from perijove.services.sources import read_source
 

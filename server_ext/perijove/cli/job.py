@@ -166,6 +166,8 @@ def _wait(waited: Job, as_json: bool) -> int:
         watch(waited)
     except KeyboardInterrupt:
         say(f"\nThe job goes on. Cancel it: perijove job cancel {waited.id}")
+        if as_json:
+            emit(waited.data, True)
         return 130
     emit(waited.data, as_json, _outcome(waited))
     return EXIT[waited.data.state.value]

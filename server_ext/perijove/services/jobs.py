@@ -28,6 +28,7 @@ from perijove.models.jobs import (
     PruneReport,
     Rerun,
 )
+from perijove.models.problems import validated
 from perijove.models.workspaces import WorkspaceConfig, WorkspaceFolder
 from perijove.services.broker import Broker
 from perijove.services.catalog import Catalog
@@ -83,23 +84,9 @@ class JobService:
         first = self.get(job_id)
         if (known := self.store.get(str(rerun.id))) is not None:
             return known
-        definition = JobSubmission(
-            id=rerun.id,
-            path=first.path,
-            root=first.root,
-            name=first.name,
-            experiment=first.experiment,
-            compute=first.compute,
-            environment=first.environment,
-            parameters=first.parameters | (rerun.parameters or {}),
-            tags=first.tags,
-            timeout=first.timeout,
-            retries=first.retries,
-            cpus=first.cpus,
-            memory=first.memory,
-            gpus=first.gpus,
-            priority=first.priority,
-        )
+        given = {name: getattr(first, name) for name in JobDefinition.model_fields}
+        given["parameters"] = first.parameters | (rerun.parameters or {})
+        definition = validated(JobSubmission, given | {"id": rerun.id})
         return await self._submit(str(rerun.id), definition, rerun_of=first)
 
     def _read(self, definition: JobDefinition) -> Source:
