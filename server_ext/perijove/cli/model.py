@@ -245,7 +245,8 @@ def _tell(found: list[Model], as_json: bool, one: bool = False) -> None:
         changed = ago(item.data.updated_at)
         rows.append([item.name, latest, str(item.data.versions), aliases or "–", changed])
     shown: Any = found[0].data if one else [item.data for item in found]
-    emit(shown, as_json, table(HEAD, rows))
+    none = "No models yet. Register one: perijove model register NAME --run RUN_ID"
+    emit(shown, as_json, table(HEAD, rows) if rows else none)
 
 
 def _row(found: Version) -> list[str]:

@@ -180,6 +180,8 @@ def _table(found: RunList, columns: str | None) -> str:
         cells = [_cell((values | texts).get(name)) for name in shown]
         rows.append([row.run_id, row.name[:WIDTH], row.status, ago(row.started_at), *cells])
     more = f"\n{found.total - len(found)} more." if found.total > len(found) else ""
+    if not rows:
+        return "There are no such runs."
     head = ["ID", "NAME", "STATUS", "STARTED", *(name.partition(".")[2] for name in shown)]
     return table(head, rows) + more
 
