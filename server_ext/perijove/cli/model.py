@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from perijove.cli.app import common
-from perijove.cli.output import ago, emit, say, table
+from perijove.cli.output import ago, emit, say, table, writing
 from perijove.client.models import Model, Version
 from perijove.client.workspace import Workspace
 from perijove.errors import InvalidInput
@@ -104,6 +104,10 @@ def register(
     as_json: bool,
 ) -> None:
     """Register a version of the model NAME, which is made if there is none."""
+    if sum(map(bool, (run, model_id, files))) != 1:
+        raise InvalidInput(
+            "A version is registered from exactly one of --run, --model and --file.", field="run"
+        )
     made = Workspace(workspace).models.register(
         name,
         run=run,
@@ -177,7 +181,12 @@ def archive(
     if version is None:
         _tell([found.archive(not undo)], as_json, one=True)
     else:
-        emit(found.version(version).archive(not undo).data, as_json)
+        done = found.version(version).archive(not undo).data
+        emit(
+            done,
+            as_json,
+            f"{name} version {done.version} is {'shown again' if undo else 'hidden'}.",
+        )
 
 
 @model.command()
@@ -188,7 +197,8 @@ def archive(
 def download(name: str, version: str, dir: str, workspace: str | None, as_json: bool) -> None:
     """Copy the files of a version (a number or @alias) into DIR."""
     found = Workspace(workspace).models.get(name).version(version)
-    folder = found.download(dir)
+    with writing(dir):
+        folder = found.download(dir)
     shown = {"name": name, "version": found.data.version, "path": str(folder)}
     emit(shown, as_json, str(folder))
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from perijove.cli.app import common
-from perijove.cli.output import ago, emit, table
+from perijove.cli.output import ago, emit, table, writing
 from perijove.client.runs import Run, RunList, differences
 from perijove.client.workspace import Workspace
 from perijove.errors import InvalidInput
@@ -149,7 +149,8 @@ def restore(run_ids: tuple[str, ...], workspace: str | None, as_json: bool) -> N
 @common
 def download(run_id: str, folder: str, path: str, workspace: str | None, as_json: bool) -> None:
     """Copy a run's artifacts into a folder."""
-    place = Workspace(workspace).runs.get(run_id).download(folder, path)
+    with writing(folder):
+        place = Workspace(workspace).runs.get(run_id).download(folder, path)
     emit({"run_id": run_id, "path": str(place)}, as_json, f"Downloaded to {place}.")
 
 
@@ -180,7 +181,7 @@ def _table(found: RunList, columns: str | None) -> str:
         cells = [_cell((values | texts).get(name)) for name in shown]
         rows.append([row.run_id, row.name[:WIDTH], row.status, ago(row.started_at), *cells])
     more = f"\n{found.total - len(found)} more." if found.total > len(found) else ""
-    if not rows:
+    if not found.total:
         return "There are no such runs."
     head = ["ID", "NAME", "STATUS", "STARTED", *(name.partition(".")[2] for name in shown)]
     return table(head, rows) + more

@@ -146,13 +146,12 @@ class JobService:
     def _new_job(
         self, job_id: str, definition: JobDefinition, source: Source, rerun_of: Job | None
     ) -> Job:
-        if source.kind is JobKind.NOTEBOOK and definition.environment is None:
+        notebook = source.kind is JobKind.NOTEBOOK
+        environment = definition.environment
+        if environment is not None:
+            environment = self.environments.resolve(environment, kernel=notebook)
+        elif notebook:
             environment = self._own_kernel(source)
-        else:
-            environment = definition.environment
-            if environment is not None:
-                notebook = source.kind is JobKind.NOTEBOOK
-                environment = self.environments.resolve(environment, kernel=notebook)
         waiting = None
         if environment is not None:
             waiting = self.environments.waiting(environment)
