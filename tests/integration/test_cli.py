@@ -145,6 +145,7 @@ def test_a_run_configuration(run: Any, notebook: MakeNotebook, tmp_path: Path) -
     )
     saved = tmp_path / "notebook.job.yaml"
     assert "name: kept" in saved.read_text()
+    assert "path: notebook.ipynb" in saved.read_text()  # beside it, wherever its root is
     code, job = run("job", "submit", "-f", str(saved), "-p", "b=5", "--wait")
     assert (code, job["name"], job["parameters"]) == (0, "kept", {"a": 1, "b": 5}), job
 

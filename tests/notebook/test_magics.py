@@ -149,6 +149,7 @@ def test_a_cell_becomes_a_job_with_its_options(kernel: Kernel, folder: Path) -> 
         ["Job", "succeeded", "mine", "rates", {"lr": 0.5, "text": "1"}, {"team": "red"}, 1,
          {"tripled": 1.5}]
     )  # fmt: skip
+    assert "unknown parameter" not in kernel.good("print(job.logs())").stdout
     assert list(folder.glob(".cell-*")) == []
 
 
@@ -206,6 +207,7 @@ WRONG = {
     "%%perijove job 'unclosed\n1": "quotation",
     "%%perijove experiment list\n1": "%%perijove job",
     "%%perijove\n1": "%%perijove job",
+    "%%perijove job\n  \n": "empty",
     # what a cell cannot have is refused and not ignored
     "%%perijove job other.ipynb\n1": "PATH",
     "%%perijove job -f job.yaml\n1": "-f",

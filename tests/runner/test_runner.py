@@ -38,6 +38,10 @@ from runner.helpers import attempt, events, run, start, status
         (["import os; os.abort()"], "kernel_died", "SIGABRT"),
         (["raise RuntimeError('[Errno 28] No space left on device')"], "disk_full", "cell 1"),
         (["import numpy; numpy.empty(1 << 50)"], "out_of_memory", "MemoryError: Unable"),
+        (["import no_such"], "user_error", "'no_such'; it is neither in the job's environment"),
+        # IPython prints these without an error output of their own
+        (["raise ExceptionGroup('many', [ValueError(1)])"], "user_error", "ExceptionGroup: many"),
+        (["%no_such_magic"], "user_error", "UsageError"),
     ],
 )
 def test_verdicts(tmp_path: Path, cells: list[str], reason: str, message: str) -> None:
@@ -46,6 +50,17 @@ def test_verdicts(tmp_path: Path, cells: list[str], reason: str, message: str) -
     assert (found.state, found.reason) == (JobState.FAILED, reason), found
     assert re.search(message, found.message or ""), found.message
     assert (folder / "output.ipynb").exists()
+
+
+@pytest.mark.integration
+def test_a_failure_names_the_cell_that_raised_though_later_ones_ran(tmp_path: Path) -> None:
+    folder = attempt(tmp_path, "1", "1 / 0", "print('went on')")
+    path = folder / "work/n.ipynb"
+    notebook = json.loads(path.read_text())
+    notebook["cells"][1]["metadata"]["tags"] = ["raises-exception"]
+    path.write_text(json.dumps(notebook))
+    # papermill goes on, and fails the notebook at its end
+    assert (run(folder).message or "").startswith("cell 2: ZeroDivisionError")
 
 
 @pytest.mark.integration

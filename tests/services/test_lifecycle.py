@@ -322,6 +322,9 @@ async def test_rerun_runs_the_snapshot_with_changed_parameters(tmp_path: Path) -
         again = await w.jobs.rerun(first.id, Rerun(parameters={"b": 3}))
         assert again.parameters == {"a": 1, "b": 3}
         assert again.rerun_of == first.id
+        with pytest.raises(InvalidInput) as refused:
+            await w.jobs.rerun(first.id, Rerun(parameters={"a=1": 3}))
+        assert refused.value.field == "parameters.a=1"
 
 
 async def test_delete_frees_the_disk_and_keeps_the_run(tmp_path: Path) -> None:

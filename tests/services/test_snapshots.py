@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from perijove.errors import SnapshotTooLarge
+from perijove.models.attempts import WORK
 from perijove.models.jobs import JobKind
 from perijove.services.snapshots import lay_out, take_snapshot
 from perijove.services.sources import read_source
@@ -67,3 +68,30 @@ def test_a_job_sees_its_snapshot_and_what_lies_beside_it(project: Path, tmp_path
     assert (here / "outputs").is_dir()
     assert not (work / ".git").exists()
     lay_out(JobKind.SCRIPT, "lib/helper.py", snapshot, project, work)  # again completes it
+
+
+def test_a_job_sees_what_lies_above_its_root(tmp_path: Path) -> None:
+    root = tmp_path / "project" / "notebooks"
+    root.mkdir(parents=True)
+    (root / "train.ipynb").write_text("{}")
+    (tmp_path / "project" / "data").mkdir()
+    (tmp_path / "project" / "data" / "rows.csv").write_text("1")
+    (tmp_path / "shared.csv").write_text("2")
+    work = tmp_path / "attempt" / WORK
+    here = lay_out(JobKind.NOTEBOOK, "train.ipynb", tmp_path / "s", root, work)
+    assert here == work
+    assert (here / "../data/rows.csv").read_text() == "1"
+    assert (here / "../../shared.csv").read_text() == "2"
+    (here / "../own.txt").write_text("stays in the job's folder")
+    assert not (tmp_path / "project" / "own.txt").exists()
+
+
+def test_a_job_does_not_see_what_lies_above_the_home_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "home" / "notebooks"
+    root.mkdir(parents=True)
+    (tmp_path / "home" / "private").touch()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    here = lay_out(JobKind.NOTEBOOK, "n.ipynb", tmp_path / "s", root, tmp_path / "attempt" / WORK)
+    assert not (here / "../private").exists()

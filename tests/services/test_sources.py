@@ -26,7 +26,7 @@ def notebook(**changes: object) -> bytes:
     ("content", "rule"),
     [
         (notebook()[:-5], "not valid JSON"),
-        (b"\xff\xfe\x00", "not valid JSON"),
+        (b"\xff\xfe\x00", "not plain UTF-8"),
         (b"[" * 100_000, "not valid JSON"),
         (b"[]", "JSON object with an nbformat"),
         (b"{}", "JSON object with an nbformat"),
@@ -109,3 +109,20 @@ def test_the_experiment_is_the_one_the_notebook_sets(
     cells = [{"cell_type": "code", "source": cell, "outputs": []}]
     (tmp_path / "n.ipynb").write_bytes(notebook(cells=cells))
     assert read_source("n.ipynb", str(tmp_path)).experiment == experiment
+
+
+@pytest.mark.parametrize(
+    ("content", "what", "remedy"),
+    [
+        (b"", "empty", "Save"),
+        (b'\xef\xbb\xbf{"nbformat": 4}', "UTF-8", "byte order mark"),
+        ('{"nbformat": 4}'.encode("utf-16"), "UTF-8", "byte order mark"),
+        (b'{\n<<<<<<< HEAD\n "nbformat": 4}', "merge conflict", "nbdime"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS", "git lfs pull"),
+        (b"<!DOCTYPE html><html></html>", "web page", "Raw"),
+    ],
+)
+def test_what_is_no_notebook_is_called_by_its_name(content: bytes, what: str, remedy: str) -> None:
+    with pytest.raises(NotebookUnreadable, match=what) as refused:
+        parse_notebook(content, "n.ipynb")
+    assert remedy in (refused.value.remedy or "")

@@ -16,6 +16,7 @@ from perijove.compute.cluster.checks import check_hosts
 from perijove.compute.ssh.connection import SshHost
 from perijove.compute.ssh.prepare import prepare
 from perijove.errors import Conflict, InvalidInput
+from perijove.models.attempts import WORK
 from perijove.models.compute import ClusterDefinition
 from perijove.models.problems import validated
 
@@ -91,7 +92,7 @@ def test_a_pool_of_hosts(hosts: Hosts, home: Path, tmp_path: Path) -> None:
     seen = set()
     for job in [said("job", "wait", id, home=home) for id in ids]:
         assert job["state"] == "succeeded", job
-        output = Path(str(job["output_notebook"])).parent / "work" / "outputs" / "host"
+        output = Path(str(job["output_notebook"])).parent / WORK / "outputs" / "host"
         seen.add(output.read_text())
     assert seen == {box.name for box in boxes}
     until(lambda: nodes(home) == [])

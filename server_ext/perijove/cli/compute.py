@@ -302,7 +302,7 @@ def _read(path: str) -> dict[str, Any]:
         text = Path(path).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInput(f"{path} cannot be read: {error}", field="file") from None
-    data = load_yaml(text)
+    data = load_yaml(text, "target", "file")
     if not isinstance(data, dict):
         raise InvalidInput(f"{path} must hold a mapping with the target's fields.", field="file")
     return data

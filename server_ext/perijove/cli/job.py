@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from perijove.cli.app import common
-from perijove.cli.output import ago, duration, emit, is_terminal, plain, say, state, table
+from perijove.cli.output import ago, duration, emit, is_terminal, plain, say, state, table, writing
 from perijove.cli.parameters import collect
 from perijove.cli.progress import watch
 from perijove.client.jobs import Job
@@ -118,8 +118,11 @@ def submit(
     submitted = jobs.submit(definition)
     if save:
         target = definition_path(Path(definition.root) / definition.path)
-        target.write_text(dump_definition(definition), encoding="utf-8")
-        say(f"Saved {target}.")
+        try:
+            target.write_text(dump_definition(definition), encoding="utf-8")
+            say(f"Saved {target}.")
+        except OSError as error:  # the job runs all the same
+            say(f"{target} cannot be written: {error.strerror}.")
     if not wait_for_it:
         emit(submitted.data, as_json, f"Submitted {submitted.id} ({submitted.data.name}).")
         return 0
@@ -166,6 +169,8 @@ def _wait(waited: Job, as_json: bool) -> int:
         watch(waited)
     except KeyboardInterrupt:
         say(f"\nThe job goes on. Cancel it: perijove job cancel {waited.id}")
+        if as_json:
+            emit(waited.data, True)
         return 130
     emit(waited.data, as_json, _outcome(waited))
     return EXIT[waited.data.state.value]
@@ -296,10 +301,8 @@ def rerun(
 @common
 def download(job_id: str, folder: str, workspace: str | None, as_json: bool) -> None:
     """Copy a job's files below FOLDER."""
-    try:
+    with writing(folder):
         copied = Workspace(workspace).jobs.get(job_id).download(folder)
-    except OSError as error:
-        raise InvalidInput(f"{folder} cannot be written: {error}.", field="folder") from None
     paths = [str(path) for path in copied]
     emit({"files": paths}, as_json, "\n".join(paths) or "The job has no files.")
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from perijove.cli.app import common
-from perijove.cli.output import ago, emit, say, table
+from perijove.cli.output import ago, emit, say, table, writing
 from perijove.client.models import Model, Version
 from perijove.client.workspace import Workspace
 from perijove.errors import InvalidInput
@@ -104,6 +104,10 @@ def register(
     as_json: bool,
 ) -> None:
     """Register a version of the model NAME, which is made if there is none."""
+    if sum(map(bool, (run, model_id, files))) != 1:
+        raise InvalidInput(
+            "A version is registered from exactly one of --run, --model and --file.", field="run"
+        )
     place = Workspace(workspace)
     made = place.models.register(
         name,
@@ -178,7 +182,12 @@ def archive(
     if version is None:
         _tell([found.archive(not undo)], as_json, one=True)
     else:
-        emit(found.version(version).archive(not undo).data, as_json)
+        done = found.version(version).archive(not undo).data
+        emit(
+            done,
+            as_json,
+            f"{name} version {done.version} is {'shown again' if undo else 'hidden'}.",
+        )
 
 
 @model.command()
@@ -189,7 +198,8 @@ def archive(
 def download(name: str, version: str, dir: str, workspace: str | None, as_json: bool) -> None:
     """Copy the files of a version (a number or @alias) into DIR."""
     found = Workspace(workspace).models.get(name).version(version)
-    folder = found.download(dir)
+    with writing(dir):
+        folder = found.download(dir)
     shown = {"name": name, "version": found.data.version, "path": str(folder)}
     emit(shown, as_json, str(folder))
 
@@ -246,7 +256,8 @@ def _tell(found: list[Model], as_json: bool, one: bool = False) -> None:
         changed = ago(item.data.updated_at)
         rows.append([item.name, latest, str(item.data.versions), aliases or "–", changed])
     shown: Any = found[0].data if one else [item.data for item in found]
-    emit(shown, as_json, table(HEAD, rows))
+    none = "No models yet. Register one: perijove model register NAME --run RUN_ID"
+    emit(shown, as_json, table(HEAD, rows) if rows else none)
 
 
 def _row(found: Version) -> list[str]:

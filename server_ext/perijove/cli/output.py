@@ -14,6 +14,7 @@ import click
 from pydantic import BaseModel
 
 from perijove.client.runs import RunList
+from perijove.errors import InvalidInput
 
 STYLES = {
     "succeeded": "green",
@@ -106,6 +107,15 @@ def duration(begun: datetime | None, ended: datetime | None) -> str:
 def say(text: str) -> None:
     """A message for people, beside the result."""
     click.echo(text, err=True)
+
+
+@contextmanager
+def writing(folder: str) -> Iterator[None]:
+    """Files are written below `folder` within; raises InvalidInput where they cannot be."""
+    try:
+        yield
+    except OSError as error:
+        raise InvalidInput(f"{folder} cannot be written: {error}.", field="folder") from None
 
 
 def is_terminal() -> bool:

@@ -53,7 +53,7 @@ def _split(item: str, option: str) -> tuple[str, str]:
 
 
 def _mapping(text: str, option: str) -> dict[str, Any]:
-    data = load_yaml(text)
+    data = load_yaml(text, f"value of {option}", option)
     if not isinstance(data, dict):
         raise InvalidInput(f"{option} must be a YAML mapping of names to values.", field=option)
     return data

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from perijove.cli.app import common
-from perijove.cli.output import ago, emit, table
+from perijove.cli.output import ago, emit, table, writing
 from perijove.client.runs import Run, RunList, differences
 from perijove.client.workspace import Workspace
 from perijove.errors import InvalidInput
@@ -152,7 +152,8 @@ def download(run_id: str, folder: str, path: str, workspace: str | None, as_json
     """Copy a run's artifacts into a folder."""
     found = Workspace(workspace).runs.get(run_id)
     nothing = not path and not found.artifacts()
-    place = found.download(folder, path)
+    with writing(folder):
+        place = found.download(folder, path)
     told = f"Run {found.name} has no artifacts." if nothing else f"Downloaded to {place}."
     emit({"run_id": found.run_id, "path": str(place)}, as_json, told)
 
@@ -184,6 +185,8 @@ def _table(found: RunList, columns: str | None) -> str:
         cells = [_cell((values | texts).get(name)) for name in shown]
         rows.append([row.run_id, row.name[:WIDTH], row.status, ago(row.started_at), *cells])
     more = f"\n{found.total - len(found)} more." if found.total > len(found) else ""
+    if not found.total:
+        return "There are no such runs."
     head = ["ID", "NAME", "STATUS", "STARTED", *(name.partition(".")[2] for name in shown)]
     return table(head, rows) + more
 

@@ -133,7 +133,7 @@ class Job(Resource[JobData]):
 
     def rerun(self, parameters: Mapping[str, Any] | None = None) -> Job:
         """Submit the same again, with some parameters changed."""
-        body = {"id": str(uuid4()), "parameters": dict(parameters) if parameters else None}
+        body = {"id": str(uuid4()), "parameters": _plain(parameters) if parameters else None}
         found = self.client.request("POST", f"/jobs/{self.id}/rerun", content=to_json(body))
         return Job(self.client, JobData.model_validate(found))
 
@@ -182,7 +182,7 @@ class Jobs:
         ------
         NotFound: there is none, or several.
         """
-        found = self._client.request("GET", f"/jobs/{quote(job_id)}")
+        found = self._client.request("GET", f"/jobs/{quote(job_id, safe='')}")
         return Job(self._client, JobData.model_validate(found))
 
     def list(
@@ -246,9 +246,22 @@ def _body(
         given = {"root": root, "path": relative}
     given |= {key: value for key, value in fields.items() if value is not None}
     if parameters is not None:
-        given["parameters"] = given.get("parameters", {}) | dict(parameters)
+        given["parameters"] = given.get("parameters", {}) | _plain(parameters)
     # checked here too: an error before anything is sent, and NaN cannot be sent at all
     return make_definition(given).model_dump(mode="json", exclude_unset=True)
+
+
+def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters with numpy's numbers and arrays as Python's; others are left as they are."""
+    if not isinstance(parameters, Mapping):
+        raise InvalidInput(
+            f"parameters must be a mapping of names to values, not {type(parameters).__name__}.",
+            field="parameters",
+        )
+    return {
+        name: value.tolist() if hasattr(value, "tolist") else value
+        for name, value in parameters.items()
+    }
 
 
 def to_json(body: Mapping[str, Any]) -> bytes:

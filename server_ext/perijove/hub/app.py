@@ -134,8 +134,10 @@ def _validation_error(_: Request, error: Exception) -> Response:
 
 def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    kind = NotFound if error.status_code == 404 else InvalidInput
-    answer = _answer(kind(str(error.detail)), error.status_code)
+    if error.status_code == 404:
+        answer = _answer(NotFound(f"There is nothing at {request.url.path[:200]!r}."))
+    else:
+        answer = _answer(InvalidInput(str(error.detail)), error.status_code)
     answer.headers.update(error.headers or {})
     if error.status_code == 405:
         # the framework names the methods of the first route of a path only

@@ -47,7 +47,7 @@ HEARTBEAT_FILE, RUNNER, KEEPER, LOG, RESERVE, PLACE, WORK, OUTPUTS = (
     "log.txt",
     "reserve",
     "place.json",
-    "work",
+    "work/above/root",
     "outputs",
 )
 

@@ -7,7 +7,7 @@ objects to make; a run configuration needs neither.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 from pydantic import ValidationError
@@ -21,39 +21,50 @@ SUFFIX = ".job.yaml"
 
 
 class _PlainLoader(yaml.SafeLoader):
-    def __init__(self, text: str, what: str) -> None:
+    def __init__(self, text: str, what: str, field: str | None) -> None:
         super().__init__(text)
         self._what = what
+        self._field = field
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]
         line = event.start_mark.line + 1
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise InvalidInput(f"Line {line}: a {self._what} must not use aliases (& or *).")
+            self._refuse(line, "aliases (& or *)")
         if getattr(event, "tag", None):
-            raise InvalidInput(f"Line {line}: a {self._what} must not use tags ({event.tag}).")
+            self._refuse(line, f"tags ({event.tag})")
         return super().compose_node(parent, index)
 
+    def _refuse(self, line: int, used: str) -> NoReturn:
+        raise InvalidInput(f"Line {line}: a {self._what} must not use {used}.", field=self._field)
 
-def load_yaml(text: str, what: str = "job definition") -> Any:
-    """The data of a plain YAML text; `what` it is, for messages.
+
+def load_yaml(text: str, what: str = "job definition", field: str | None = None) -> Any:
+    """The data of a plain YAML text; `what` it is and the `field` it came in, for messages.
 
     Raises
     ------
     InvalidInput: it is no YAML, too long, or uses aliases or tags.
     """
     if len(text) > YAML_BYTES:
-        raise InvalidInput(f"A {what} must have at most {YAML_BYTES} characters.")
+        raise InvalidInput(f"A {what} must have at most {YAML_BYTES} characters.", field=field)
     try:
-        loader = _PlainLoader(text, what)
+        loader = _PlainLoader(text, what, field)
         try:
             return loader.get_single_data()
         finally:
             loader.dispose()
     except yaml.YAMLError as error:
-        raise InvalidInput(f"The {what} is no valid YAML: {error}.") from None
+        raise InvalidInput(f"The {what} is no valid YAML: {_said(error)}.", field=field) from None
     except (RecursionError, ValueError) as error:
-        raise InvalidInput(f"The {what} cannot be read: {error}.") from None
+        raise InvalidInput(f"The {what} cannot be read: {error}.", field=field) from None
+
+
+def _said(error: yaml.YAMLError) -> str:
+    """A YAML error in one line."""
+    if isinstance(error, yaml.MarkedYAMLError) and (mark := error.problem_mark) is not None:
+        return f"{error.problem} (line {mark.line + 1}, column {mark.column + 1})"
+    return str(error)
 
 
 def parse_definition(text: str) -> JobDefinition:
@@ -79,8 +90,12 @@ def make_definition(data: dict[str, Any]) -> JobDefinition:
 
 
 def dump_definition(definition: JobDefinition) -> str:
-    """The definition as YAML, without its root and without what is at its default."""
+    """The definition as YAML, to be kept beside its source: so the path is the file's name.
+
+    It has no root, and nothing that is at its default.
+    """
     data = definition.model_dump(mode="json", exclude={"root", "id"}, exclude_defaults=True)
+    data["path"] = Path(definition.path).name
     return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
 
 

@@ -68,6 +68,8 @@ def _submit(words: list[str], cell: str) -> tuple[Job, bool]:
     """The cell as a job, and whether it is to be waited for."""
     if not words or words[0] != "job":
         raise InvalidInput("A cell is run with %%perijove job OPTIONS.", field="magic")
+    if not cell.strip():
+        raise InvalidInput("The cell is empty: there is nothing to run.", field="cell")
     options = words[2:] if words[1:2] == ["submit"] else words[1:]
     # the options of `job submit`, parsed by its own parser
     given = submit.make_context("%%perijove job", list(options)).params
@@ -92,7 +94,9 @@ def _as_notebook(cell: str, parameters: dict[str, Any]) -> Path:
     """The cell as a notebook in the current folder, so that it finds the files beside it."""
     cells = [nbformat.v4.new_code_cell(cell)]
     if parameters:
-        cells.insert(0, nbformat.v4.new_code_cell("", metadata={"tags": ["parameters"]}))
+        # papermill would warn of parameters that this cell does not have
+        names = "\n".join(f"{name} = None" for name in parameters)
+        cells.insert(0, nbformat.v4.new_code_cell(names, metadata={"tags": ["parameters"]}))
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
     folder = Path.cwd()

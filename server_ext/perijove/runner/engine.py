@@ -129,6 +129,7 @@ class AttemptClient(PapermillNotebookClient):
                 ran = True
             except CellExecutionError as error:
                 failed = True
+                self._attempt.cell_failed(index, error.ename, error.evalue)
                 self.nb_man.cell_exception(cell, cell_index=index, exception=error)
             finally:
                 self.nb_man.cell_complete(cell, cell_index=index)

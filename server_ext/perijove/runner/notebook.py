@@ -47,6 +47,7 @@ class NotebookAttempt:
         self._nb: Any = None
         self._cells: list[tuple[int, str, bool]] = []
         self._started = -1
+        self._raised: tuple[int, str, str] | None = None
         self._save_after = 0.0
         self._forked: WarmKernel | None = None
         self._manager: Any = None
@@ -121,7 +122,8 @@ class NotebookAttempt:
                 failure = self._not_started(failure.message)
             raise failure from None
         except PapermillExecutionError as error:
-            raise self._user_failure(error.ename, error.evalue) from None
+            at = self._raised or (error.cell_index, error.ename, error.evalue)
+            raise self._user_failure(*at) from None
         except PapermillException as error:
             raise Failure(FailureReason.USER_ERROR, str(error)) from None
         except (RuntimeError, OSError) as error:
@@ -205,6 +207,10 @@ class NotebookAttempt:
         self._started = index
         self.spool.emit((EventType.CELL_STARTED, {"index": index}))
 
+    def cell_failed(self, index: int, ename: str, evalue: str) -> None:
+        """The cell raised, as the kernel says: its output may not, or may be cleared."""
+        self._raised = (index, ename, evalue)
+
     def cell_finished(self, index: int, cell: Any, ok: bool, took: float) -> None:
         self.spool.emit(
             (
@@ -265,26 +271,26 @@ class NotebookAttempt:
         return getattr(getattr(self._manager, "provisioner", None), "process", None)
 
     def _where(self, what: str) -> str:
-        number, _ = self._progress()
+        number, _ = self._progress(self._started)
         return f"cell {number}: {what}" if number else what
 
-    def _user_failure(self, ename: str, evalue: str) -> Failure:
-        number, left = self._progress()
+    def _user_failure(self, index: int, ename: str, evalue: str) -> Failure:
+        number, left = self._progress(index)
         if ename == "SystemExit":
             return Failure(FailureReason.USER_ERROR, _exited(number, left, evalue))
         return cell_failure(number, ename, evalue)
 
     def _check_complete(self) -> None:
         """papermill takes ``sys.exit(0)`` for success; it is not while cells remain."""
-        number, left = self._progress()
+        number, left = self._progress(self._started)
         if left and any(_exit_code(cell) is not None for cell in self._nb.cells):
             raise Failure(FailureReason.USER_ERROR, _exited(number, left, "0"))
 
-    def _progress(self) -> tuple[int, int]:
-        """(number of the code cell that was started last, code cells with text after it)."""
+    def _progress(self, at: int) -> tuple[int, int]:
+        """(number of the code cell with the index `at`, code cells with text after it)."""
         code = [(index, text) for index, kind, text in self._cells if kind == "code"]
-        number = sum(index <= self._started for index, _ in code)
-        return number, sum(text and index > self._started for index, text in code)
+        number = sum(index <= at for index, _ in code)
+        return number, sum(text and index > at for index, text in code)
 
 
 def _exit_code(cell: Any) -> str | None:

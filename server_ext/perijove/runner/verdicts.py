@@ -37,6 +37,8 @@ def cell_failure(number: int, ename: str, evalue: str) -> Failure:
         reason = FailureReason.DISK_FULL
     elif ename == "StdinNotImplementedError":
         evalue = "input() waits for a keyboard, and a job has none; use a parameter instead"
+    elif ename == "ModuleNotFoundError":
+        evalue = f"{evalue.strip()}; it is neither in the job's environment nor beside its notebook"
     first = evalue.strip().splitlines()[0][:500] if evalue.strip() else ""
     return Failure(reason, f"cell {number}: {ename}{': ' + first if first else ''}")
 

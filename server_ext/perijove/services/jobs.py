@@ -28,6 +28,7 @@ from perijove.models.jobs import (
     PruneReport,
     Rerun,
 )
+from perijove.models.problems import validated
 from perijove.models.workspaces import WorkspaceConfig, WorkspaceFolder
 from perijove.services.broker import Broker
 from perijove.services.catalog import Catalog
@@ -83,23 +84,9 @@ class JobService:
         first = self.get(job_id)
         if (known := self.store.get(str(rerun.id))) is not None:
             return known
-        definition = JobSubmission(
-            id=rerun.id,
-            path=first.path,
-            root=first.root,
-            name=first.name,
-            experiment=first.experiment,
-            compute=first.compute,
-            environment=first.environment,
-            parameters=first.parameters | (rerun.parameters or {}),
-            tags=first.tags,
-            timeout=first.timeout,
-            retries=first.retries,
-            cpus=first.cpus,
-            memory=first.memory,
-            gpus=first.gpus,
-            priority=first.priority,
-        )
+        given = {name: getattr(first, name) for name in JobDefinition.model_fields}
+        given["parameters"] = first.parameters | (rerun.parameters or {})
+        definition = validated(JobSubmission, given | {"id": rerun.id})
         return await self._submit(str(rerun.id), definition, rerun_of=first)
 
     def _read(self, definition: JobDefinition) -> Source:
@@ -159,21 +146,14 @@ class JobService:
     def _new_job(
         self, job_id: str, definition: JobDefinition, source: Source, rerun_of: Job | None
     ) -> Job:
-        if source.kind is JobKind.NOTEBOOK and definition.environment is None:
-            environment = source.kernelspec
-            if environment is None:
-                raise InvalidInput(
-                    f"{definition.path} names no kernel.",
-                    field="environment",
-                    remedy="Choose one with --environment, for example python3; "
-                    f"there are: {', '.join(self.environments.names())}.",
-                )
-        else:
-            environment = definition.environment
+        notebook = source.kind is JobKind.NOTEBOOK
+        environment = definition.environment
+        if environment is not None:
+            environment = self.environments.resolve(environment, kernel=notebook)
+        elif notebook:
+            environment = self._own_kernel(source)
         waiting = None
         if environment is not None:
-            notebook = source.kind is JobKind.NOTEBOOK
-            environment = self.environments.resolve(environment, kernel=notebook)
             waiting = self.environments.waiting(environment)
         return Job(
             id=job_id,
@@ -199,6 +179,35 @@ class JobService:
             created_at=datetime.now(UTC),
             rerun_of=None if rerun_of is None else rerun_of.id,
         )
+
+    def _own_kernel(self, source: Source) -> str:
+        """The environment that a notebook asks for itself.
+
+        Raises
+        ------
+        InvalidInput: it names none.
+        NotFound: it names one that is not here.
+        """
+        known = self.environments.names()
+        remedy = (
+            f"Choose one with --environment, for example python3; there are: {', '.join(known)}."
+        )
+        if (name := source.kernelspec) is None:
+            raise InvalidInput(
+                f"{source.path} names no kernel.", field="environment", remedy=remedy
+            )
+        try:
+            return self.environments.resolve(name)
+        except NotFound:
+            language = source.language or "Python"
+            if language.lower() not in ("python", "ipython"):
+                remedy = f"It is written in {language[:40]}: install a kernel for that."
+            raise NotFound(
+                f"{source.path} asks for the kernel {name[:80]!r}, and there is none of that name "
+                "on this machine.",
+                field="environment",
+                remedy=remedy,
+            ) from None
 
     async def _note_commit(self, job_id: str, file: Path) -> None:
         commit = await commit_of(file)

@@ -3,25 +3,31 @@
 A notebook's snapshot is the notebook; a script's is its folder, without what ``.gitignore`` and
 ``.perijoveignore`` name. A job runs in a folder of its own, so that two jobs never write into
 each other's files: it has the snapshot, links to everything else that lies beside the source
-(``data/``, ``../data``, helper modules), and an empty ``outputs/``.
+(``data/``, ``../data``, helper modules), and an empty ``outputs/``. Two folders above the root are
+mirrored as well, for a notebook that no git repository surrounds.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 import pathspec
 
 from perijove.errors import SnapshotTooLarge
-from perijove.models.attempts import OUTPUTS
+from perijove.models.attempts import OUTPUTS, WORK
 from perijove.models.jobs import JobKind
 from perijove.services.sources import Source
 
 ALWAYS_IGNORED = (".git/", ".ipynb_checkpoints/", "__pycache__/", ".venv/", "node_modules/")
 IGNORE_FILES = (".gitignore", ".perijoveignore")
+ABOVE = WORK.count("/")
+"""Folders above the root that a job sees."""
+MANY = 1000
+"""Entries of a folder above the root that is left out: linking them takes a job's time."""
 
 
 def take_snapshot(source: Source, target: Path, max_bytes: int, max_files: int) -> None:
@@ -111,7 +117,8 @@ def _is_link_inside(entry: os.DirEntry[str], top: Path) -> bool:
 def lay_out(kind: JobKind, path: str, snapshot: Path, origin: Path, work: Path) -> Path:
     """Make the working folder below `work`; returns where the job starts.
 
-    `origin` is the root the snapshot was taken from. Calling it again completes a half-made one.
+    `origin` is the root the snapshot was taken from; what lies above it appears above `work`.
+    Calling it again completes a half-made one.
     """
     here = work / PurePosixPath(path).parent
     here.mkdir(parents=True, exist_ok=True)
@@ -123,7 +130,25 @@ def lay_out(kind: JobKind, path: str, snapshot: Path, origin: Path, work: Path) 
         _link_entries(level, mirrored)
         if part is not None:
             level, mirrored = level / part, mirrored / part
+    for level, mirrored in zip(_above(origin), work.parents[:ABOVE], strict=False):
+        _link_entries(level, mirrored)
     return here
+
+
+def _above(root: Path) -> Iterator[Path]:
+    """The folders above the root, up to one that is nobody's project."""
+    for inner, folder in zip((root, *root.parents), root.parents[:ABOVE], strict=False):
+        try:
+            shared = folder.stat().st_mode & stat.S_ISVTX  # /tmp and its like
+            with os.scandir(folder) as entries:
+                many = sum(1 for _ in entries) > MANY
+        except OSError:
+            return
+        if inner == Path.home() or folder == Path.home() or len(folder.parts) == 1:
+            return
+        if shared or many:
+            return
+        yield folder
 
 
 def _link_entries(origin: Path, target: Path) -> None:

@@ -172,10 +172,11 @@ def _read(file: Path, folder: Path, path: str) -> bytes:
 def parse_notebook(content: bytes, path: str) -> dict[str, Any]:
     """A notebook's JSON, checked as far as running it needs."""
     try:
-        notebook = json.loads(content)
+        notebook = json.loads(content.decode("utf-8"))
     except (ValueError, RecursionError) as error:
+        what, remedy = _instead(content) or (f"it is not valid JSON ({error})", None)
         raise NotebookUnreadable(
-            f"{path} is no notebook: it is not valid JSON ({error}).", field="path"
+            f"{path} is no notebook: {what}.", field="path", remedy=remedy
         ) from None
     if not isinstance(notebook, dict) or "nbformat" not in notebook:
         raise NotebookUnreadable(
@@ -193,6 +194,21 @@ def parse_notebook(content: bytes, path: str) -> dict[str, Any]:
     _check_cells(notebook, path)
     _check_unicode(content, notebook, path)
     return notebook
+
+
+def _instead(content: bytes) -> tuple[str, str] | None:
+    """What a file that is no JSON is, as far as its look tells, and what to do about it."""
+    if not content.strip():
+        return "it is empty", "Save it again."
+    if content.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
+        return "it is not plain UTF-8", "Save it as UTF-8 without a byte order mark."
+    if content.startswith(b"version https://git-lfs"):
+        return "it is a pointer of Git LFS", "Fetch the file itself: git lfs pull."
+    if re.search(rb"^<<<<<<< ", content, re.MULTILINE):
+        return "it has the marks of a merge conflict", "Resolve it first: nbdime mergetool."
+    if content.lstrip().startswith(b"<"):
+        return "it is a web page", "Download the notebook itself (on GitHub: Raw)."
+    return None
 
 
 def _check_cells(notebook: dict[str, Any], path: str) -> None:

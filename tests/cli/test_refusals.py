@@ -1,0 +1,47 @@
+"""Commands that are refused before anything is asked of a hub."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from perijove.cli.app import run
+from perijove.cli.output import writing
+from perijove.errors import InvalidInput
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["--run", "a", "--model", "m-1"], ["--run", "a", "--file", "f"]]
+)
+def test_a_version_comes_from_one_place(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["model", "register", "tumours", *words, "--json"]) == 2
+    assert (
+        "exactly one of --run, --model and --file"
+        in json.loads(capsys.readouterr().out)["error"]["message"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("[1", "line 1, column 3"), ("{a: &x 1, b: *x}", "aliases"), ("1", "mapping")],
+)
+def test_yaml_on_the_command_line_is_called_by_its_option(
+    text: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["job", "submit", str(tmp_path / "n.ipynb"), "-y", text, "--json"]) == 2
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert error["field"] == "-y"
+    assert says in error["message"]
+
+
+def test_a_folder_that_cannot_be_written_is_named() -> None:
+    with (
+        pytest.raises(InvalidInput, match="/proc/x cannot be written") as refused,
+        writing("/proc/x"),
+    ):
+        Path("/proc/x").mkdir()
+    assert refused.value.field == "folder"
