@@ -73,29 +73,32 @@ def _no_search(look: Callable[[], Any]) -> Callable[[], Any]:
     return found
 
 
-def _kept_client(make: Callable[..., Any]) -> Callable[..., Any]:
+def _kept_client(client: type) -> type:
     """``mlflow.log_metric`` and its like make new clients for every call; the same one does, as
-    long as what it is made from is the same."""
+    long as what it is made from is the same. It is a class of the same name, with the same
+    methods: code patches them, and inherits."""
     from mlflow.tracking._model_registry import utils as registry
     from mlflow.tracking._tracking_service import utils as tracking
 
     environ = os.environ.get
     kept: dict[tuple[Any, ...], Any] = {}
 
-    @wraps(make, updated=())
-    def client(*args: Any, **kwargs: Any) -> Any:
-        if args or kwargs or "pyspark" in sys.modules:
-            return make(*args, **kwargs)
-        key = (
-            tracking._tracking_uri,
-            registry._registry_uri,
-            environ("MLFLOW_TRACKING_URI"),
-            environ("MLFLOW_REGISTRY_URI"),
-            environ("MLFLOW_WORKSPACE_STORE_URI"),
-        )
-        if key not in kept:
-            kept.clear()
-            kept[key] = make()
-        return kept[key]
+    class Keeping(type(client)):  # type: ignore[misc]
+        def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+            if args or kwargs or cls is not same or "pyspark" in sys.modules:
+                return super().__call__(*args, **kwargs)
+            key = (
+                tracking._tracking_uri,
+                registry._registry_uri,
+                environ("MLFLOW_TRACKING_URI"),
+                environ("MLFLOW_REGISTRY_URI"),
+                environ("MLFLOW_WORKSPACE_STORE_URI"),
+            )
+            if key not in kept:
+                kept.clear()
+                kept[key] = super().__call__()
+            return kept[key]
 
-    return client
+    about = {"__module__": client.__module__, "__qualname__": client.__qualname__}
+    same = Keeping(client.__name__, (client,), about | {"__doc__": client.__doc__})
+    return same
