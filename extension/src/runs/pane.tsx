@@ -109,7 +109,7 @@ export function Pane(props: {
             ))}
           </span>
         </header>
-        {runs.length > 1 && axes.length > 0 ? (
+        {runs.length > 1 && axes.length > 1 ? (
           <Parallel
             axes={axes}
             labels={runs.map(run => run.name)}
@@ -120,7 +120,7 @@ export function Pane(props: {
         ) : (
           <p className="jp-perijove-hint">
             {runs.length > 1
-              ? trans.__('Their parameters are the same.')
+              ? trans.__('No parameter in the columns differs between them. Compare looks at all.')
               : trans.__('Choose a second run to see what differs.')}
           </p>
         )}
