@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONHOME
 PYTEST := $(BIN)/python -m pytest
 # tests wait for a third of their time: three keep two cores busy
-WORKERS ?= 3
+WORKERS ?= 2
 
 .PHONY: help demo lab test check types unit integration browser bench soak build clean screenshots docs pins
 help: ## list the tasks
