@@ -135,7 +135,9 @@ def _alone(hub: common.Hub, folder: Path, code: str) -> dict[str, float]:
     answer = subprocess.run(
         [sys.executable, "-c", code], env=os.environ | address, cwd=folder, capture_output=True
     )
-    found: dict[str, float] = json.loads(answer.stdout.splitlines()[-1])
+    # when it ends, MLflow says where its run is
+    said = next(line for line in answer.stdout.splitlines() if line.startswith(b"{"))
+    found: dict[str, float] = json.loads(said)
     return found
 
 
