@@ -18,7 +18,7 @@ from perijove.compute.ssh.connection import SshHost
 from perijove.compute.ssh.hostkeys import fingerprint
 from perijove.compute.ssh.prepare import prepare
 from perijove.compute.ssh.shell import shell_argv
-from perijove.errors import Conflict, NotFound, PerijoveError, Unreachable
+from perijove.errors import Conflict, NotFound, Unreachable
 from perijove.models.agents import AGENT_LOG, CONFIG, AgentConfig, GateAddress
 from perijove.models.ssh import HostFacts, NodeInstall, SshAddress
 from perijove.writing import replace_file
@@ -115,9 +115,10 @@ class SshMachine(Machine):
             await agent.end(self._host)
 
     async def destroy(self) -> None:
+        # ended once more: an earlier attempt may not have reached it
+        await self.stop_agent()
         if (agent := self._agent()) is not None:
-            with suppress(PerijoveError):
-                await agent.remove(self._host)
+            await agent.remove(self._host)
         await self.close()
 
     async def leave(self) -> str:
