@@ -26,7 +26,6 @@ from perijove.models.attempts import (
     SPEC,
     SPOOL,
     STATUS,
-    WORK,
     AttemptSpec,
 )
 from perijove.models.environments import CONTENT
@@ -85,7 +84,8 @@ class Delivery:
                 tar.add(self.folder.environments / inside.parts[0] / CONTENT, ENVIRONMENT)
             here = PurePosixPath(spec.workdir).relative_to(spec.folder)
             if spec.kind is JobKind.SCRIPT:
-                tar.add(spec.snapshot, WORK)
+                inside = Path(spec.source).relative_to(spec.snapshot).parent.parts
+                tar.add(spec.snapshot, str([here, *here.parents][len(inside)]))
             else:
                 snapshot = Path(spec.source).parent
                 origin = Path(spec.origin) / Path(spec.source).relative_to(spec.snapshot).parent
