@@ -84,8 +84,8 @@ class Delivery:
                 tar.add(self.folder.environments / inside.parts[0] / CONTENT, ENVIRONMENT)
             here = PurePosixPath(spec.workdir).relative_to(spec.folder)
             if spec.kind is JobKind.SCRIPT:
-                inside = Path(spec.source).relative_to(spec.snapshot).parent.parts
-                tar.add(spec.snapshot, str([here, *here.parents][len(inside)]))
+                depth = len(Path(spec.source).relative_to(spec.snapshot).parent.parts)
+                tar.add(spec.snapshot, str([here, *here.parents][depth]))
             else:
                 snapshot = Path(spec.source).parent
                 origin = Path(spec.origin) / Path(spec.source).relative_to(spec.snapshot).parent
