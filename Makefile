@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONHOME
 PYTEST := $(BIN)/python -m pytest
-# tests wait for a third of their time: three keep two cores busy
+# as many tests at a time as the smallest machine we know has cores
 WORKERS ?= 2
 
 .PHONY: help demo lab test check types unit integration browser bench soak build clean screenshots docs pins
