@@ -7,12 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
+
 from perijove.abc import InstanceFiles, KernelHost
 from perijove.compute.environments import EnvironmentZygotes, warm_attempt
 from perijove.compute.folders import Attempt, FolderTarget
 from perijove.compute.waiting import wait_for_exit
 from perijove.compute.zygote import Zygote
 from perijove.models.attempts import LOG
+from perijove.models.compute import Resources
 from perijove.models.workspaces import TargetSummary
 
 
@@ -36,6 +39,14 @@ class LocalTarget(FolderTarget):
         self._environments = environments
         self._slots = slots or os.cpu_count() or 1
         self._zygote = zygote
+
+    def check(self, wanted: Resources, timeout: float | None = None) -> None:
+        # a job has a slot, and sees this machine as it is: no GPU is kept from the others
+        remedy = "Ask for less, or for compute that has it: perijove compute list."
+        if wanted.gpus:
+            remedy = "Its jobs see all GPUs there are; an instance or a cluster shares them out."
+        here = Resources(cpus=os.cpu_count() or 1, memory=psutil.virtual_memory().total)
+        wanted.must_fit(here, self.name, remedy)
 
     @property
     def slots(self) -> int:

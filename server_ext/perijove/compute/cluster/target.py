@@ -40,7 +40,6 @@ from perijove.models.compute import (
     ClusterState,
     Kind,
     Resources,
-    show_amount,
 )
 from perijove.models.instances import AttachedDefinition, Definition
 from perijove.models.jobs import FailureReason, JobState
@@ -357,16 +356,8 @@ class ClusterTarget(ProcessTarget):
         return self._definition.max_nodes * self._definition.cpus if self._on else 0
 
     def check(self, wanted: Resources, timeout: float | None = None) -> None:
-        node = self._definition.node
-        for field in ("cpus", "gpus", "memory"):
-            asked, has = getattr(wanted, field), getattr(node, field)
-            if asked is not None and has is not None and asked > has:
-                raise InvalidInput(
-                    f"The job needs {show_amount(field, asked)}, and a node of {self.name} has "
-                    f"{show_amount(field, has)}.",
-                    field=field,
-                    remedy="Ask for less, or create a cluster with larger nodes.",
-                )
+        larger = "Ask for less, or create a cluster with larger nodes."
+        wanted.must_fit(self._definition.node, f"a node of {self.name}", larger)
         walltime = self._definition.walltime
         if timeout is not None and walltime is not None and timeout > walltime_seconds(walltime):
             raise InvalidInput(

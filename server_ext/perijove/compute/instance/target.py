@@ -18,7 +18,7 @@ from perijove.compute.instance.attempts import AgentAttempts
 from perijove.compute.instance.hosted import AgentFiles, AgentKernels
 from perijove.compute.instance.link import PING, AgentLink
 from perijove.compute.instance.machine import Machine
-from perijove.errors import InvalidInput, PerijoveError, Unreachable
+from perijove.errors import PerijoveError, Unreachable
 from perijove.models.agents import (
     SILENCE,
     AgentConfig,
@@ -26,7 +26,7 @@ from perijove.models.agents import (
     AgentReport,
     MachineFacts,
 )
-from perijove.models.compute import ClusterState, Node, NodeState, Resources, show_amount
+from perijove.models.compute import ClusterState, Node, NodeState, Resources
 from perijove.models.instances import AttachedDefinition, Definition, InstanceDefinition
 from perijove.models.workspaces import TargetSummary
 
@@ -151,16 +151,7 @@ class InstanceTarget(AgentAttempts, AgentTarget, ManagedTarget):
         return found + [str(kernel.get("kernel_id")) for kernel in self._link.last.kernels]
 
     def check(self, wanted: Resources, timeout: float | None = None) -> None:
-        size = self._size()
-        for field in ("cpus", "gpus", "memory"):
-            asked, has = getattr(wanted, field), getattr(size, field)
-            if asked is not None and has is not None and asked > has:
-                raise InvalidInput(
-                    f"The job needs {show_amount(field, asked)}, and {self.name} has "
-                    f"{show_amount(field, has)}.",
-                    field=field,
-                    remedy="Ask for less, or use a larger machine.",
-                )
+        wanted.must_fit(self._size(), self.name, "Ask for less, or use a larger machine.")
 
     def log_text(self) -> str:
         return self.machine.log_text()
