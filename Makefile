@@ -76,7 +76,7 @@ test: check ## everything: lint, types, unit, integration and browser tests
 	scripts/ensure-chromium
 	scripts/ensure-machines
 	scripts/ensure-torch
-	$(PYTEST) -m "not soak" --durations=10 -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+	$(PYTEST) -m "not soak" --durations=10 -n $(WORKERS) --no-loadscope-reorder
 
 soak: $(EXTENSION) ## long chaos runs
 	$(PYTEST) -m "soak"

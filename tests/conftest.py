@@ -10,12 +10,15 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 LONG = ("browser", "ssh", "slurm", "container", "chaos", "runner", "integration", "gallery")
+TOGETHER = {"browser": "screen", "ssh": "machines", "container": "machines", "slurm": "slurm"}
+"""Folders whose tests share servers, or machines that are slow to prepare."""
 OURS = ("PERIJOVE_SCREENSHOTS", "PERIJOVE_TESTS", "PERIJOVE_TORCH")
 """Variables that are for the tests themselves."""
 THEIRS = ("IPYTHON", "JUPYTER", "MLFLOW_", "PERIJOVE_", "XDG_CACHE", "XDG_CONFIG", "XDG_DATA")
@@ -49,31 +52,24 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker takes all that shares a server, hosts that are slow to start, or the screen.
-
-    What takes long comes first: at the end no worker shall wait long for another.
-    """
-    items.sort(key=lambda item: [*LONG, _folder(item)].index(_folder(item)))
-    for item in items:
-        folder = _folder(item)
-        group = folder if folder in ("browser", "ssh", "slurm") else _shares(item)
-        if "node" in getattr(item, "fixturenames", ()):  # made once, for all that are prepared
-            group = "ssh"
-        if group is not None:
-            item.add_marker(pytest.mark.xdist_group(group))
+    """What takes long comes first: at the end no worker shall wait long for another."""
+    items.sort(key=lambda item: [*LONG, _folder(item.nodeid)].index(_folder(item.nodeid)))
 
 
-def _folder(item: pytest.Item) -> str:
-    return item.nodeid.removeprefix("tests/").partition("/")[0]
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """One worker takes a whole file, as its tests share fixtures, or a whole group of folders."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return TOGETHER.get(_folder(nodeid)) or nodeid.partition("::")[0]
+
+    return Scheduling(config, log)
 
 
-def _shares(item: pytest.Item) -> str | None:
-    """The test's file, if it shares with others there what one of our fixtures made."""
-    known = getattr(item, "_fixtureinfo", None)
-    for fixtures in known.name2fixturedefs.values() if known is not None else ():
-        if fixtures[-1].scope != "function" and fixtures[-1].baseid:
-            return item.nodeid.partition("::")[0]
-    return None
+def _folder(nodeid: str) -> str:
+    return nodeid.removeprefix("tests/").partition("/")[0]
 
 
 @pytest.fixture
