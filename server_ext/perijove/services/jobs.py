@@ -314,8 +314,8 @@ class JobService:
             deleted=[job.id for job in jobs],
             freed_bytes=freed,
             kept_runs=runs,
-            message=f"{len(jobs)} jobs, {freed / 1e6:.1f} MB {said}. Their {len(runs)} MLflow runs "
-            "stay, with parameters, metrics and artifacts.",
+            message=f"{len(jobs)} job{'s' * (len(jobs) != 1)}, {freed / 1e6:.1f} MB {said}. MLflow "
+            f"keeps {len(runs)} run{'s' * (len(runs) != 1)}, with parameters, metrics and files.",
             dry_run=dry_run,
         )
 
