@@ -123,6 +123,8 @@ def test_a_killed_kernel_loses_no_point(place: Place, notebook: MakeNotebook) ->
     body = {"experiment_ids": [job.data.experiment_id], "filter": query}
     [child] = place.mlflow.post("/api/2.0/mlflow/runs/search", json=body).json()["runs"]
     assert child["data"]["metrics"][0]["key"] == "child"
+    tags = {tag["key"]: tag["value"] for tag in child["data"]["tags"]}
+    assert (tags["mlflow.source.name"], tags["mlflow.source.type"]) == (str(path), "NOTEBOOK")
 
 
 def test_mlflow_may_be_away(

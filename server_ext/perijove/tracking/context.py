@@ -30,9 +30,18 @@ class JobRunContext(RunContextProvider):
         run_id = os.environ.get("PERIJOVE_RUN_ID") or _run_of(job_id)
         if run_id is None:
             # the hub keeps this one if it made a run at the same moment: see RestTracker
-            return {"perijove.job_id": job_id, "perijove.made_by": "job"}
+            return _source() | {"perijove.job_id": job_id, "perijove.made_by": "job"}
         os.environ["PERIJOVE_RUN_ID"] = run_id
-        return {"mlflow.parentRunId": run_id}
+        return _source() | {"mlflow.parentRunId": run_id}
+
+
+def _source() -> dict[str, str]:
+    """The job's notebook or script; MLflow would name the program that runs it."""
+    source = os.environ.get("PERIJOVE_SOURCE")
+    if source is None:
+        return {}
+    kind = "NOTEBOOK" if source.endswith(".ipynb") else "LOCAL"
+    return {"mlflow.source.name": source, "mlflow.source.type": kind}
 
 
 def _run_of(job_id: str) -> str | None:
