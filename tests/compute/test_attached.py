@@ -22,7 +22,7 @@ from perijove.abc import ComputeTarget
 from perijove.compute.cluster.borrowed import AttachedTarget
 from perijove.compute.cluster.checks import check_scheduler
 from perijove.errors import Conflict, InvalidInput, Unreachable
-from perijove.models.attempts import RUNNER, RunnerProcess
+from perijove.models.attempts import RUNNER, WORK, RunnerProcess
 from perijove.models.compute import NodeState, Resources
 from perijove.models.instances import AttachedDefinition, read_definition
 from perijove.models.jobs import FailureReason, JobState
@@ -298,7 +298,7 @@ def test_a_worker_with_a_disk_of_its_own(dask: Dask, home: Path, tmp_path: Path)
     )
     job = json.loads(done.stdout)
     assert job["state"] == "succeeded", job
-    output = Path(job["output_notebook"]).parent / "work" / "outputs" / "cwd"
+    output = Path(job["output_notebook"]).parent / WORK / "outputs" / "cwd"
     assert str(home) not in output.read_text()
 
     # killed, it leaves no runner that goes on for nobody

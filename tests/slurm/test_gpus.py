@@ -13,6 +13,7 @@ from conftest import MakeNotebook, configure, perijove
 from perijove.client.workspace import Workspace
 from perijove.compute.slurm import request
 from perijove.errors import Conflict
+from perijove.models.attempts import WORK
 from perijove.models.compute import ClusterDefinition, Resources
 from slurm.bed import CONTROLLER, GPUS, NODES, Slurm
 
@@ -91,6 +92,6 @@ def test_an_instance_has_those_that_slurm_lends_it(
     )
     job = ws.jobs.submit(path, compute="box", gpus=1).wait(90)
     assert job.state == "succeeded", job.data
-    output = Path(str(job.data.output_notebook)).parent / "work" / "outputs" / "seen"
+    output = Path(str(job.data.output_notebook)).parent / WORK / "outputs" / "seen"
     assert output.read_text() == "1", json.dumps(job.data.model_dump(mode="json"))
     ws.compute.get("box").delete(force=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from conftest import perijove, write_notebook
+from perijove.models.attempts import WORK
 from slurm.bed import Slurm
 
 pytestmark = pytest.mark.integration
@@ -46,7 +47,7 @@ def test_an_allocation_runs_jobs_and_leaves_nothing(
     )
     job = said("job", "submit", str(path), "--compute", "box", "--wait", home=home)
     assert job["state"] == "succeeded", job
-    output = Path(str(job["output_notebook"])).parent / "work" / "outputs" / "host"
+    output = Path(str(job["output_notebook"])).parent / WORK / "outputs" / "host"
     assert output.read_text() in str(box["properties"])
 
     # an allocation that Slurm takes away is not asked for again by itself

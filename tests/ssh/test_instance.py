@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from conftest import perijove, write_notebook
+from perijove.models.attempts import WORK
 
 from .hosts import Host, Hosts
 
@@ -72,7 +73,7 @@ def test_a_machine_is_attached_used_and_let_go(attached: Path, box: Host, tmp_pa
     )
     job = said("job", "submit", str(path), "--compute", "box", "--wait", home=home)
     assert job["state"] == "succeeded", job
-    output = Path(str(job["output_notebook"])).parent / "work" / "outputs" / "host"
+    output = Path(str(job["output_notebook"])).parent / WORK / "outputs" / "host"
     assert output.read_text() == box.name
     shown = said("compute", "show", "box", home=home)
     assert box.name in str(shown["properties"])

@@ -17,6 +17,7 @@ from distributed.security import Security
 from conftest import perijove, write_notebook
 from perijove.client.workspace import Workspace
 from perijove.errors import Conflict
+from perijove.models.attempts import WORK
 
 from .hosts import Host, Hosts
 
@@ -124,7 +125,7 @@ def test_workers_elsewhere_reach_the_hub(
     box.restore()
     assert job.wait(90).state == "succeeded", job.data
     assert job.data.attempt == 1
-    output = Path(str(job.data.output_notebook)).parent / "work" / "outputs" / "model.txt"
+    output = Path(str(job.data.output_notebook)).parent / WORK / "outputs" / "model.txt"
     assert output.read_text() == f"{box.name}a\n1\n"
     until(lambda: len(job.run.metric_history("loss")) == 16)
     assert [point["step"] for point in job.run.metric_history("loss")] == [*range(16)]
