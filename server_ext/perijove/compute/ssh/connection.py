@@ -318,8 +318,10 @@ class SshHost:
             except PerijoveError as error:
                 log.info("%s", error)
                 self._again.clear()
+                # not wait_for: in Python 3.11 that loses a cancellation that comes with the event
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._again.wait(), pause * random.uniform(0.8, 1.2))
+                    async with asyncio.timeout(pause * random.uniform(0.8, 1.2)):
+                        await self._again.wait()
                 pause = min(pause * 2, MOST)
 
     def _down(self) -> None:
