@@ -159,7 +159,7 @@ class TestAttached(ComputeTargetContract):
             await self.until(lambda: target.slots == 4)
             sizes = {node.id: (node.cpus, node.gpus) for node in target.nodes_now.nodes}
             assert sizes == {"one": (1, 0), "two": (3, 1)}
-            with pytest.raises(InvalidInput, match="5 cpus, and no worker of theirs"):
+            with pytest.raises(Conflict, match="no worker of theirs"):
                 target.check(Resources(cpus=5))
             script = "import os; print('GPU', os.environ.get('CUDA_VISIBLE_DEVICES'))"
             spec = self.attempt(tmp_path, script)

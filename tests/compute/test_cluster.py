@@ -15,7 +15,7 @@ import pytest
 
 from perijove.abc import ComputeTarget
 from perijove.compute.cluster.target import ClusterTarget
-from perijove.errors import InvalidInput
+from perijove.errors import Conflict
 from perijove.models.attempts import AttemptSpec
 from perijove.models.compute import ClusterDefinition, NodeState, Resources
 from perijove.models.jobs import FailureReason, JobState
@@ -146,7 +146,7 @@ class TestCluster(ComputeTargetContract):
     async def test_what_no_node_has_is_refused(self, tmp_path: Path) -> None:
         target = self.make_target(tmp_path, cpus=2, gpus=1)
         target.check(Resources(cpus=2, gpus=1))
-        with pytest.raises(InvalidInput, match="needs 3 cpus, and a node of train has 2"):
+        with pytest.raises(Conflict, match="needs 3 CPUs, and a node of train has 2"):
             target.check(Resources(cpus=3))
 
     async def test_a_killed_node_loses_its_attempt(self, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from perijove.abc import ComputeTarget
 from perijove.compute.local import LocalTarget
 from perijove.compute.zygote import Zygote
-from perijove.errors import InvalidInput
+from perijove.errors import Conflict
 from perijove.models.compute import MEMORY_MAX, Resources
 from perijove.testing.targets import ComputeTargetContract, RecordingSink
 
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.asyncio]
 
 @pytest.mark.parametrize("wanted", [{"cpus": 1024}, {"memory": MEMORY_MAX}, {"gpus": 1}])
 async def test_what_it_never_has_is_refused(wanted: dict[str, int]) -> None:
-    with pytest.raises(InvalidInput, match="local has") as refused:
+    with pytest.raises(Conflict, match="local has") as refused:
         LocalTarget(2, 30, None).check(Resources(**wanted))
     assert refused.value.field in wanted
 

@@ -167,18 +167,23 @@ def test_a_few_are_kept_and_a_dead_one_is_replaced(tmp_path: Path) -> None:
         link = tmp_path / name
         link.symlink_to(os.path.realpath(sys.executable))
         pythons.append(str(link))
+    me = psutil.Process()
+    others = set(me.children())
+
+    def started() -> list[psutil.Process]:
+        return [process for process in me.children() if process not in others]
+
     zygotes = EnvironmentZygotes([], tmp_path / "log", most=2)
     try:
         first = [zygotes.warm(python) for python in pythons[:2]]
         assert zygotes.warm(pythons[0]) == first[0]
         assert zygotes.warm(pythons[2]) not in first
         assert [path for path in first if path and Path(path).exists()] == [first[0]]
-        me = psutil.Process()
-        alive = until(lambda: len(found := me.children()) == 2 and found)
+        alive = until(lambda: len(found := started()) == 2 and found)
         for process in alive:
             process.kill()
         psutil.wait_procs(alive, timeout=10)
         assert zygotes.warm(pythons[0]) != first[0]
     finally:
         zygotes.close()
-    until(lambda: psutil.Process().children() == [])
+    until(lambda: not started())

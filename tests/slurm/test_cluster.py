@@ -16,7 +16,7 @@ import pytest
 from perijove.abc import ComputeTarget
 from perijove.compute.cluster.checks import check_slurm
 from perijove.compute.cluster.target import ClusterTarget
-from perijove.errors import Conflict, InvalidInput
+from perijove.errors import Conflict
 from perijove.models.attempts import AttemptSpec, RunnerProcess
 from perijove.models.compute import ClusterDefinition, NodeState, Resources
 from perijove.models.jobs import FailureReason, JobState
@@ -150,7 +150,7 @@ class TestSlurmCluster(ComputeTargetContract):
         async with self.cluster(tmp_path, **limits) as (target, sink):
             await check_slurm(target._definition)
             target.check(Resources(), 100)
-            with pytest.raises(InvalidInput, match="lives for 2:00") as raised:
+            with pytest.raises(Conflict, match="lives for 2:00") as raised:
                 target.check(Resources(), 200)
             assert raised.value.field == "timeout"
             first = await self.run(target, tmp_path, timeout=100.0)

@@ -100,7 +100,7 @@ class ComputeTarget(ABC):
 
         Raises
         ------
-        InvalidInput: no, with the field at fault.
+        Conflict: no, with the field at fault.
         """
         return None
 

@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from perijove.errors import InvalidInput
+from perijove.errors import Conflict
 from perijove.models.problems import PartError
 from perijove.models.slurm import SlurmWish
 
@@ -129,11 +129,11 @@ class Resources(BaseModel):
         )
 
     def must_fit(self, node: Resources, called: str, remedy: str) -> None:
-        """Raises InvalidInput: there is never room for it; ``field`` is what is too much."""
+        """Raises Conflict: there is never room for it; ``field`` is what is too much."""
         for field in ("cpus", "gpus", "memory"):
             asked, has = getattr(self, field), getattr(node, field)
             if asked is not None and has is not None and asked > has:
-                raise InvalidInput(
+                raise Conflict(
                     f"The job needs {show_amount(field, asked)}, and {called} has "
                     f"{show_amount(field, has)}.",
                     field=field,

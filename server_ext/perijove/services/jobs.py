@@ -66,6 +66,7 @@ class JobService:
         Raises
         ------
         InvalidInput: the source, a parameter, the target or the environment breaks a rule.
+        Conflict: the target never has what the job asks for.
         """
         job_id = str(submission.id)
         async with self._submitting:

@@ -9,7 +9,7 @@ from typing import Unpack
 from pydantic import JsonValue
 
 from perijove.compute.cluster.target import ProcessTarget, TargetOptions
-from perijove.errors import InvalidInput
+from perijove.errors import Conflict
 from perijove.models.compute import Kind, Node, NodeState, Resources
 from perijove.models.instances import AttachedDefinition, Definition
 
@@ -41,7 +41,7 @@ class AttachedTarget(ProcessTarget):
         nodes = self._usable
         if not nodes or any(wanted.fits(node) for node in nodes):
             return  # without any it waits for one
-        raise InvalidInput(
+        raise Conflict(
             f"The job needs {_said(wanted)}, and no worker of {self.name} has that.",
             field=_field(wanted, nodes),
             remedy="Ask for less, or start a larger worker.",

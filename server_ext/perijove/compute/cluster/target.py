@@ -32,7 +32,7 @@ from perijove.compute.cluster.protocol import (
 )
 from perijove.compute.folders import Attempt, FolderTarget
 from perijove.compute.logs import end_of, last_line
-from perijove.errors import InvalidInput, PerijoveError, Unreachable, from_json
+from perijove.errors import Conflict, PerijoveError, Unreachable, from_json
 from perijove.models.agents import GateAddress
 from perijove.models.attempts import STATUS, RunnerProcess
 from perijove.models.compute import (
@@ -360,7 +360,7 @@ class ClusterTarget(ProcessTarget):
         wanted.must_fit(self._definition.node, f"a node of {self.name}", larger)
         walltime = self._definition.walltime
         if timeout is not None and walltime is not None and timeout > walltime_seconds(walltime):
-            raise InvalidInput(
+            raise Conflict(
                 f"The job may take {timeout:g} s, and a node of {self.name} lives for {walltime}.",
                 field="timeout",
                 remedy="Give it less time, or create a cluster with a longer walltime.",
