@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
+from queue import Empty
 from typing import Any
 from uuid import uuid4
 
@@ -101,8 +102,13 @@ class KernelHostContract:
                 client.execute("import time; print('begun', flush=True); time.sleep(600)")
                 while (await client.get_iopub_msg(timeout=PATIENCE))["msg_type"] != "stream":
                     pass
-                await host.signal(request.kernel_id, signal.SIGINT)
-                answer = await client.get_shell_msg(timeout=PATIENCE)
+                answer = None
+                for _ in range(3):  # one that comes between two things may be lost: press again
+                    await host.signal(request.kernel_id, signal.SIGINT)
+                    with suppress(Empty):
+                        answer = await client.get_shell_msg(timeout=PATIENCE / 3)
+                        break
+                assert answer is not None, "the kernel cannot be interrupted"
                 assert answer["content"]["ename"] == "KeyboardInterrupt"
 
     async def test_a_dead_kernel_is_started_again_where_it_was(self, tmp_path: Path) -> None:
