@@ -111,7 +111,8 @@ def lab(folder: Path, hub: common.Hub) -> Iterator[Page]:
     ):
         path = os.environ.get("CHROMIUM", "/usr/bin/chromium")
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1400, "height": 850})
+        context = browser.new_context(viewport={"width": 1400, "height": 850})
+        page = context.new_page()
         page.goto(f"http://127.0.0.1:{found}/lab?token=token&reset")
         page.wait_for_selector(".jp-Launcher", timeout=60_000)
         page.wait_for_timeout(1000)
