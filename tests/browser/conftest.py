@@ -121,7 +121,12 @@ def served(folder: Path, application: str) -> Iterator[Lab]:
         yield made
     finally:
         process.terminate()
-        process.wait(20)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            # a request under way at its end can leave it with a thread of AnyIO's that nobody ends
+            process.kill()
+            process.wait()
         perijove("down", "--force", home=home)
 
 
