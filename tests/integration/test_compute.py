@@ -157,7 +157,7 @@ def test_of_many_creators_of_one_name_one_succeeds(ws: Workspace, place: Path, k
 def test_jobs_that_fit_no_node_are_refused(ws: Workspace, notebook: MakeNotebook) -> None:
     ws.compute.create_cluster("small", memory="1GiB")
     for field, asked in (("cpus", 2), ("gpus", 1), ("memory", "2GiB")):
-        with pytest.raises(InvalidInput) as raised:
+        with pytest.raises(Conflict) as raised:
             ws.jobs.submit(notebook("1"), compute="small", **{field: asked})
         assert raised.value.field == field
     with pytest.raises(NotFound, match="no compute target named 'nowhere'"):
