@@ -6,6 +6,7 @@ Voila's own route shows notebooks of the server's root only; this one shows ours
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
 from jupyter_server.auth.decorator import authorized
@@ -16,11 +17,14 @@ from voila.configuration import VoilaConfiguration
 from voila.paths import collect_template_paths
 from voila.tornado.handler import TornadoVoilaHandler
 
+from perijove.background import Tasks
 from perijove.client.dashboards import EXTENSIONS, TEMPLATES, Dashboard, folder
 
 DASHBOARDS = "perijove:dashboards"
 LOOK, IDLE = 20, 60
 """Seconds between two looks at the kernels of pages; after which one that nobody looks at ends."""
+
+_ending = Tasks("the dashboards", logging.getLogger(__name__))
 
 
 class Kernels:
@@ -35,9 +39,7 @@ class Kernels:
     async def start_kernel(self, **options: Any) -> str:
         """As the server's own."""
         kernel_id: str = await ensure_async(self._kernels.start_kernel(**options))
-        task = asyncio.create_task(self._end_with_page(kernel_id))
-        _ending.add(task)
-        task.add_done_callback(_ending.discard)
+        _ending.spawn(self._end_with_page(kernel_id))
         return kernel_id
 
     async def _end_with_page(self, kernel_id: str) -> None:
@@ -49,9 +51,6 @@ class Kernels:
             alone = 0 if connected else alone + LOOK
         if kernel_id in self._kernels:
             await ensure_async(self._kernels.shutdown_kernel(kernel_id))
-
-
-_ending: set[asyncio.Task[None]] = set()
 
 
 class DashboardHandler(TornadoVoilaHandler):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
 import time
 from collections.abc import Collection
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from perijove.abc import JobStore, Tracker
+from perijove.background import Tasks
 from perijove.errors import Conflict, InvalidInput, NotFound
 from perijove.faults import step
 from perijove.models.compute import Resources
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
     from perijove.services.recorder import Recorder
     from perijove.services.supervisor import Supervisor
 
+log = logging.getLogger(__name__)
+
 
 @dataclass
 class JobService:
@@ -58,7 +62,7 @@ class JobService:
 
     def __post_init__(self) -> None:
         self._submitting = asyncio.Lock()
-        self._background: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks("the jobs", log)
 
     async def submit(self, submission: JobSubmission) -> tuple[Job, bool]:
         """Store a job; (the job, whether it is new). An id that is known returns its job.
@@ -137,9 +141,7 @@ class JobService:
             return stored
         step("submit.stored")
         self._tell(job)
-        task = asyncio.create_task(self._note_commit(job.id, source.file))
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        self._tasks.spawn(self._note_commit(job.id, source.file))
         self.supervisor.wake()
         self.recorder.wake()
         return self.store.get(job_id) or job
