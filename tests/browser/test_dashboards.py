@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from browser.conftest import Lab, OpenPage, show
 from conftest import perijove, write_notebook
@@ -55,6 +56,21 @@ def asked_hosts(page: Page) -> set[str]:
     return hosts
 
 
+def lose_one(page: Page, pattern: re.Pattern[str]) -> list[str]:
+    """Filled with the address of the first such request, whose connection breaks."""
+    lost: list[str] = []
+
+    def answer(route: Route) -> None:
+        if lost:
+            route.continue_()
+        else:
+            lost.append(route.request.url)
+            route.abort("connectionreset")
+
+    page.route(pattern, answer)
+    return lost
+
+
 def view(browser: Browser, url: str) -> Page:
     page = browser.new_page()
     hosts = asked_hosts(page)
@@ -85,6 +101,7 @@ def test_the_leaderboard_opens_in_a_tab(lab: Lab, open_page: OpenPage) -> None:
     assert perijove("job", "submit", path, *options, home=lab.home).returncode == 0
     page = open_page()
     hosts = asked_hosts(page)
+    lost = lose_one(page, re.compile(r"/voila/static/\d+\.voila\.js"))
     row = page.locator(".jp-perijove-row[data-experiment-id]", has_text="board")
     if not row.is_visible():
         page.click('.jp-SideBar .lm-TabBar-tab[data-id="perijove-panel"]')
@@ -94,6 +111,7 @@ def test_the_leaderboard_opens_in_a_tab(lab: Lab, open_page: OpenPage) -> None:
     table = frame.locator(".jp-perijove-run-table").first
     expect(table.locator("tbody tr[aria-selected=true]")).to_have_count(1, timeout=90_000)
     expect(frame.locator(".jp-perijove-charts, .jp-perijove-hint").first).to_be_visible()
+    assert lost, "a page that lost a script has loaded again"
     assert hosts <= {urlsplit(lab.url).netloc, ""}
 
 
