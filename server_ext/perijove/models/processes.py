@@ -9,7 +9,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -122,39 +122,27 @@ def end_session(leader: RunnerProcess) -> None:
     """Kill every process of the session that `leader` began, and return when they are gone."""
     if leader.boot_id != boot_id():
         return
-    last = time.monotonic() + 30
-    while found := [
-        pid
-        for pid in psutil.pids()
-        if pid != os.getpid() and _belongs(pid, leader.pid, leader.start_time, start_time(pid) or 0)
-    ]:
-        processes = []
-        for pid in found:
-            with suppress(psutil.Error):
-                process = psutil.Process(pid)
-                process.kill()
-                processes.append(process)
-        if time.monotonic() > last:
-            return
-        psutil.wait_procs(processes, timeout=0.2)
+    _kill_all(
+        lambda pid: _belongs(pid, leader.pid, leader.start_time, start_time(pid) or 0),
+    )
 
 
 def end_marked(mark: str) -> None:
     """Kill every process that has `mark`, ``NAME=value``, in its environment, and return when
     they are gone. This process itself is spared."""
+    _kill_all(lambda pid: start_time(pid) is not None and _has(pid, mark.encode()))
+
+
+def _kill_all(wanted: Callable[[int], bool]) -> None:
     last = time.monotonic() + 30
-    while found := [
-        pid
-        for pid in psutil.pids()
-        if pid != os.getpid() and start_time(pid) is not None and _has(pid, mark.encode())
-    ]:
+    while found := [pid for pid in psutil.pids() if pid != os.getpid() and wanted(pid)]:
         processes = []
         for pid in found:
             with suppress(psutil.Error):
                 process = psutil.Process(pid)
                 process.kill()
                 processes.append(process)
-        if time.monotonic() > last:
+        if time.monotonic() > last:  # not even SIGKILL ends what hangs in the kernel
             return
         psutil.wait_procs(processes, timeout=0.2)
 
