@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from perijove.cli.app import run
 from perijove.cli.output import writing
+from perijove.cli.program import run
 from perijove.errors import InvalidInput
 
 
