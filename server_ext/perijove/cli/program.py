@@ -91,7 +91,9 @@ def guarded(call: Callable[[], Any], debug: bool = False, as_json: bool = False)
     except click.UsageError as error:
         if not as_json and error.ctx is not None:
             click.echo(error.ctx.get_usage(), err=True)
-        field = getattr(getattr(error, "param", None), "name", None)
+        field = getattr(getattr(error, "param", None), "name", None) or getattr(
+            error, "option_name", None
+        )
         return _refuse(InvalidInput(error.format_message(), field=field), as_json)
     except click.ClickException as error:
         return _refuse(InvalidInput(error.format_message()), as_json)
