@@ -91,10 +91,7 @@ def guarded(call: Callable[[], Any], debug: bool = False, as_json: bool = False)
     except click.UsageError as error:
         if not as_json and error.ctx is not None:
             click.echo(error.ctx.get_usage(), err=True)
-        field = getattr(getattr(error, "param", None), "name", None) or getattr(
-            error, "option_name", None
-        )
-        return _refuse(InvalidInput(error.format_message(), field=field), as_json)
+        return _refuse(InvalidInput(error.format_message(), field=_field(error)), as_json)
     except click.ClickException as error:
         return _refuse(InvalidInput(error.format_message()), as_json)
     except (click.Abort, KeyboardInterrupt):
@@ -115,6 +112,15 @@ def guarded(call: Callable[[], Any], debug: bool = False, as_json: bool = False)
             f"{type(error).__name__}: {error}", remedy="--debug shows where it comes from."
         )
         return _refuse(unexpected, as_json)
+
+
+def _field(error: click.UsageError) -> str | None:
+    """The option as it is written without its dashes, or the argument, that is at fault."""
+    param = getattr(error, "param", None)
+    if isinstance(param, click.Option):
+        return max(param.opts, key=len).lstrip("-")
+    name: str | None = getattr(param, "name", None) or getattr(error, "option_name", None)
+    return name.lstrip("-") if name else None
 
 
 def _refuse(error: PerijoveError, as_json: bool) -> int:
