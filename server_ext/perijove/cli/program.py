@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -70,7 +71,9 @@ def run(argv: list[str]) -> int:
     # it may stand anywhere, as --workspace and --json may
     argv = [word for word in argv if word != "--debug"]
     return guarded(
-        lambda: cli.main(argv, prog_name="perijove", standalone_mode=False), debug, as_json
+        lambda: cli.main(argv, prog_name="perijove", standalone_mode=False, color=colors()),
+        debug,
+        as_json,
     )
 
 
@@ -124,10 +127,18 @@ def _field(error: click.UsageError) -> str | None:
 
 
 def _refuse(error: PerijoveError, as_json: bool) -> int:
-    if as_json:
-        click.echo(json.dumps({"error": error.to_json()}))
-    else:
-        click.echo(f"{click.style('Error:', fg='red')} {error.message}", err=True)
-        if error.remedy:
-            click.echo(error.remedy, err=True)
+    try:
+        if as_json:
+            click.echo(json.dumps({"error": error.to_json()}))
+            return error.exit_code
+    except OSError:  # standard output is what cannot be written
+        pass
+    click.echo(f"{click.style('Error:', fg='red')} {error.message}", err=True, color=colors())
+    if error.remedy:
+        click.echo(error.remedy, err=True)
     return error.exit_code
+
+
+def colors() -> bool | None:
+    """False: none, as https://no-color.org or a simple terminal has it. None: on terminals."""
+    return False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None
