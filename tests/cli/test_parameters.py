@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from papermill.cli import _resolve_type
+from papermill.iorw import NoDatesSafeLoader
 
 from perijove.cli.parameters import collect, resolve
 from perijove.errors import InvalidInput
@@ -50,12 +52,28 @@ def test_the_plainer_way_wins() -> None:
 
 
 @pytest.mark.parametrize(
-    "yaml",
+    "text", ["a: 2024-01-01", "a: 2024-01-01T10:00:00Z", "a: 017", "a: yes", "a: 1e3", "", "# a"]
+)
+def test_yaml_means_what_it_means_to_papermill(text: str) -> None:
+    theirs = yaml.load(text, Loader=NoDatesSafeLoader) or {}  # noqa: S506
+    encoded = base64.encodebytes(text.encode()).decode()
+    assert collect((), (), (text,), ()) == theirs
+    assert collect((), (), (), (encoded,)) == theirs
+
+
+def test_base64_may_be_wrapped() -> None:
+    encoded = base64.encodebytes(b"a: " + b"x" * 200).decode()
+    assert encoded.count("\n") > 1
+    assert collect((), (), (), (encoded,)) == {"a": "x" * 200}
+
+
+@pytest.mark.parametrize(
+    "refused",
     ["[1]", "a: &x 1\nb: *x", "a: !!python/object:os.system 1", "a: [", "x: &a [1]\ny: [*a, *a]"],
 )
-def test_yaml_is_plain(yaml: str) -> None:
+def test_yaml_is_plain(refused: str) -> None:
     with pytest.raises(InvalidInput):
-        collect((), (), (yaml,), ())
+        collect((), (), (refused,), ())
 
 
 @pytest.mark.parametrize("given_", [("novalue",), ("=1",)])

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from perijove.cli.app import run
 from perijove.cli.output import writing
+from perijove.cli.program import run
 from perijove.errors import InvalidInput
 
 
@@ -45,3 +45,19 @@ def test_a_folder_that_cannot_be_written_is_named() -> None:
     ):
         Path("/proc/x").mkdir()
     assert refused.value.field == "folder"
+
+
+@pytest.mark.parametrize(
+    ("words", "field"),
+    [
+        (["job", "list", "--state", "zzz"], "state"),
+        (["job", "list", "--nothing"], "nothing"),
+        (["prune"], "older-than"),
+        (["job", "show"], "job_id"),
+    ],
+)
+def test_an_option_is_called_as_it_is_written(
+    words: list[str], field: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*words, "--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["error"]["field"] == field

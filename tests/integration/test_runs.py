@@ -13,7 +13,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from perijove.cli.app import run as cli
+from perijove.cli.program import run as cli
 from perijove.client.workspace import Workspace
 from perijove.errors import Conflict, NotFound
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,32 @@ def test_a_script_keeps_its_folder_but_for_what_is_ignored(project: Path, tmp_pa
         ".gitignore", ".perijoveignore", "lib/.gitignore", "lib/helper.py", "lib/keep.txt",
         "main.py",
     }  # fmt: skip
+
+
+def test_what_is_ignored_is_what_git_ignores(tmp_path: Path) -> None:
+    root = tmp_path / "repository"
+    files = {
+        ".git/HEAD": "",
+        ".gitignore": "*.csv\n*.txt\n/src/top.py\nscratch/\n.venv\n",
+        "src/main.py": "",
+        "src/top.py": "",
+        "src/rows.csv": "",
+        "src/lib/.gitignore": "!keep.txt\n",
+        "src/lib/keep.txt": "",
+        "src/lib/skip.txt": "",
+        "src/.venv/bin/python": "",
+        "scratch/try.py": "",
+        "scratch/rows.csv": "",
+    }
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    os.mkfifo(root / ".perijoveignore")
+    take_snapshot(read_source("main.py", str(root / "src")), tmp_path / "s", 10_000, 100)
+    assert kept(tmp_path / "s") == {"main.py", "lib/.gitignore", "lib/keep.txt"}
+    # a folder that git ignores, and whose script is run nevertheless
+    take_snapshot(read_source("try.py", str(root / "scratch")), tmp_path / "t", 10_000, 100)
+    assert kept(tmp_path / "t") == {"try.py", "rows.csv"}
 
 
 def test_a_folder_that_is_too_large_says_what_is(project: Path, tmp_path: Path) -> None:

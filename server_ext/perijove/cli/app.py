@@ -1,127 +1,17 @@
-"""The program: its groups, and what becomes of errors."""
+"""The console script. It imports next to nothing: Ctrl-C while the program is imported has to find
+somebody who answers it."""
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Callable
-from typing import Any, TypeVar
-
-import click
-
-from perijove import __version__
-from perijove.errors import InvalidInput, PerijoveError
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def common(command: F) -> F:
-    """The options every command has."""
-    command = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(
-        command
-    )
-    return click.option("--workspace", metavar="NAME", help="The workspace.")(command)
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, prog_name="perijove")
-@click.option("--debug", is_flag=True, help="Show tracebacks.")
-def cli(debug: bool) -> None:
-    """Run notebooks as durable jobs on machines you own, recorded in MLflow."""
-
-
-def _register() -> None:
-    from perijove.cli import (
-        compute,
-        dashboard,
-        environment,
-        experiment,
-        hub,
-        job,
-        model,
-        prune,
-        run,
-    )
-
-    for command in (hub.up, hub.down, hub.status, prune.prune, dashboard.dashboard):
-        cli.add_command(command)
-    groups = (
-        job.job,
-        compute.compute,
-        environment.environment,
-        experiment.experiment,
-        run.run,
-        model.model,
-    )
-    for group in groups:
-        cli.add_command(group)
-
-
-_register()
-
-
-def run(argv: list[str]) -> int:
-    """Run a command line; returns its exit code and never raises."""
-    debug = "--debug" in argv
-    as_json = "--json" in argv
-    # it may stand anywhere, as --workspace and --json may
-    argv = [word for word in argv if word != "--debug"]
-    return guarded(
-        lambda: cli.main(argv, prog_name="perijove", standalone_mode=False), debug, as_json
-    )
-
-
-def guarded(call: Callable[[], Any], debug: bool = False, as_json: bool = False) -> int:
-    """The exit code of a call; what it raises is said in a line or two."""
-    try:
-        code = call()
-        return code if isinstance(code, int) else 0
-    except click.exceptions.Exit as error:
-        return error.exit_code
-    except PerijoveError as error:
-        if debug:
-            raise
-        return _refuse(error, as_json)
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
-        return 2
-    except click.UsageError as error:
-        if not as_json and error.ctx is not None:
-            click.echo(error.ctx.get_usage(), err=True)
-        field = getattr(getattr(error, "param", None), "name", None)
-        return _refuse(InvalidInput(error.format_message(), field=field), as_json)
-    except click.ClickException as error:
-        return _refuse(InvalidInput(error.format_message()), as_json)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted.", err=True)
-        return 130
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 0
-    except OSError as error:
-        if debug:
-            raise
-        where = f"{error.filename}: " if error.filename else ""
-        return _refuse(InvalidInput(f"{where}{error.strerror or error}."), as_json)
-    except Exception as error:
-        if debug:
-            raise
-        unexpected = PerijoveError(
-            f"{type(error).__name__}: {error}", remedy="--debug shows where it comes from."
-        )
-        return _refuse(unexpected, as_json)
-
-
-def _refuse(error: PerijoveError, as_json: bool) -> int:
-    if as_json:
-        click.echo(json.dumps({"error": error.to_json()}))
-    else:
-        click.echo(f"{click.style('Error:', fg='red')} {error.message}", err=True)
-        if error.remedy:
-            click.echo(error.remedy, err=True)
-    return error.exit_code
 
 
 def main() -> None:
-    """The console script."""
-    sys.exit(run(sys.argv[1:]))
+    """Run the command line and exit with its code."""
+    try:
+        from perijove.cli.program import run
+
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:
+        code = 130
+    sys.exit(code)

@@ -12,8 +12,8 @@ from typing import Any
 
 import click
 
-from perijove.cli.app import common
 from perijove.cli.output import ago, emit, say, state, table
+from perijove.cli.program import common
 from perijove.client.compute import Compute, ComputeTarget
 from perijove.client.workspace import Workspace
 from perijove.errors import InvalidInput, PerijoveError

@@ -11,8 +11,8 @@ from typing import Any
 
 import click
 
-from perijove.cli.app import common
 from perijove.cli.output import emit
+from perijove.cli.program import common
 from perijove.client.dashboards import EXTENSIONS, PREFIX, TEMPLATES, Dashboard, folder
 from perijove.client.workspace import Workspace
 from perijove.errors import Conflict, InvalidInput

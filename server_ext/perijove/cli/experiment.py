@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from perijove.cli.app import common
 from perijove.cli.output import ago, emit, table
+from perijove.cli.program import common
 from perijove.client.workspace import Workspace
 from perijove.models.experiments import Experiment
 

@@ -9,8 +9,8 @@ import time
 
 import click
 
-from perijove.cli.app import common
 from perijove.cli.output import emit, say, state, table
+from perijove.cli.program import common
 from perijove.client.discovery import ensure_hub, find_hub, workspace_folder
 from perijove.client.workspace import Workspace
 from perijove.errors import HubUnreachable, PerijoveError

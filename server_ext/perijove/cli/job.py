@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from perijove.cli.app import common
 from perijove.cli.output import ago, duration, emit, is_terminal, plain, say, state, table, writing
 from perijove.cli.parameters import collect
+from perijove.cli.program import common
 from perijove.cli.progress import watch
 from perijove.client.jobs import Job
 from perijove.client.sources import locate

@@ -28,7 +28,8 @@ def collect(
     found: dict[str, Any] = {}
     for text in encoded:
         try:
-            decoded = base64.b64decode(text, validate=True).decode("utf-8")
+            # what encodes wraps long lines
+            decoded = base64.b64decode("".join(text.split()), validate=True).decode("utf-8")
         except ValueError:
             raise InvalidInput("-b must be base64 of a YAML mapping.", field="-b") from None
         found |= _mapping(decoded, "-b")
@@ -54,6 +55,8 @@ def _split(item: str, option: str) -> tuple[str, str]:
 
 def _mapping(text: str, option: str) -> dict[str, Any]:
     data = load_yaml(text, f"value of {option}", option)
+    if data is None:  # an empty text, as from an empty file
+        return {}
     if not isinstance(data, dict):
         raise InvalidInput(f"{option} must be a YAML mapping of names to values.", field=option)
     return data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import UTC, datetime
 
@@ -40,7 +41,7 @@ class _Line:
     """One line that is written over on a terminal, new lines elsewhere."""
 
     def __init__(self) -> None:
-        self._live = is_terminal()
+        self._live = is_terminal() and os.environ.get("TERM") != "dumb"
         self._last = ""
 
     def show(self, state: str, done: int, total: int, text: str, took: str) -> None:

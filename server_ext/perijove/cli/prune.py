@@ -6,8 +6,8 @@ import re
 
 import click
 
-from perijove.cli.app import common
 from perijove.cli.output import emit, is_terminal
+from perijove.cli.program import common
 from perijove.client.workspace import Workspace
 from perijove.errors import InvalidInput
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from perijove.cli.app import common
 from perijove.cli.output import ago, emit, table, writing
+from perijove.cli.program import common
 from perijove.client.runs import Run, RunList, differences
 from perijove.client.workspace import Workspace
 from perijove.errors import InvalidInput

@@ -7,10 +7,9 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from perijove.client import displays
-from perijove.client.http import LONG, HubClient
+from perijove.client.http import LONG, HubClient, segment
 from perijove.client.resource import Resource
 from perijove.errors import Conflict, MissingExtra, PerijoveError
 from perijove.models.compute import ComputeTargetInfo, Kind, Node, Scale, TargetEvent
@@ -163,8 +162,9 @@ class ComputeTarget(Resource[ComputeTargetInfo]):
     def _repr_html_(self) -> str:
         return displays.targets([self.data.model_dump(mode="json")])
 
-    def _path(self, verb: str = "") -> str:
-        return f"/compute/{quote(self.name, safe='')}" + (f"/{verb}" if verb else "")
+    def _path(self, part: str = "") -> str:
+        path = f"/compute/{segment(self.name, 'compute target', 'name')}"
+        return f"{path}/{part}" if part else path
 
     def _do(self, verb: str, body: Mapping[str, Any] | None = None) -> ComputeTarget:
         found = self.client.request("POST", self._path(verb), json=body, timeout=LONG)
@@ -184,7 +184,7 @@ class Compute:
 
     def get(self, name: str) -> ComputeTarget:
         """The target of this name; raises NotFound."""
-        found = self._client.request("GET", f"/compute/{quote(name, safe='')}")
+        found = self._client.request("GET", f"/compute/{segment(name, 'compute target', 'name')}")
         return ComputeTarget(self._client, ComputeTargetInfo.model_validate(found))
 
     def __getitem__(self, name: str) -> ComputeTarget:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -24,6 +25,8 @@ from perijove.models.workspaces import HubInfo, WorkspaceFolder
 START_LIMIT = 60.0
 """Seconds a hub has to come up."""
 LOOK = 0.01
+LITTLE = 1 << 17
+"""Bytes; a disk with less is why a hub does not start."""
 
 
 def workspace_folder(name: str | None = None) -> WorkspaceFolder:
@@ -31,7 +34,7 @@ def workspace_folder(name: str | None = None) -> WorkspaceFolder:
 
     Raises
     ------
-    InvalidInput: the name is no workspace name.
+    InvalidInput: the name is no workspace name, or there is no home folder.
     """
     chosen = name or os.environ.get("PERIJOVE_WORKSPACE") or "default"
     try:
@@ -39,7 +42,14 @@ def workspace_folder(name: str | None = None) -> WorkspaceFolder:
     except ValueError as error:
         raise InvalidInput(f"{chosen!r}: {error}.", field="workspace") from None
     home = os.environ.get("PERIJOVE_HOME")
-    root = Path(home).absolute() if home else Path.home() / ".perijove"
+    try:
+        root = Path(home).absolute() if home else Path.home() / ".perijove"
+    except RuntimeError:  # a container's user of any number
+        raise InvalidInput(
+            "Neither PERIJOVE_HOME nor HOME is set, and the user has no home folder.",
+            field="PERIJOVE_HOME",
+            remedy="Set PERIJOVE_HOME to a folder of yours.",
+        ) from None
     return WorkspaceFolder(root, chosen)
 
 
@@ -115,4 +125,6 @@ def _last_words(folder: WorkspaceFolder) -> str:
         lines = folder.hub_log.read_text(errors="replace").strip().splitlines()
     except OSError:
         lines = []
+    if shutil.disk_usage(folder.root).free < LITTLE:
+        return f"no space is left for {folder.root}."
     return lines[-1][-500:] if lines else "it said nothing."

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
-from perijove.client.http import HubClient
+from perijove.client.http import HubClient, segment
 from perijove.client.resource import Resource
 from perijove.errors import EnvironmentFailed, InvalidInput, WaitTimeout
 from perijove.models.environments import (
@@ -113,7 +112,8 @@ class Environment(Resource[EnvironmentSummary]):
         return f"<b>{escape(self.reference)}</b><table>{cells}</table>"
 
     def _path(self, part: str = "") -> str:
-        return f"/environments/{quote(self.reference, safe='')}" + (f"/{part}" if part else "")
+        path = f"/environments/{segment(self.reference, 'environment', 'name')}"
+        return f"{path}/{part}" if part else path
 
 
 class Environments:
@@ -129,7 +129,7 @@ class Environments:
 
     def get(self, name: str) -> Environment:
         """The environment of this name, ``name:version`` or ``name@latest``; raises NotFound."""
-        found = self._client.request("GET", f"/environments/{quote(name, safe='')}")
+        found = self._client.request("GET", f"/environments/{segment(name, 'environment', 'name')}")
         return Environment(self._client, EnvironmentDetails.model_validate(found))
 
     def __getitem__(self, name: str) -> Environment:
@@ -177,7 +177,7 @@ class Environments:
         ------
         Conflict: a job that is not over uses it.
         """
-        path = f"/environments/{quote(name, safe='')}"
+        path = f"/environments/{segment(name, 'environment', 'name')}"
         return DeletedEnvironment.model_validate(self._client.request("DELETE", path))
 
 

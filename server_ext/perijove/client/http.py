@@ -6,11 +6,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
 from perijove.client.discovery import ensure_hub, find_hub
-from perijove.errors import HubUnreachable, InvalidInput, PerijoveError, from_json
+from perijove.errors import HubUnreachable, InvalidInput, NotFound, PerijoveError, from_json
 from perijove.models.workspaces import HubInfo, WorkspaceFolder
 
 TRIES = 3
@@ -107,6 +108,17 @@ class HubClient:
         if self._client is not None:
             self._client.close()
         self._client = self._info = None
+
+
+def segment(name: str, what: str, field: str) -> str:
+    """`name` as a part of a path; raises NotFound for what no `what` can be called."""
+    try:
+        quoted = quote(name, safe="")
+    except UnicodeEncodeError:
+        quoted = ""
+    if quoted in ("", ".", "..") or "/" in name:
+        raise NotFound(f"There is no {what} {name[:80]!a}.", field=field)
+    return quoted
 
 
 def _checked(answer: httpx.Response) -> httpx.Response:

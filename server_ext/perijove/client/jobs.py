@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
-from perijove.client.http import HubClient
+from perijove.client.http import HubClient, segment
 from perijove.client.resource import Resource
 from perijove.client.runs import Run
 from perijove.client.sources import locate
@@ -118,14 +118,31 @@ class Job(Resource[JobData]):
                 return
 
     def logs(self, follow: bool = False) -> Iterator[str] | str:
-        """Its log as text; with `follow` an iterator over pieces as they come."""
+        """Its log as text; with `follow` an iterator over pieces as they come, through restarts of
+        the hub, until the job is over."""
         if not follow:
             return "".join(self._log(False))
         return self._log(True)
 
     def _log(self, follow: bool) -> Iterator[str]:
-        with self.client.stream(f"/jobs/{self.id}/log", follow=follow) as answer:
-            yield from answer.iter_text()
+        seen = 0
+        while True:
+            try:
+                with self.client.stream(f"/jobs/{self.id}/log", follow=follow) as answer:
+                    skip = seen  # the log is the same from its beginning whoever serves it
+                    for piece in answer.iter_text():
+                        fresh = piece[skip:]
+                        skip = max(0, skip - len(piece))
+                        seen += len(fresh)
+                        if fresh:
+                            yield fresh
+            except HubUnreachable:
+                if not follow:
+                    raise
+                time.sleep(0.2)
+                continue
+            if not follow or self.refresh().data.state.terminal:
+                return
 
     def cancel(self) -> Job:
         """Ask for its end; `wait` returns when it is there."""
@@ -182,7 +199,7 @@ class Jobs:
         ------
         NotFound: there is none, or several.
         """
-        found = self._client.request("GET", f"/jobs/{quote(job_id, safe='')}")
+        found = self._client.request("GET", f"/jobs/{segment(job_id, 'job', 'id')}")
         return Job(self._client, JobData.model_validate(found))
 
     def list(

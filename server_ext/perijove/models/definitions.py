@@ -21,6 +21,12 @@ SUFFIX = ".job.yaml"
 
 
 class _PlainLoader(yaml.SafeLoader):
+    # a date stays text, as in papermill's own YAML: parameters are JSON, which has none
+    yaml_implicit_resolvers = {
+        first: [known for known in resolvers if known[0] != "tag:yaml.org,2002:timestamp"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
     def __init__(self, text: str, what: str, field: str | None) -> None:
         super().__init__(text)
         self._what = what

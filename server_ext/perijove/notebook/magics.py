@@ -12,10 +12,10 @@ from uuid import uuid4
 import nbformat
 from IPython.core.magic import Magics, line_cell_magic, magics_class
 
-from perijove.cli.app import guarded, run
 from perijove.cli.job import define, submit
 from perijove.cli.output import caught
 from perijove.cli.parameters import collect
+from perijove.cli.program import guarded, run
 from perijove.client.discovery import workspace_folder
 from perijove.client.jobs import Job
 from perijove.client.workspace import Workspace

@@ -10,6 +10,8 @@ from typing import Any
 from perijove.models.events import EventType
 from perijove.services.events import EventLogs
 
+SAID = {"queued", "succeeded", "failed", "canceled"}
+"""States that are said with their reason; those between keep that of the attempt before."""
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
@@ -34,7 +36,9 @@ def event_text(event: dict[str, Any]) -> str:
             return str(data.get("text", ""))
         case EventType.OUTPUT.value:
             return _output_text(data.get("output") or {})
-        case EventType.STATE.value if data.get("reason") or data.get("message"):
+        case EventType.STATE.value if data["state"] in SAID and (
+            data.get("reason") or data.get("message")
+        ):
             return f"[{data['state']}] {data.get('message') or data.get('reason')}\n"
     return ""
 

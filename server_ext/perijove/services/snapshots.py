@@ -1,10 +1,10 @@
 """What a job keeps of its source, and the folder it runs in.
 
 A notebook's snapshot is the notebook; a script's is its folder, without what ``.gitignore`` and
-``.perijoveignore`` name. A job runs in a folder of its own, so that two jobs never write into
-each other's files: it has the snapshot, links to everything else that lies beside the source
-(``data/``, ``../data``, helper modules), and an empty ``outputs/``. Two folders above the root are
-mirrored as well, for a notebook that no git repository surrounds.
+``.perijoveignore`` name, there and above in its git repository. A job runs in a folder of its own,
+so that two jobs never write into each other's files: it has the snapshot, links to everything else
+that lies beside the source (``data/``, ``../data``, helper modules), and an empty ``outputs/``. Two
+folders above the root are mirrored as well, for a notebook that no git repository surrounds.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 import shutil
 import stat
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
 import pathspec
@@ -26,6 +27,8 @@ ALWAYS_IGNORED = (".git/", ".ipynb_checkpoints/", "__pycache__/", ".venv/", "nod
 IGNORE_FILES = (".gitignore", ".perijoveignore")
 ABOVE = WORK.count("/")
 """Folders above the root that a job sees."""
+Specs = list[tuple[Path, pathspec.GitIgnoreSpec]]
+"""What ignore files say, and of which folder; the innermost is last."""
 MANY = 1000
 """Entries of a folder above the root that is left out: linking them takes a job's time."""
 
@@ -41,7 +44,7 @@ def take_snapshot(source: Source, target: Path, max_bytes: int, max_files: int) 
     copied.parent.mkdir(parents=True)
     if source.kind is JobKind.SCRIPT:
         folder = source.file.parent
-        files = list(_measured(folder, max_bytes, max_files))
+        files = list(_measured(folder, max_bytes, max_files, _inherited(folder)))
         for file in files:
             to = copied.parent / file.relative_to(folder)
             to.parent.mkdir(parents=True, exist_ok=True)
@@ -57,14 +60,15 @@ def beside(folder: Path, max_bytes: int, max_files: int) -> Iterator[tuple[Path,
     ------
     SnapshotTooLarge: the folder passes `max_bytes` or `max_files`.
     """
-    for file in _measured(folder, max_bytes, max_files):
+    for file in _measured(folder, max_bytes, max_files, []):
         yield file, file.relative_to(folder).as_posix()
 
 
-def _measured(folder: Path, max_bytes: int, max_files: int) -> Iterator[Path]:
+def _measured(folder: Path, max_bytes: int, max_files: int, above: Specs) -> Iterator[Path]:
     sizes: dict[str, int] = {}
     total = 0
-    for count, file in enumerate(_kept(folder, folder, []), 1):
+    always = (folder, pathspec.GitIgnoreSpec.from_lines(ALWAYS_IGNORED))
+    for count, file in enumerate(_kept(folder, folder, [always, *above]), 1):
         size = file.stat().st_size
         total += size
         top = file.relative_to(folder).parts[0]
@@ -81,21 +85,13 @@ def _measured(folder: Path, max_bytes: int, max_files: int) -> Iterator[Path]:
         yield file
 
 
-def _kept(
-    folder: Path, top: Path, above: list[tuple[Path, pathspec.GitIgnoreSpec]]
-) -> Iterator[Path]:
-    lines = [*ALWAYS_IGNORED] if folder == top else []
-    for name in IGNORE_FILES:
-        try:
-            lines += (folder / name).read_text("utf-8", "replace").splitlines()
-        except OSError:
-            continue
-    specs = [*above, (folder, pathspec.GitIgnoreSpec.from_lines(lines))] if lines else above
+def _kept(folder: Path, top: Path, above: Specs) -> Iterator[Path]:
+    specs = [*above, *_said(folder)]
     with os.scandir(folder) as entries:
         found = sorted(entries, key=lambda entry: entry.name)
     for entry in found:
         is_folder = entry.is_dir(follow_symlinks=False)
-        if any(_matches(spec, base, entry.path, is_folder) for base, spec in specs):
+        if _is_ignored(Path(entry.path), is_folder, specs):
             continue
         if is_folder:
             yield from _kept(Path(entry.path), top, specs)
@@ -103,9 +99,43 @@ def _kept(
             yield Path(entry.path)
 
 
-def _matches(spec: pathspec.GitIgnoreSpec, base: Path, path: str, is_folder: bool) -> bool:
-    relative = os.path.relpath(path, base).replace(os.sep, "/")
-    return spec.match_file(relative + "/" if is_folder else relative)
+def _said(folder: Path) -> Specs:
+    """What the ignore files of one folder say."""
+    lines: list[str] = []
+    for name in IGNORE_FILES:
+        try:
+            if (folder / name).is_file():
+                lines += (folder / name).read_text("utf-8", "replace").splitlines()
+        except OSError:
+            continue
+    return [(folder, pathspec.GitIgnoreSpec.from_lines(lines))] if lines else []
+
+
+def _inherited(folder: Path) -> Specs:
+    """What the ignore files above `folder` say, up to the root of its git repository; nothing where
+    they ignore the folder itself: its script was asked for all the same."""
+    way: list[Path] = []
+    for place in (folder, *folder.parents):
+        way.insert(0, place)
+        if (place / ".git").exists():
+            break
+    else:
+        return []
+    specs: Specs = []
+    for outer, inner in pairwise(way):
+        specs += _said(outer)
+        if _is_ignored(inner, True, specs):
+            return []
+    return specs
+
+
+def _is_ignored(path: Path, is_folder: bool, specs: Specs) -> bool:
+    """As git decides: the innermost file that says something about it."""
+    for base, spec in reversed(specs):
+        relative = path.relative_to(base).as_posix() + "/" * is_folder
+        if (ignored := spec.check_file(relative).include) is not None:
+            return ignored
+    return False
 
 
 def _is_link_inside(entry: os.DirEntry[str], top: Path) -> bool:

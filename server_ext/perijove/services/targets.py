@@ -155,7 +155,7 @@ class Targets:
         found = self._find(name)
         if not isinstance(found, ManagedTarget):
             raise Conflict(
-                f"{found.name} is this machine itself: it cannot be started, stopped or deleted.",
+                f"{found.name} is this machine itself: it is always there and has no log.",
                 field="name",
             )
         return found
