@@ -192,6 +192,7 @@ def _instance(
         on=on,
         lease=workshop.lease,
         preload=workshop.preload,
+        warm_start=workshop.warm_start,
         token=workshop.agent_token,
         attempt_token=workshop.attempt_token,
         changed=workshop.changed,
@@ -203,6 +204,7 @@ def _process(workshop: Workshop) -> ProcessOptions:
     return {
         "lease": workshop.lease,
         "preload": workshop.preload,
+        "warm_start": workshop.warm_start,
         "changed": workshop.changed,
         "gate": workshop.gate,
         "network_gate": workshop.network_gate,
