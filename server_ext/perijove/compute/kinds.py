@@ -163,13 +163,14 @@ async def show_key(question: HostQuestion) -> ShownKey:
 
     Raises
     ------
-    InvalidInput: the host is no address. Unreachable: it shows no key.
+    InvalidInput: the host is no address. Unreachable: it shows no key. Conflict: the user knows
+    another one.
     """
-    from perijove.compute.ssh.hostkeys import is_known, scan
+    from perijove.compute.ssh.hostkeys import show
 
     address = ssh_address(question.model_dump())
-    key = (await scan(address))[0]
-    return ShownKey(**key.model_dump(), host=str(address), known=await is_known(address, key))
+    key, known = await show(address)
+    return ShownKey(**key.model_dump(), host=str(address), known=known)
 
 
 def ssh_machine(definition: SshOptions, workshop: Workshop) -> Machine:
