@@ -79,6 +79,13 @@ async def test_the_way_is_the_one_that_ssh_goes(hosts: Hosts, user: User, tmp_pa
     error = await refusal(alias("mid", mid), tmp_path)
     assert isinstance(error, InvalidInput)
     assert f"{mid.ip} → {first.ip} → {mid.ip}" in error.message
+    # the machine that is asked for its key may be behind another, with the same key for both
+    user.configure("")
+    question = {"host": f"root@{inner.ip}", "proxy_jump": f"root@{mid.ip}"}
+    with pytest.raises(InvalidInput, match="does not let the hub in"):
+        await show_key(HostQuestion(**question))
+    shown = await show_key(HostQuestion(**question, identity_file=str(hosts.key)))
+    assert shown.line == inner.address().host_key
     # somebody else answers on the way
     user.know(**{mid.ip: first})
     error = await refusal(inner.address(proxy_jump=f"root@{mid.ip}"), tmp_path)

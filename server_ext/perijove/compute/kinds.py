@@ -177,7 +177,9 @@ def ssh_machine(definition: SshOptions, workshop: Workshop) -> Machine:
     """The machine of a definition that was checked."""
     from perijove.compute.instance.remote import SshMachine
 
-    return SshMachine(workshop.folder, workshop.name, check_ssh(definition), workshop.gate)
+    shows_login = not isinstance(definition, InstanceDefinition) or definition.ssh_access
+    address = check_ssh(definition)
+    return SshMachine(workshop.folder, workshop.name, address, workshop.gate, shows_login)
 
 
 def _instance(
