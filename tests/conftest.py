@@ -106,13 +106,13 @@ def session_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def configure(home: Path, **settings: object) -> None:
     """Settings of the home's workspace.
 
-    Next to nothing is imported ahead, unless they say so: that halves what the start of a hub
-    costs, and only jobs that import much want it. Without anything nodes would have no warm start.
+    Nothing is imported ahead, unless they say so: that halves what the start of a hub costs, and
+    only jobs that import much want it.
     """
     folder = home / "workspaces/default"
     folder.mkdir(parents=True, exist_ok=True)
     # JSON is YAML
-    (folder / "config.yaml").write_text(json.dumps({"preload": ["json"]} | settings))
+    (folder / "config.yaml").write_text(json.dumps({"preload": []} | settings))
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -42,6 +43,16 @@ def killing(pids: Callable[[], Sequence[int]]) -> Fault:
     def strike(rng: random.Random) -> None:
         if victims := pids():
             kill(rng.choice(victims))
+
+    return strike
+
+
+def scaling(oracle: Oracle, name: str) -> Fault:
+    """Give a cluster fewer nodes, or more."""
+
+    def strike(rng: random.Random) -> None:
+        with suppress(PerijoveError):  # the hub may be away
+            oracle.ws.compute.get(name).scale(max_nodes=rng.choice((1, 2)))
 
     return strike
 

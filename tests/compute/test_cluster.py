@@ -9,6 +9,7 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -27,10 +28,16 @@ pytestmark = [pytest.mark.integration, pytest.mark.asyncio]
 class TestCluster(ComputeTargetContract):
     limits: dict[str, object] = {"max_nodes": 2, "idle_seconds_before_scale_down": 60}
 
-    def make_target(self, folder: Path, **limits: object) -> ClusterTarget:
+    def make_target(self, folder: Path, warm_start: bool = True, **limits: object) -> ClusterTarget:
         definition = ClusterDefinition.model_validate({"name": "train"} | self.limits | limits)
         return ClusterTarget(
-            folder / "train", definition, on=True, lease=30, preload=(), changed=lambda: None
+            folder / "train",
+            definition,
+            on=True,
+            lease=30,
+            preload=(),
+            warm_start=warm_start,
+            changed=lambda: None,
         )
 
     @asynccontextmanager
@@ -47,7 +54,7 @@ class TestCluster(ComputeTargetContract):
 
     @asynccontextmanager
     async def cluster(
-        self, folder: Path, **limits: object
+        self, folder: Path, **limits: Any
     ) -> AsyncIterator[tuple[ClusterTarget, RecordingSink]]:
         target, sink = self.make_target(folder, **limits), RecordingSink()
         await target.start(sink)
@@ -63,6 +70,19 @@ class TestCluster(ComputeTargetContract):
         await target.launch(spec)
         await self.until(lambda: self.said(folder, spec))
         return spec
+
+    @pytest.mark.parametrize("warm_start", [True, False])
+    async def test_an_empty_list_of_imports_is_no_cold_start(
+        self, tmp_path: Path, warm_start: bool
+    ) -> None:
+        async with self.cluster(tmp_path, warm_start=warm_start) as (target, sink):
+            await self.run(target, tmp_path)
+            await self.until(lambda: sink.ends)
+            record = json.loads((tmp_path / "train/process.json").read_text())
+            cluster = psutil.Process(record["process"]["pid"])
+            lines = [" ".join(child.cmdline()) for child in cluster.children()]
+            assert any("dask_worker" in line for line in lines)
+            assert any("runner.zygote" in line for line in lines) is warm_start
 
     async def test_it_scales_with_what_waits_and_back_to_nothing(self, tmp_path: Path) -> None:
         async with self.cluster(tmp_path, idle_seconds_before_scale_down=1) as (target, sink):

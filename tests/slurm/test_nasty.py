@@ -84,7 +84,7 @@ async def cluster(folder: Path, **limits: object) -> AsyncIterator[tuple[Cluster
 
 @pytest.mark.parametrize(
     "mode",
-    ["slow silent", "hang!", "lie!", "late!", "nothing", "stale"],
+    ["slow silent", "hang!", "timeout!", "lie!", "late!", "nothing", "stale"],
 )
 async def test_a_job_runs_once_and_no_node_is_left(
     fake: FakeSlurm, tmp_path: Path, mode: str

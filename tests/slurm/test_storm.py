@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from chaos.oracle import Oracle
-from chaos.storm import Fault, inner, killing, storm
+from chaos.storm import Fault, inner, killing, scaling, storm
 from conftest import configure, perijove
 from perijove.models.attempts import RUNNER, STATUS
 from slurm.bed import NODES, Slurm
@@ -74,6 +74,7 @@ def faults_of(oracle: Oracle, slurm: Slurm, longest: float) -> dict[str, Fault]:
         "cluster": killing(oracle.cluster),
         "worker": killing(oracle.nodes),
         "runner": killing(lambda: runners(oracle, slurm)),
+        "scale": scaling(oracle, "train"),
     }
 
 
@@ -94,7 +95,7 @@ def test_a_short_storm_over_slurm(oracle: Oracle, slurm: Slurm) -> None:
     over_slurm(
         oracle,
         slurm,
-        ("cancel", "cluster", "runner"),
+        ("cancel", "cluster", "runner", "scale"),
         count=5,
         every=2,
         rounds=2,
@@ -105,6 +106,6 @@ def test_a_short_storm_over_slurm(oracle: Oracle, slurm: Slurm) -> None:
 
 @pytest.mark.soak
 def test_fifty_jobs_in_a_storm_over_slurm(oracle: Oracle, slurm: Slurm) -> None:
-    names = ("cancel", "cluster", "crash", "cut", "hub", "runner", "worker")
+    names = ("cancel", "cluster", "crash", "cut", "hub", "runner", "scale", "worker")
     seed = int(os.environ.get("CHAOS_SEED", "7"))
     over_slurm(oracle, slurm, names, count=50, every=6, longest=LAST, seed=seed)

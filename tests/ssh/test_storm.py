@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from chaos.oracle import Oracle
-from chaos.storm import Fault, commands, inner, killing, storm
+from chaos.storm import Fault, commands, inner, killing, scaling, storm
 from perijove.models.attempts import RUNNER, STATUS
 
 from .hosts import Host, Hosts
@@ -145,7 +145,8 @@ def test_fifty_jobs_in_a_storm_over_a_pool(oracle: Oracle, hosts: Hosts, node: P
     )
     faults = faults_of(boxes, LAST)
     faults |= {"hub": killing(oracle.hub), "cluster": killing(oracle.cluster)}
-    names = ("cluster", "cut", "hub", "reboot", "runner", "sshd", "worker")
+    faults["scale"] = scaling(oracle, "pool")
+    names = ("cluster", "cut", "hub", "reboot", "runner", "scale", "sshd", "worker")
     seed = int(os.environ.get("CHAOS_SEED", "7"))
     storm(oracle, chosen(faults, *names), ["pool"], count=50, every=12, seed=seed)
     oracle.ws.compute.get("pool").delete(force=True)

@@ -2455,6 +2455,11 @@ export interface components {
              * @description [user@]host[:port]
              */
             host: string;
+            /**
+             * Identity File
+             * @description for the machines on the way
+             */
+            identity_file?: string | null;
             /** Proxy Jump */
             proxy_jump?: string | null;
         };
@@ -2627,7 +2632,7 @@ export interface components {
             schedules?: components["schemas"]["PowerSchedule"][];
             /**
              * Ssh Access
-             * @description may people log in over SSH; chosen at creation only
+             * @description on ssh: show how to log in there; chosen at creation only
              * @default false
              */
             ssh_access: boolean;

@@ -129,8 +129,13 @@ export class ComputeManager implements IDisposable {
   }
 
   /** The key that a machine shows over SSH now, for a person to compare. */
-  hostKey(host: string, proxyJump: string | null = null): Promise<HostKey> {
-    return this._post('host-keys', { host, proxy_jump: proxyJump });
+  hostKey(
+    host: string,
+    proxyJump: string | null = null,
+    identityFile: string | null = null
+  ): Promise<HostKey> {
+    const way = { proxy_jump: proxyJump, identity_file: identityFile };
+    return this._post('host-keys', { host, ...way });
   }
 
   start(name: string): Promise<Target> {

@@ -125,8 +125,9 @@ function Wizard(
   const askForKeys = async () => {
     setBusy(true);
     const jump = values.proxy_jump.trim() || null;
+    const key = values.identity_file.trim() || null;
     try {
-      const found = await Promise.all(hosts.map(host => manager.hostKey(host, jump)));
+      const found = await Promise.all(hosts.map(host => manager.hostKey(host, jump, key)));
       setBusy(false);
       setKeys(found);
       setAgreed(false);

@@ -214,6 +214,7 @@ class Workshop:
     """What it may call what it makes on other machines: nobody else has this name there."""
     lease: float
     preload: Sequence[str]
+    """Modules to import ahead, where kernels are forked."""
     gate: Path
     """The Unix socket on which agents call the hub."""
     network_gate: Callable[[], GateAddress | None]
@@ -225,3 +226,5 @@ class Workshop:
     """To be called when the target's state is another one."""
     environments: Callable[[], Sequence[str]] | None = None
     """Digests of the environments that there are; others are removed from its machine."""
+    warm_start: bool = True
+    """Are runners and kernels forked there, or each started the ordinary way?"""

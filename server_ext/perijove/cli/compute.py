@@ -23,9 +23,21 @@ from perijove.models.definitions import load_yaml
 HEAD = ["NAME", "KIND", "ON", "STATE", "NODES", "RUNNING", "QUEUED", "NODE-HOURS"]
 EVENT_HEAD = ["WHEN", "WHAT", "OUTCOME", "TOOK", "MESSAGE"]
 NODE_HEAD = ["NODE", "STATE", "CPU", "MEMORY", "GPUS", "JOBS", "UP"]
+
+
+def _absolute(path: str | None) -> str | None:
+    """The hub runs in another folder."""
+    return str(Path(path).expanduser().absolute()) if path else path
+
+
 SSH_OPTIONS = (
     click.option("--host", "hosts", multiple=True, metavar="[USER@]HOST[:PORT]", help="Over SSH."),
-    click.option("--identity-file", metavar="FILE", help="Private key [default: as ssh does]."),
+    click.option(
+        "--identity-file",
+        metavar="FILE",
+        callback=lambda _, __, path: _absolute(path),
+        help="Private key [default: as ssh does].",
+    ),
     click.option("--proxy-jump", metavar="HOST", help="Reach the host through this one."),
     click.option(
         "--host-key",
@@ -84,6 +96,12 @@ def compute() -> None:
 @click.option("--start-at", multiple=True, metavar="CRON", help='Such as "0 8 * * mon-fri".')
 @click.option("--stop-at", multiple=True, metavar="CRON")
 @click.option("--image", help="A container's image.")
+@click.option(
+    "--ssh-access",
+    is_flag=True,
+    default=None,
+    help="An instance on ssh: show how to log in there. Chosen at creation only.",
+)
 @ssh_options
 @common
 def create(
@@ -123,7 +141,12 @@ def create(
 @click.argument("name")
 @ssh_options
 @click.option("--scheduler", metavar="tls://HOST:PORT", help="A Dask scheduler.")
-@click.option("--certificates", metavar="DIR", help="The scheduler's ca.pem, cert.pem and key.pem.")
+@click.option(
+    "--certificates",
+    metavar="DIR",
+    callback=lambda _, __, path: _absolute(path),
+    help="The scheduler's ca.pem, cert.pem and key.pem.",
+)
 @click.option("--cpus", type=int, metavar="N", help="Jobs at once [default: its CPUs].")
 @common
 def attach(
@@ -139,8 +162,6 @@ def attach(
     given = {key: value for key, value in fields.items() if value is not None}
     given |= {"name": name, "kind": "attached"}
     given |= _hosts(hosts, host_keys, pool=False)
-    if "certificates" in given:  # the hub runs in another folder
-        given["certificates"] = str(Path(given["certificates"]).expanduser().absolute())
     compute = Workspace(workspace).compute
     definition = _confirmed(compute, given, yes)
     with _progress(workspace, name, new=True):
@@ -315,7 +336,7 @@ def _confirmed(compute: Compute, given: dict[str, Any], yes: bool) -> dict[str, 
         return given
     keys = []
     for host in hosts:
-        found = compute.host_key(host, given.get("proxy_jump"))
+        found = compute.host_key(host, given.get("proxy_jump"), given.get("identity_file"))
         if not (found.known or yes):
             say(f"{host} shows the key {found.fingerprint} ({found.type}).")
             say("Compare it with what the machine's owner says, or: ssh-keygen -lf KEYFILE there.")

@@ -211,7 +211,8 @@ class Compute:
         ----------
         name: 3 to 24 letters, digits and hyphens, a letter first.
         fields: those of `InstanceDefinition`: ``on="local"`` (ssh, container, slurm), ``cpus=1``,
-            ``memory="4GiB"``, ``gpus=0``, ``host="user@host:22"``, ``image="…"``,
+            ``memory="4GiB"``, ``gpus=0``, ``host="user@host:22"``,
+            ``host_key=`` (as `host_key` shows it), ``ssh_access=False``, ``image="…"``,
             ``idle_minutes_before_shutdown=60``, ``schedules=[{"action": "stop", "cron": "…"}]``.
         """
         return self.create({"name": name, "kind": "instance"} | fields)
@@ -228,9 +229,14 @@ class Compute:
         """
         return self.create({"name": name, "kind": "attached"} | fields)
 
-    def host_key(self, host: str, proxy_jump: str | None = None) -> ShownKey:
-        """The key a machine shows now, for a person to confirm."""
-        body = {"host": host, "proxy_jump": proxy_jump}
+    def host_key(
+        self, host: str, proxy_jump: str | None = None, identity_file: str | None = None
+    ) -> ShownKey:
+        """The key a machine shows now, for a person to confirm.
+
+        `identity_file` is for the machines on the way to it.
+        """
+        body = {"host": host, "proxy_jump": proxy_jump, "identity_file": identity_file}
         return ShownKey.model_validate(self._client.request("POST", "/host-keys", json=body))
 
     def create(self, definition: Mapping[str, Any]) -> ComputeTarget:

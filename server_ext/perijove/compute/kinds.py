@@ -163,20 +163,23 @@ async def show_key(question: HostQuestion) -> ShownKey:
 
     Raises
     ------
-    InvalidInput: the host is no address. Unreachable: it shows no key.
+    InvalidInput: the host is no address. Unreachable: it shows no key. Conflict: the user knows
+    another one.
     """
-    from perijove.compute.ssh.hostkeys import is_known, scan
+    from perijove.compute.ssh.hostkeys import show
 
     address = ssh_address(question.model_dump())
-    key = (await scan(address))[0]
-    return ShownKey(**key.model_dump(), host=str(address), known=await is_known(address, key))
+    key, known = await show(address)
+    return ShownKey(**key.model_dump(), host=str(address), known=known)
 
 
 def ssh_machine(definition: SshOptions, workshop: Workshop) -> Machine:
     """The machine of a definition that was checked."""
     from perijove.compute.instance.remote import SshMachine
 
-    return SshMachine(workshop.folder, workshop.name, check_ssh(definition), workshop.gate)
+    shows_login = not isinstance(definition, InstanceDefinition) or definition.ssh_access
+    address = check_ssh(definition)
+    return SshMachine(workshop.folder, workshop.name, address, workshop.gate, shows_login)
 
 
 def _instance(
@@ -192,6 +195,7 @@ def _instance(
         on=on,
         lease=workshop.lease,
         preload=workshop.preload,
+        warm_start=workshop.warm_start,
         token=workshop.agent_token,
         attempt_token=workshop.attempt_token,
         changed=workshop.changed,
@@ -203,6 +207,7 @@ def _process(workshop: Workshop) -> ProcessOptions:
     return {
         "lease": workshop.lease,
         "preload": workshop.preload,
+        "warm_start": workshop.warm_start,
         "changed": workshop.changed,
         "gate": workshop.gate,
         "network_gate": workshop.network_gate,

@@ -22,7 +22,7 @@ GO = 5.0
 async def remove_unwanted(
     folder: Path,
     builder: UvBuilder,
-    zygotes: EnvironmentZygotes,
+    zygotes: EnvironmentZygotes | None,
     keep: Collection[str],
     used: Callable[[], Collection[str]],
 ) -> None:
@@ -37,7 +37,8 @@ async def remove_unwanted(
     for digest in set(builder.digests()) - set(keep) - set(used()):
         with suppress(OSError, ValueError):
             built = BuildResult.model_validate_json((folder / digest / DONE).read_text())
-            zygotes.forget(built.python)
+            if zygotes is not None:
+                zygotes.forget(built.python)
         deadline = asyncio.get_running_loop().time() + GO
         while busy := await asyncio.to_thread(in_use, folder / digest):
             if asyncio.get_running_loop().time() > deadline:

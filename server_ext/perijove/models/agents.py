@@ -62,7 +62,8 @@ class AgentConfig(BaseModel):
     )
     cpus: int = 1
     gpus: int = 0
-    preload: list[str] = Field(default_factory=list)
+    preload: list[str] = Field(default_factory=list, description="modules imported ahead")
+    warm_start: bool = Field(default=True, description="fork runners and kernels")
 
 
 class MachineFacts(BaseModel):

@@ -66,6 +66,9 @@ class HostQuestion(BaseModel):
 
     host: str = Field(max_length=300, description="[user@]host[:port]")
     proxy_jump: str | None = Field(default=None, max_length=300)
+    identity_file: str | None = Field(
+        default=None, max_length=1000, description="for the machines on the way"
+    )
 
 
 class SshOptions(BaseModel):
@@ -102,7 +105,7 @@ class InstanceDefinition(SshOptions, SlurmWish):
     )
     schedules: list[PowerSchedule] = Field(default_factory=list, max_length=20)
     ssh_access: bool = Field(
-        default=False, description="may people log in over SSH; chosen at creation only"
+        default=False, description="on ssh: show how to log in there; chosen at creation only"
     )
 
     @field_validator("memory", mode="before")

@@ -203,7 +203,7 @@ class AttachedProcess(AttemptProcess):
             guest.trouble = self._judge(guest, said)
             if guest.trouble is None:
                 name = self._definition.name
-                await self._on(guest, lend_here, name, os.environ.get(PRELOAD, ""), guest.size.gpus)
+                await self._on(guest, lend_here, name, os.environ.get(PRELOAD), guest.size.gpus)
         except Exception as error:
             guest.trouble = Unreachable(
                 f"The worker {guest.name} at {guest.address} does not run what it is asked: "
@@ -325,7 +325,7 @@ def examination() -> Callable[..., dict[str, Any]]:
     return examine
 
 
-async def lend_here(target: str, preload: str, gpus: int, dask_worker: Any = None) -> None:
+async def lend_here(target: str, preload: str | None, gpus: int, dask_worker: Any = None) -> None:
     """See `lend`. Run by Dask."""
     lend(dask_worker, target, preload, gpus)
 

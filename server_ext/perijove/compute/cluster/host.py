@@ -18,7 +18,7 @@ from contextlib import suppress
 from types import FrameType
 from urllib.parse import urlsplit
 
-from perijove.compute.cluster.node import PRELOAD, ZYGOTE, start_zygote
+from perijove.compute.cluster.node import zygote_beside
 from perijove.models.processes import end_marked
 from perijove.runner.forking import PR_SET_CHILD_SUBREAPER, prctl
 
@@ -33,20 +33,19 @@ def main(arguments: list[str]) -> None:
         prctl(PR_SET_CHILD_SUBREAPER, 1)
     # a batch system tells all processes: this one ends after the others
     signal.signal(signal.SIGTERM, _go_on)
-    control = start_zygote(os.environ.get(PRELOAD, ""), sys.stderr.buffer)
-    subprocess.Popen(
-        [
-            *(sys.executable, "-m", "distributed.cli.dask_worker", *arguments),
-            *("--no-nanny", "--host", address_towards(arguments[0])),
-            # a worker's own pages have no TLS, and are there without a dashboard too
-            *("--no-dashboard", "--dashboard-address", "127.0.0.1:0"),
-            *("--preload", "perijove.compute.cluster.node"),
-        ],
-        env=os.environ | {ZYGOTE: str(control.fileno())},
-        pass_fds=[control.fileno()],
-        stdin=subprocess.DEVNULL,
-    )
-    control.close()
+    with zygote_beside(sys.stderr.buffer) as (control, inherited):
+        subprocess.Popen(
+            [
+                *(sys.executable, "-m", "distributed.cli.dask_worker", *arguments),
+                *("--no-nanny", "--host", address_towards(arguments[0])),
+                # a worker's own pages have no TLS, and are there without a dashboard too
+                *("--no-dashboard", "--dashboard-address", "127.0.0.1:0"),
+                *("--preload", "perijove.compute.cluster.node"),
+            ],
+            env=os.environ | control,
+            pass_fds=inherited,
+            stdin=subprocess.DEVNULL,
+        )
     with suppress(ChildProcessError):
         while True:
             os.wait()

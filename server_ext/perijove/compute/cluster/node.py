@@ -15,8 +15,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from socket import gethostname
 from types import MappingProxyType
@@ -33,7 +33,7 @@ PATIENCE = 15.0
 """Seconds the zygote has to answer."""
 ZYGOTE = "PERIJOVE_NODE_ZYGOTE"
 PRELOAD = "PERIJOVE_NODE_PRELOAD"
-"""What the node's zygote imports, with commas between."""
+"""What the node's zygotes import, with commas between; not set: nothing is forked there."""
 SHOWS = 20.0
 """Seconds until a shared file system shows a new folder on another host."""
 USAGE = "perijove"
@@ -118,8 +118,22 @@ _borrowers: set[str] = set()
 """Targets that use a worker they have not started."""
 
 
-def start_zygote(preload: str, log: BinaryIO) -> socket.socket:
-    """Start a node's zygote; its control socket is for the node's worker to inherit."""
+@contextmanager
+def zygote_beside(log: BinaryIO) -> Iterator[tuple[dict[str, str], list[int]]]:
+    """Start a node's zygote, where it shall have one.
+
+    What the node's worker is started with for that: environment, and descriptors to inherit.
+    """
+    preload = os.environ.get(PRELOAD)
+    if preload is None:
+        yield {}, []
+        return
+    with _start_zygote(preload, log) as control:
+        yield {ZYGOTE: str(control.fileno())}, [control.fileno()]
+
+
+def _start_zygote(preload: str, log: BinaryIO) -> socket.socket:
+    """The zygote's control socket."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         subprocess.Popen(
@@ -142,22 +156,28 @@ def dask_setup(worker: Any) -> None:
     _gpus = Gpus(int(os.environ.get(GPUS, "0")))
     if sys.platform == "linux":
         worker.metrics[USAGE] = lambda _: _usage.figures()
-    if preload := os.environ.get(PRELOAD):
-        _environments = EnvironmentZygotes(preload.split(","))
+    _environments = _warm(os.environ.get(PRELOAD))
     if ZYGOTE in os.environ:
         _zygote = NodeZygote(socket.socket(fileno=int(os.environ.pop(ZYGOTE))))
 
 
-def lend(worker: Any, target: str, preload: str, gpus: int) -> None:
-    """Make a worker that somebody else has started a node of `target` too."""
+def _warm(preload: str | None) -> EnvironmentZygotes | None:
+    return None if preload is None else EnvironmentZygotes(preload.split(","))
+
+
+def lend(worker: Any, target: str, preload: str | None, gpus: int) -> None:
+    """Make a worker that somebody else has started a node of `target` too.
+
+    `preload`: see `PRELOAD`.
+    """
     global _zygote, _gpus, _environments
     if not _borrowers:
         _gpus = Gpus(gpus)
         if sys.platform == "linux":
             worker.metrics[USAGE] = lambda _: _usage.figures()
-            _environments = EnvironmentZygotes(preload.split(",")) if preload else None
-            control = start_zygote(preload, sys.stderr.buffer)
-            _zygote = NodeZygote(control)
+            _environments = _warm(preload)
+            if preload is not None:
+                _zygote = NodeZygote(_start_zygote(preload, sys.stderr.buffer))
     _borrowers.add(target)
 
 

@@ -18,6 +18,7 @@ from pydantic import JsonValue
 
 from perijove.abc import ManagedTarget
 from perijove.compute import slurm
+from perijove.compute.cluster.node import PRELOAD
 from perijove.compute.cluster.protocol import (
     CARRIED,
     DEFINITION,
@@ -65,6 +66,7 @@ class ProcessOptions(TypedDict):
 
     lease: float
     preload: Sequence[str]
+    warm_start: NotRequired[bool]
     changed: Callable[[], None]
     gate: NotRequired[Path | None]
     network_gate: NotRequired[Callable[[], GateAddress | None]]
@@ -94,6 +96,7 @@ class ProcessTarget(FolderTarget, ManagedTarget):
         on: bool,
         lease: float,
         preload: Sequence[str],
+        warm_start: bool = True,
         changed: Callable[[], None],
         gate: Path | None = None,
         network_gate: Callable[[], GateAddress | None] = lambda: None,
@@ -106,7 +109,7 @@ class ProcessTarget(FolderTarget, ManagedTarget):
         super().__init__(definition.name, lease)
         self._folder = folder
         self._limits = definition
-        self._preload = preload
+        self._node_environ = {PRELOAD: ",".join(preload)} if warm_start else {}
         self._changed = changed
         self._gate = gate
         self._network_gate = network_gate
@@ -314,7 +317,7 @@ class ProcessTarget(FolderTarget, ManagedTarget):
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env=os.environ | {"PERIJOVE_NODE_PRELOAD": ",".join(self._preload)},
+                env={k: v for k, v in os.environ.items() if k != PRELOAD} | self._node_environ,
                 start_new_session=True,
             )
 

@@ -79,7 +79,8 @@ class Agent:
         self._folder = folder
         self._config = self._read()
         self._gate = Gate(self._config.gate, self._config.token)
-        self._zygote = Zygote(self._config.preload, folder / AGENT_LOG)
+        warm, preload = self._config.warm_start, self._config.preload
+        self._zygote = Zygote(preload, folder / AGENT_LOG) if warm else None
         self._usage = UsageMeter()
         self._couriers: dict[str, Courier] = {}
         self._shared: dict[str, AttemptOrder] = {}
@@ -95,7 +96,7 @@ class Agent:
             folder / "kernels", lambda: self._zygote, _address(self._config), environ
         )
         self._verbs = Verbs(self._kernels, LocalFiles(Path.home()))
-        self._environments = EnvironmentZygotes(self._config.preload)
+        self._environments = EnvironmentZygotes(preload) if warm else None
         self._builder = UvBuilder(folder / ENVIRONMENTS)
         self._gpus = own_gpus(self._config.gpus)
         self._gpu_free = asyncio.Condition()
@@ -115,7 +116,8 @@ class Agent:
             asyncio.get_running_loop().add_signal_handler(number, self._stopping.set)
         poke = self._listen()
         self._kernels.adopt()
-        await self._zygote.start()
+        if self._zygote is not None:
+            await self._zygote.start()
         self._tracking_uri = self._config.tracking_uri
         if self._config.relay:
             self._relay = Relay(lambda: self._config.gate)
@@ -132,11 +134,13 @@ class Agent:
         asyncio.get_running_loop().remove_reader(poke.fileno())
         poke.close()
         self._poke_path.unlink(missing_ok=True)
-        await self._zygote.close()
+        if self._zygote is not None:
+            await self._zygote.close()
         if self._relay is not None:
             await self._relay.close()
         await self._gate.close()
-        self._environments.close()
+        if self._environments is not None:
+            self._environments.close()
         (self._folder / PROCESS).unlink(missing_ok=True)
 
     # the hub
@@ -294,11 +298,12 @@ class Agent:
         spec = json.loads((Path(folder) / SPEC).read_text())
         async with self._gpu_lease(int(spec.get("resources", {}).get("gpus", 0))) as environ:
             elsewhere = warm_attempt(self._environments, Path(folder), self._config.target, environ)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(FIRST_FORK):
-                    await self._zygote.ready.wait()
-            pid = await self._zygote.fork_attempt(folder, kernel=not elsewhere)
-            process = None
+            pid = process = None
+            if self._zygote is not None:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(FIRST_FORK):
+                        await self._zygote.ready.wait()
+                pid = await self._zygote.fork_attempt(folder, kernel=not elsewhere)
             if pid is None:
                 process = _start_cold(folder)
                 pid = process.pid

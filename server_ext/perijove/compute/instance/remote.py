@@ -33,8 +33,14 @@ class SshMachine(Machine):
 
     on = "ssh"
 
-    def __init__(self, folder: Path, name: str, address: SshAddress, gate: Path) -> None:
-        """`name`: of the agent's folder on the machine; nobody else has it there."""
+    def __init__(
+        self, folder: Path, name: str, address: SshAddress, gate: Path, shows_login: bool = True
+    ) -> None:
+        """`name`: of the agent's folder on the machine; nobody else has it there.
+
+        `shows_login`: do its properties say how people log in?
+        """
+        self._shows_login = shows_login
         self._folder = folder
         self._name = name
         self._gate = gate
@@ -153,6 +159,7 @@ class SshMachine(Machine):
         found: dict[str, JsonValue] = {"host": str(address)}
         if address.host_key is not None:
             found["host_key_fingerprint"] = fingerprint(address.host_key)
+        if address.host_key is not None and self._shows_login:
             found["ssh"] = " ".join(self.shell())
         if self._host_facts is not None:
             found["user"] = self._host_facts.user

@@ -49,6 +49,7 @@ class InstanceTarget(AgentAttempts, AgentTarget, ManagedTarget):
         on: bool,
         lease: float,
         preload: Sequence[str],
+        warm_start: bool = True,
         token: str,
         attempt_token: Callable[[str, int], str],
         changed: Callable[[], None],
@@ -62,6 +63,7 @@ class InstanceTarget(AgentAttempts, AgentTarget, ManagedTarget):
         self._folder = folder
         self._definition = definition
         self._preload = preload
+        self._warm_start = warm_start
         self._token = token
         self._changed = changed
         self._environments = environments
@@ -247,6 +249,7 @@ class InstanceTarget(AgentAttempts, AgentTarget, ManagedTarget):
                     cpus=size.cpus,
                     gpus=size.gpus,
                     preload=list(self._preload),
+                    warm_start=self._warm_start,
                 )
                 await self.machine.start_agent(config)
             except PerijoveError as error:

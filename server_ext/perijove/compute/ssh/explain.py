@@ -27,8 +27,14 @@ def explain(
         )
     if isinstance(error, (asyncssh.KeyImportError, asyncssh.KeyEncryptionError)):
         return InvalidInput(f"A key for {place} cannot be used: {error}.", field="identity_file")
-    if isinstance(error, asyncssh.ConfigParseError):
-        return InvalidInput(f"~/.ssh/config cannot be read: {error}.", field="host")
+    if isinstance(error, RecursionError):
+        return InvalidInput("~/.ssh/config includes itself.", field="host")
+    if isinstance(error, ValueError):
+        return InvalidInput(
+            f"What ~/.ssh/config or known_hosts says of {place} cannot be read:"
+            f" {str(error).rstrip('.')}.",
+            field="host",
+        )
     if isinstance(error, socket.gaierror):
         return Unreachable(
             f"The name of {place} is not known to this machine's resolver.",
@@ -52,6 +58,12 @@ def explain(
             f"There is no way to {place}: {error.strerror}.",
             field="host",
             remedy="Check that it is on, and that this machine's network is.",
+        )
+    if isinstance(error, OSError) and error.filename:
+        return InvalidInput(
+            f"{error.filename} cannot be used on the way to {place}: {error.strerror}.",
+            field="host",
+            remedy="See what ~/.ssh/config says of that machine.",
         )
     if isinstance(error, asyncssh.ChannelOpenError):
         return Unreachable(f"{place} cannot be reached: {error.reason}.", field="host")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import asyncssh
 
+from perijove.compute.ssh.configured import configured, known_keys
 from perijove.compute.ssh.explain import explain
-from perijove.compute.ssh.login import OPTIONS, connect_jumps, keys_of
+from perijove.compute.ssh.login import OPTIONS, connect_jumps, explain_login, keys_of
 from perijove.errors import Conflict, InvalidInput, PerijoveError, Unreachable
 from perijove.models.ssh import HostKey, SshAddress, check_host_key
 
@@ -70,15 +69,26 @@ async def _ask(
     return HostKey(type=line.split(" ")[0], line=line, fingerprint=key.get_fingerprint())
 
 
-async def is_known(address: SshAddress, key: HostKey) -> bool:
-    """Does the user's ``~/.ssh/known_hosts`` have this key for the host?"""
-    file = Path.home() / ".ssh" / "known_hosts"
-    try:
-        known = asyncssh.read_known_hosts(str(file))
-        trusted = known.match(address.host, "", address.port)[0]
-    except (OSError, ValueError):
-        return False
-    return any(check_host_key(one.export_public_key().decode()) == key.line for one in trusted)
+async def show(address: SshAddress) -> tuple[HostKey, bool]:
+    """The key to confirm, and whether the user's ``~/.ssh/known_hosts`` has it already.
+
+    Raises
+    ------
+    Conflict: it has another one for the host. Else as `scan`.
+    """
+    keys = await scan(address)
+    trusted, revoked = known_keys(await configured(address))
+    for key in keys:
+        if key.line in trusted - revoked:
+            return key, True
+    if trusted or keys[0].line in revoked:
+        raise Conflict(
+            f"{address} shows the host key {keys[0].fingerprint}, and that is not the one in"
+            " ~/.ssh/known_hosts. Somebody may stand in between.",
+            field="host_key",
+            remedy=f"If the machine was set up anew: ssh-keygen -R {address.host}, and again.",
+        )
+    return keys[0], False
 
 
 class _Watcher(asyncssh.SSHClient):
@@ -131,7 +141,7 @@ async def connect(address: SshAddress) -> asyncssh.SSHClientConnection:
         if isinstance(error, NO_KEY):
             raise await _other_keys(address, pinned, error) from error
         if isinstance(error, Exception):
-            raise explain(error, str(address), address.identity_file) from error
+            raise await explain_login(error, address) from error
         raise
     connection.set_tunnel(jump)
     return connection

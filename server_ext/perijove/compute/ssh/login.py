@@ -7,9 +7,17 @@ from typing import Any
 
 import asyncssh
 
+from perijove.compute.ssh.configured import (
+    configured,
+    identity_files,
+    is_locked,
+    known_keys,
+    usual_files,
+    way_to,
+)
 from perijove.compute.ssh.explain import explain
-from perijove.errors import InvalidInput
-from perijove.models.ssh import Place, SshAddress, parse_place
+from perijove.errors import Conflict, InvalidInput, PerijoveError
+from perijove.models.ssh import Place, SshAddress
 
 KEEPALIVE, KEEPALIVE_MISSES = 5.0, 3
 """Seconds between two signs of life, and how many may stay out before the way counts as cut."""
@@ -39,33 +47,28 @@ async def connect_jumps(address: SshAddress) -> asyncssh.SSHClientConnection | N
 
     Raises
     ------
-    Unreachable, InvalidInput: as `connect`, naming the host on the way.
+    Unreachable, InvalidInput, Conflict: as `connect`, naming the host on the way.
     """
-    hops = address.jumps or await _configured_jumps(address)
     last: asyncssh.SSHClientConnection | None = None
-    keys = await keys_of(address) if hops else {}
-    for hop in hops:
+    for hop in await way_to(address):
+        there = SshAddress(host=str(hop), identity_file=address.identity_file)
         try:
             following = await asyncssh.connect(
                 hop.host,
                 hop.port or (),
                 username=hop.user or (),
                 tunnel=last,
-                **keys,
+                **await keys_of(there),
                 **OPTIONS,
             )
         except BaseException as error:
             if last is not None:
                 last.close()
             if isinstance(error, asyncssh.HostKeyNotVerifiable):
-                raise InvalidInput(
-                    f"The key of {hop}, on the way to {address}, is not in ~/.ssh/known_hosts.",
-                    field="proxy_jump",
-                    remedy=f"Log in there once with ssh {hop}, and compare its fingerprint.",
-                ) from error
+                raise await _unknown(hop, address) from error
             if isinstance(error, Exception):
-                raise explain(
-                    error, f"{hop}, on the way to {address},", address.identity_file
+                raise await explain_login(
+                    error, there, f"{hop}, on the way to {address},"
                 ) from error
             raise
         following.set_tunnel(last)
@@ -73,17 +76,39 @@ async def connect_jumps(address: SshAddress) -> asyncssh.SSHClientConnection | N
     return last
 
 
-async def _configured_jumps(address: SshAddress) -> list[Place]:
-    """What ``~/.ssh/config`` says about the way."""
-    try:
-        # asyncssh's own default for `config` is to read none here
-        options = await asyncssh.SSHClientConnectionOptions.construct(
-            config=(), host=address.host, port=address.port or (), username=address.user or ()
+async def _unknown(hop: Place, address: SshAddress) -> PerijoveError:
+    """Of a host on the way: its key is another one than the user knows, or there is none."""
+    if any(known_keys(await configured(hop))):
+        return Conflict(
+            f"The host key of {hop}, on the way to {address}, is not the one in"
+            " ~/.ssh/known_hosts. Somebody may stand in between.",
+            field="proxy_jump",
+            remedy=f"If the machine was set up anew: ssh-keygen -R {hop.host}, log in there once,"
+            " and compare its fingerprint.",
         )
-        text = options.tunnel if isinstance(options.tunnel, str) else ""
-        return [parse_place(hop) for hop in text.split(",") if hop and hop != "none"]
-    except (ValueError, OSError) as error:
-        raise explain(error, str(address), address.identity_file) from error
+    return InvalidInput(
+        f"The key of {hop}, on the way to {address}, is not in ~/.ssh/known_hosts.",
+        field="proxy_jump",
+        remedy=f"Log in there once with ssh {hop}, and compare its fingerprint.",
+    )
+
+
+async def explain_login(error: Exception, address: SshAddress, place: str = "") -> PerijoveError:
+    """As `explain`; who is not let in hears which key is locked."""
+    if isinstance(error, asyncssh.PermissionDenied) and address.identity_file is None:
+        files = identity_files(await configured(address)) or usual_files()
+        if locked := [path for path in files if is_locked(path)]:
+            return InvalidInput(
+                f"{place or address} does not let the hub in with the keys it has, and"
+                f" {locked[0]} is locked by a passphrase.",
+                field="identity_file",
+                remedy=_unlock(locked[0]),
+            )
+    return explain(error, place or address, address.identity_file)
+
+
+def _unlock(key: Path) -> str:
+    return f"Unlock it with ssh-add {key}, and start the hub with that agent's SSH_AUTH_SOCK."
 
 
 async def keys_of(address: SshAddress) -> dict[str, Any]:
@@ -92,7 +117,10 @@ async def keys_of(address: SshAddress) -> dict[str, Any]:
     A locked one is used through the agent, which has to hold it.
     """
     if address.identity_file is None:
-        return {}
+        files = identity_files(await configured(address))
+        if files is None:
+            return {}
+        return {"client_keys": [str(path) for path in files], "ignore_encrypted": True}
     path = Path(address.identity_file).expanduser()
     try:
         return {"client_keys": [asyncssh.read_private_key(path)], "agent_path": None}
@@ -107,11 +135,10 @@ async def keys_of(address: SshAddress) -> dict[str, Any]:
             raise InvalidInput(
                 f"{path} is not a private key: {error}.", field="identity_file"
             ) from error
-    remedy = f"Unlock it with ssh-add {path}, and start the hub with that agent's SSH_AUTH_SOCK."
     locked = InvalidInput(
         f"The key {path} is locked by a passphrase, and no agent that the hub knows holds it.",
         field="identity_file",
-        remedy=remedy,
+        remedy=_unlock(path),
     )
     try:
         public = asyncssh.read_public_key(f"{path}.pub")

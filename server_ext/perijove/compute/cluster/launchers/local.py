@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 from perijove.compute.cluster.launchers.base import Launcher, ManagedNode
-from perijove.compute.cluster.node import GPUS, PRELOAD, ZYGOTE, start_zygote
+from perijove.compute.cluster.node import GPUS, zygote_beside
 from perijove.compute.cluster.protocol import LOG, NODES, TLS, end_node
 from perijove.compute.cluster.tls import CERTIFICATE, KEY
 from perijove.models.attempts import RunnerProcess
@@ -33,10 +33,11 @@ class LocalNode(ManagedNode):
         environ = dict(os.environ)
         if asked.gpus:
             environ[GPUS] = str(asked.gpus)
-        with (self._folder / LOG).open("ab") as output:
+        with (
+            (self._folder / LOG).open("ab") as output,
             # both start at once: the first job waits for the slower one only
-            control = start_zygote(os.environ.get(PRELOAD, ""), output)
-            environ[ZYGOTE] = str(control.fileno())
+            zygote_beside(output) as (control, inherited),
+        ):
             self._process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "distributed.cli.dask_worker", self.scheduler),
@@ -51,11 +52,10 @@ class LocalNode(ManagedNode):
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env=environ,
-                pass_fds=[control.fileno()],
+                env=environ | control,
+                pass_fds=inherited,
                 start_new_session=True,
             )
-            control.close()
         made = RunnerProcess(
             pid=self._process.pid, start_time=start_time(self._process.pid) or 0, boot_id=boot_id()
         )

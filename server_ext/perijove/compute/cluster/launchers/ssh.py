@@ -67,7 +67,7 @@ class SshNode(ManagedNode):
             self._say(f"{host} is prepared")
             await host.ready(gate, self._say)
             asked = self.launcher.definition
-            environ = {PRELOAD: os.environ.get(PRELOAD, "")}
+            environ = {PRELOAD: os.environ[PRELOAD]} if PRELOAD in os.environ else {}
             if asked.gpus:
                 environ[GPUS] = str(asked.gpus)
             arguments = [
