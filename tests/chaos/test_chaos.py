@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ import pytest
 from chaos.oracle import JupyterServer, Oracle, kill, start_hub
 from chaos.storm import killing, storm, submit
 from conftest import configure, perijove
-from perijove.errors import PerijoveError
+from perijove.errors import Conflict, PerijoveError
 from perijove.faults import STEPS
+from perijove.models.jobs import JobState
 
 pytestmark = pytest.mark.chaos
 
@@ -45,6 +47,12 @@ def of(job_id: str, jobs: list[dict[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def scale(oracle: Oracle, cluster: str, nodes: int) -> None:
+    """Give the cluster so many nodes at most. It may be on its way back from another fault."""
+    with suppress(PerijoveError):
+        oracle.ws.compute.get(cluster).scale(max_nodes=nodes)
+
+
 def storm_here(oracle: Oracle, compute: str = "local", **how: float) -> None:
     """Submit jobs while everything there is of ours is killed, one after the other."""
     jupyter = JupyterServer(oracle.home, oracle.folder)
@@ -54,6 +62,8 @@ def storm_here(oracle: Oracle, compute: str = "local", **how: float) -> None:
         kinds += [oracle.cluster, oracle.nodes]
     try:
         faults = {kind.__qualname__: killing(kind) for kind in kinds}
+        if compute != "local":
+            faults["scale"] = lambda rng: scale(oracle, compute, rng.randint(1, 3))
         jobs = storm(oracle, faults, [compute], **how)  # type: ignore[arg-type]
         assert set(jupyter.jobs()) == {job["id"] for job in jobs}
     finally:
@@ -77,6 +87,16 @@ def test_fifty_jobs_in_a_storm_over_a_cluster(oracle: Oracle) -> None:
     oracle.ws.compute.create_cluster("storm", max_nodes=3)
     seed = int(os.environ.get("CHAOS_SEED", "7"))
     storm_here(oracle, "storm", count=50, every=3, seed=seed)
+    cluster, path = oracle.ws.compute.get("storm"), oracle.notebook("import time; time.sleep(60)")
+    ids = [submit(oracle, path, compute="storm") for _ in range(5)]
+    while oracle.ws.jobs.get(ids[0]).data.state is not JobState.RUNNING:
+        time.sleep(0.1)
+    with pytest.raises(Conflict, match="5 jobs of storm are not over"):
+        cluster.delete()
+    cluster.delete(force=True)
+    assert {oracle.ws.jobs.get(job_id).data.state for job_id in ids} == {JobState.CANCELED}
+    oracle.nothing_left()
+    assert oracle.cluster() == oracle.nodes() == []
 
 
 @pytest.mark.soak

@@ -83,6 +83,7 @@ class AgentHello(BaseModel):
     process: RunnerProcess
     facts: MachineFacts
     attempts: list[str] = Field(description="keys of attempts that are not yet delivered")
+    up: float = Field(default=0, description="seconds for which it has been running")
 
 
 class AttemptOrder(BaseModel):

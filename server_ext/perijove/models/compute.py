@@ -269,7 +269,10 @@ class ClusterState(BaseModel):
     nodes: list[Node] = Field(default_factory=list)
     target_nodes: int = 0
     waiting: int = Field(default=0, description="attempts that no node has taken yet")
-    node_seconds: float = Field(default=0, description="since the process started, summed")
+    node_seconds: float | None = Field(
+        default=None,
+        description="that nodes have been up, summed, since what keeps them began; None: not heard",
+    )
     scheduler: str = Field(default="", description="tls://…")
     dashboard: str = Field(default="", description="http://…, loopback only")
     certificates: str = Field(default="", description="folder of the cluster's certificate")
@@ -332,5 +335,14 @@ class StoredTarget(BaseModel):
     message: str | None = None
     last_operation: Operation | None = None
     node_seconds: float = 0
+    node_counter: float = 0
+    """What the target's own count was when it was last added to `node_seconds`."""
     created_at: datetime
     created_by: str
+
+    def node_seconds_at(self, count: float | None) -> float:
+        """All seconds that nodes have been up, when the target's own count is this."""
+        if count is None:
+            return self.node_seconds
+        # one that is less has begun anew
+        return self.node_seconds + count - (self.node_counter if count >= self.node_counter else 0)

@@ -28,6 +28,8 @@ from perijove.services.targets import LOCAL, Targets
 log = logging.getLogger(__name__)
 
 CANCEL_PATIENCE = 60.0
+KEEP = 60.0
+"""Seconds of nodes that are lost at most, if hub and nodes are killed together."""
 
 
 @dataclass
@@ -36,6 +38,8 @@ class ComputeService(Targets):
 
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
     _usable: dict[str, bool] = field(default_factory=dict)
+    _counts: dict[str, float] = field(default_factory=dict)
+    """What targets counted last of the seconds that their nodes have been up."""
     _rising: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     """What brings targets up now: it may take long, and can be called off."""
 
@@ -237,6 +241,7 @@ class ComputeService(Targets):
         target = self.jobs.supervisor.targets.get(name)
         stored = self._stored.get(name.lower())
         if isinstance(target, ManagedTarget) and stored is not None:
+            self._count(stored, target.nodes_now.node_seconds)
             usable = target.usable or stored.state is not TargetState.RUNNING
             if usable is not self._usable.get(name.lower(), True):
                 self._usable[name.lower()] = usable
@@ -332,13 +337,27 @@ class ComputeService(Targets):
         self.store.remove(name)
         self._stored.pop(name.lower(), None)
         self._usable.pop(name.lower(), None)
+        self._counts.pop(name.lower(), None)
         self.history.forget(name)
         self.broker.changed()
         return left
 
+    def _count(self, stored: StoredTarget, count: float | None) -> None:
+        """Keep what its nodes have been up, now and then, and before the count begins anew."""
+        if count is None:
+            return
+        last = self._counts.get(stored.name.lower(), stored.node_counter)
+        self._counts[stored.name.lower()] = count
+        if count < last:
+            self._set(stored.name, node_seconds=stored.node_seconds_at(last), node_counter=0)
+        elif count - stored.node_counter >= KEEP:
+            self._keep_hours(stored.name)
+
     def _keep_hours(self, name: str) -> None:
-        stored, now = self._stored[name.lower()], self._managed(name).nodes_now
-        self._set(name, node_seconds=stored.node_seconds + now.node_seconds)
+        stored, count = self._stored[name.lower()], self._managed(name).nodes_now.node_seconds
+        if count is not None:
+            self._counts[name.lower()] = count
+            self._set(name, node_seconds=stored.node_seconds_at(count), node_counter=count)
 
 
 def _done(

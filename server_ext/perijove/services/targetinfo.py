@@ -78,7 +78,7 @@ def describe(
         max_nodes=getattr(definition, "max_nodes", 1),
         running_jobs=max(0, running - now.waiting),
         queued_jobs=queued + min(running, now.waiting),
-        node_hours=round((stored.node_seconds + now.node_seconds) / 3600, 4),
+        node_hours=round(stored.node_seconds_at(now.node_seconds) / 3600, 4),
         usage=Usage.of(up),
         created_at=stored.created_at,
         created_by=stored.created_by,

@@ -102,6 +102,7 @@ targets = Table(
     Column("message", Text),
     Column("last_operation", JSON),
     Column("node_seconds", Float, nullable=False),
+    Column("node_counter", Float, nullable=False, server_default="0"),
     Column("created_at", UtcTime, nullable=False),
     Column("created_by", String(256), nullable=False),
 )

@@ -76,6 +76,7 @@ class Agent:
     """See the module's docstring."""
 
     def __init__(self, folder: Path) -> None:
+        self._began = time.monotonic()
         self._folder = folder
         self._config = self._read()
         self._gate = Gate(self._config.gate, self._config.token)
@@ -154,6 +155,7 @@ class Agent:
                 process=RunnerProcess.model_validate(current_process().model_dump()),
                 facts=facts(),
                 attempts=[*self._couriers, *self._shared],
+                up=time.monotonic() - self._began,
             )
             try:
                 async for command in self._gate.link(self._config.target, hello):

@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -71,7 +71,7 @@ class InstanceTarget(AgentAttempts, AgentTarget, ManagedTarget):
         self._power = asyncio.Event()
         self._since: datetime | None = None
         self._up_at: float | None = None
-        self._seconds = 0.0
+        self._seconds: float | None = None
         self.facts: MachineFacts | None = None
         self.trouble: str | None = None
         self._refusal: PerijoveError | None = None
@@ -118,13 +118,17 @@ class InstanceTarget(AgentAttempts, AgentTarget, ManagedTarget):
             started_at=self._since,
             message=message,
         )
-        seconds = self._seconds + (time.monotonic() - self._up_at if self._up_at else 0)
         return ClusterState(
             nodes=[node] if self._on else [],
             target_nodes=int(self._on),
-            node_seconds=seconds,
+            node_seconds=self._node_seconds,
             message=message,
         )
+
+    @property
+    def _node_seconds(self) -> float | None:
+        """For how long the agent has been running, as far as it is known."""
+        return self._seconds if self._up_at is None else time.monotonic() - self._up_at
 
     def properties(self) -> dict[str, JsonValue]:
         found: dict[str, JsonValue] = dict(self.machine.properties())
@@ -184,12 +188,11 @@ class InstanceTarget(AgentAttempts, AgentTarget, ManagedTarget):
             return
         self._power.clear()
         self._link.broken.set()
-        self._count()
         self._link.say({"stop": True})
         await self.machine.stop_agent()
         self._link.up.clear()
         self._link.last, self.trouble, self._since = AgentReport(), None, None
-        self._seconds = 0.0
+        self._seconds, self._up_at = 0.0, None
         self._changed()
 
     async def _await_link(self) -> None:
@@ -288,7 +291,7 @@ class InstanceTarget(AgentAttempts, AgentTarget, ManagedTarget):
         if message is not None and message != self.trouble:
             log.warning("Instance %s: %s", self.name, message)
         self.trouble = message
-        self._count()
+        self._seconds, self._up_at = self._node_seconds, None
         self._link.up.clear()
         self._changed()
 
@@ -296,17 +299,12 @@ class InstanceTarget(AgentAttempts, AgentTarget, ManagedTarget):
         self.hang_up()
         self._in_trouble(message)
 
-    def _count(self) -> None:
-        if self._up_at is not None:
-            self._seconds += time.monotonic() - self._up_at
-        self._up_at = None
-
     # the agent
 
     def link(self, hello: AgentHello) -> AsyncIterator[bytes]:
         self.facts, self.trouble = hello.facts, None
-        if self._up_at is None:
-            self._up_at, self._since = time.monotonic(), self._since or datetime.now(UTC)
+        self._up_at = time.monotonic() - hello.up
+        self._since = datetime.now(UTC) - timedelta(seconds=hello.up)
         lines = self._link.open()
         self._changed()
         self.reconcile(set(hello.attempts))

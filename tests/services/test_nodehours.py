@@ -1,0 +1,127 @@
+"""How long nodes have been up, whatever is stopped or killed meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from perijove.abc import ManagedTarget, TargetMaker
+from perijove.models.compute import ClusterDefinition, ClusterState
+from perijove.models.workspaces import WorkspaceFolder
+from perijove.services.broker import Broker
+from perijove.services.compute import ComputeService
+from perijove.store.database import open_database
+from perijove.store.targets import SqlTargetStore
+from perijove.testing.targets import InMemoryTarget
+
+pytestmark = pytest.mark.asyncio
+
+
+class Counting(InMemoryTarget):
+    """Its count is what the test says; None: it has not been heard yet."""
+
+    count: float | None = None
+    usable, in_use = True, list[str]()
+
+    @property
+    def nodes_now(self) -> ClusterState:
+        return ClusterState(node_seconds=self.count)
+
+    async def power(self, on: bool) -> None:
+        self.tell(0)
+
+    def tell(self, count: float | None) -> None:
+        self.count = count
+        self.changed()
+
+    def properties(self) -> dict[str, Any]:
+        return {}
+
+    async def define(self, definition: object) -> None: ...
+
+    async def destroy(self, abandon: bool = False) -> None: ...
+
+    def log_text(self) -> str:
+        return ""
+
+
+ManagedTarget.register(Counting)
+
+
+class Hub:
+    """A hub's service, with one target named *box*; the next one has what this one stored."""
+
+    def __init__(self, path: Path) -> None:
+        folder = WorkspaceFolder(path, "default")
+        folder.compute.mkdir(parents=True, exist_ok=True)
+        self.target = Counting("box")
+        targets: dict[str, Any] = {}
+
+        async def add(target: Counting) -> None:
+            targets[target.name] = target
+
+        def make(definition: object, workshop: Any, on: bool) -> Counting:
+            self.target.changed = workshop.changed
+            return self.target
+
+        async def check(definition: object) -> None: ...
+
+        @dataclass
+        class Shop:
+            changed: Callable[[], None] = lambda: None
+
+        jobs = SimpleNamespace(
+            folder=folder,
+            store=SimpleNamespace(queued_counts=dict, active=list),
+            supervisor=SimpleNamespace(
+                targets=targets, add=add, busy=lambda name: [], wake=lambda: None
+            ),
+        )
+        self.service = ComputeService(
+            store=SqlTargetStore(open_database(folder.database, folder.backups)),
+            jobs=cast(Any, jobs),
+            broker=Broker(),
+            makers={"cluster": cast(TargetMaker, SimpleNamespace(make=make, check=check))},
+            workshop=lambda name: cast(Any, Shop()),
+            user="me",
+            show_key=cast(Any, None),
+        )
+        self.service.load()
+
+    @property
+    def seconds(self) -> float:
+        return round(self.service.get("box").node_hours * 3600)
+
+
+async def test_node_hours_survive_stops_and_kills(tmp_path: Path) -> None:
+    hub = Hub(tmp_path)
+    await hub.service.create(ClusterDefinition(name="box"))
+    hub.target.tell(100)
+    assert hub.seconds == 100
+    hub.target.tell(130)
+
+    # a hub is killed: what keeps the nodes goes on counting, and is not heard at once
+    hub = Hub(tmp_path)
+    assert hub.seconds == 100
+    hub.target.tell(None)
+    hub.target.tell(150)
+    assert hub.seconds == 150
+
+    # what keeps the nodes is killed, and begins anew
+    hub.target.tell(0)
+    hub.target.tell(10)
+    assert hub.seconds == 160
+
+    await hub.service.stop("box")
+    assert hub.seconds == 160
+    await hub.service.start("box")
+    hub.target.tell(200)
+    assert hub.seconds == 360
+
+    await hub.service.rest()
+    assert Hub(tmp_path).seconds == 360
