@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -91,18 +92,52 @@ def test_user_code_nests_below_the_run_that_the_hub_made_first(mlflow: Served) -
     assert [run["info"]["run_id"] for run in runs_of(mlflow, job_id)] == [run_id]
 
 
-def test_another_experiment_is_refused_by_mlflow(mlflow: Served) -> None:
-    """MLflow's own rule; a job's default experiment is therefore what its notebook sets."""
+def test_another_experiment_has_runs_below_the_jobs(mlflow: Served) -> None:
     job_id = uuid4().hex
+    run_id = mlflow.make_run(job_id)
     code = """
 import mlflow
-mlflow.set_experiment("another")
-try:
-    mlflow.start_run()
-except mlflow.MlflowException as error:
-    print("does not match environment run ID" in str(error))
+for name in ("another", "Default"):
+    mlflow.set_experiment(name)
+    with mlflow.start_run() as run:
+        print(run.info.run_id)
 """
-    assert run_job(mlflow, code, job_id, mlflow.make_run(job_id)) == ["True"]
+    other, first = run_job(mlflow, code, job_id, run_id, PERIJOVE_EXPERIMENT_ID="0")
+    assert parent(mlflow, other) == first == run_id
+
+
+def test_another_server_has_runs_of_its_own(mlflow: Served, tmp_path: Path) -> None:
+    code = f"""
+import mlflow
+mlflow.set_tracking_uri("sqlite:///{tmp_path}/mlflow.db")
+mlflow.log_metric("a", 1.0)
+print(mlflow.active_run().info.experiment_id, "mlflow.parentRunId" in mlflow.active_run().data.tags)
+"""
+    job_id = uuid4().hex
+    home = {
+        "MLFLOW_EXPERIMENT_ID": "7", "PERIJOVE_EXPERIMENT_ID": "7",
+        "PERIJOVE_SPOOL": str(tmp_path / "spool"), "PERIJOVE_SPOOL_URI": mlflow.uri,
+    }  # fmt: skip
+    assert run_job(mlflow, code, job_id, mlflow.make_run(job_id), **home) == ["0", "False"]
+
+
+def test_a_model_comes_from_the_job_without_start_run(mlflow: Served, tmp_path: Path) -> None:
+    """A forest, with MLflow's first call: all that makes jobs different is there already."""
+    code = """
+import mlflow
+from sklearn.ensemble import RandomForestClassifier
+model = RandomForestClassifier(2).fit([[1], [2]], [0, 1])
+info = mlflow.sklearn.log_model(model, name="m")
+run = mlflow.get_run(info.run_id)
+print(info.run_id, mlflow.get_logged_model(info.model_id).source_run_id)
+print([output.model_id for output in run.outputs.model_outputs] == [info.model_id])
+print(mlflow.active_run())
+"""
+    job_id = uuid4().hex
+    run_id = mlflow.make_run(job_id)
+    spool = {"PERIJOVE_SPOOL": str(tmp_path / "spool"), "PERIJOVE_SPOOL_URI": mlflow.uri}
+    said = run_job(mlflow, code, job_id, run_id, **spool)
+    assert said == [run_id, run_id, "True", "None"]
 
 
 def test_outside_of_jobs_nothing_changes(mlflow: Served) -> None:

@@ -133,6 +133,7 @@ class Supervisor:
             "PERIJOVE_JOB_ID": job.id,
             "PERIJOVE_ATTEMPT": str(attempt),
             "PERIJOVE_RUN_ID": job.run_id,
+            "PERIJOVE_EXPERIMENT_ID": job.experiment_id,
             "PERIJOVE_SOURCE": str(Path(job.root) / job.path),
             "PERIJOVE_OUTPUTS": str(outputs),
             "PERIJOVE_WORKSPACE": self.folder.name,

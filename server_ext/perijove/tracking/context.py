@@ -2,7 +2,8 @@
 
 The job's own run exists already (``MLFLOW_RUN_ID``), and the first ``mlflow.start_run()``
 continues it. Every later one nests below it, so that a job stays one run; mlflow forgets
-``MLFLOW_RUN_ID`` after its first use, so ``PERIJOVE_RUN_ID`` has it too.
+``MLFLOW_RUN_ID`` after its first use, so ``PERIJOVE_RUN_ID`` has it too. On another server than
+the job's, runs are the user's own.
 
 When no run was known at launch, because an existing MLflow server was away, user code may make a
 run before the hub does. Whoever comes first makes the job's run: here it is looked for by the
@@ -15,8 +16,12 @@ import os
 
 from mlflow.tracking.context.abstract_context import RunContextProvider
 
+from perijove.tracking import ownrun
+
 EXPERIMENTS = 1000
 """Experiments that are searched for the job's run, those used last first."""
+
+ownrun.apply()
 
 
 class JobRunContext(RunContextProvider):
@@ -26,6 +31,8 @@ class JobRunContext(RunContextProvider):
         return "PERIJOVE_JOB_ID" in os.environ
 
     def tags(self) -> dict[str, str]:
+        if not ownrun.is_at_home():
+            return _source()
         job_id = os.environ["PERIJOVE_JOB_ID"]
         run_id = os.environ.get("PERIJOVE_RUN_ID") or _run_of(job_id)
         if run_id is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from importlib import import_module
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 from perijove.tracking.requirements import without_a_process
 from perijove.tracking.trusted import noting, trusting
 
-_applied = _sklearn = False
+_applied = False
 
 
 def apply() -> None:
@@ -27,7 +28,8 @@ def apply() -> None:
         _replace("mlflow.tracking._model_registry.utils", "_get_active_spark_session", _no_search)
         _replace("mlflow.tracking.fluent", "MlflowClient", _kept_client)
         _replace("mlflow.utils.requirements_utils", "_capture_imported_modules", without_a_process)
-        _replace_method("mlflow.models.model", "Model", "log", _prepared)
+        # importing it for nothing would take a second
+        _when_imported("mlflow.sklearn", _sklearn)
 
 
 def _replace(module: str, name: str, by: Callable[[Any], Any]) -> None:
@@ -38,28 +40,17 @@ def _replace(module: str, name: str, by: Callable[[Any], Any]) -> None:
         return
 
 
-def _replace_method(module: str, type_: str, name: str, by: Callable[[Any], Any]) -> None:
-    try:
-        found = getattr(import_module(module), type_)
-        setattr(found, name, classmethod(by(getattr(found, name).__func__)))
-    except (ImportError, AttributeError):
-        return
+def _when_imported(module: str, change: Callable[[Any], None]) -> None:
+    with suppress(ImportError):
+        from mlflow.utils.import_hooks import register_post_import_hook
+
+        register_post_import_hook(change, module)
 
 
-def _prepared(log: Callable[..., Any]) -> Callable[..., Any]:
-    """``Model.log``, which all of MLflow's ``log_model`` call: it meets mlflow.sklearn only when
-    that was imported, and importing it for nothing would take a second."""
-
-    @wraps(log)
-    def logged(cls: Any, *args: Any, **kwargs: Any) -> Any:
-        global _sklearn
-        if not _sklearn and "mlflow.sklearn" in sys.modules:
-            _sklearn = True
-            _replace("mlflow.sklearn", "save_model", trusting)
-            _replace("mlflow.sklearn", "_save_model", noting)
-        return log(cls, *args, **kwargs)
-
-    return logged
+def _sklearn(module: Any) -> None:
+    with suppress(AttributeError):
+        module._save_model = noting(module._save_model)
+        module.save_model = trusting(module.save_model)
 
 
 def _no_search(look: Callable[[], Any]) -> Callable[[], Any]:

@@ -1,0 +1,88 @@
+"""The job's run, in the processes of a job: what user code continues, and what it does not.
+
+MLflow's `start_run` continues the run in ``MLFLOW_RUN_ID`` in any case, and raises where that
+cannot be: after `set_experiment` with another experiment, after `set_tracking_uri` with another
+server. Unchanged user code does both. So there the variable is as if it were not set: code then
+makes a run of its own, in the experiment it chose (below the job's: see
+`perijove.tracking.context`), or on the server it chose. And `log_model`, which starts no run,
+notes the job's as the one a model comes from.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from perijove.models.logged import URI_VARIABLE
+
+RUN, EXPERIMENT = "PERIJOVE_RUN_ID", "PERIJOVE_EXPERIMENT_ID"
+"""What MLflow's own variables say at first; user code changes those."""
+
+
+def apply() -> None:
+    """From now on, and for what is forked from here. MLflow is still being imported."""
+    from mlflow import environment_variables as variables
+    from mlflow.utils.import_hooks import register_post_import_hook
+
+    run, experiment = variables.MLFLOW_RUN_ID, variables.MLFLOW_EXPERIMENT_ID
+    run.get, experiment.get = _run(run.get), _experiment(experiment.get)
+    run.unset = _unless_hidden(run)
+    register_post_import_hook(_models, "mlflow.models.model")
+
+
+def is_at_home() -> bool:
+    """Does code of a job log to the job's server?"""
+    from mlflow import get_tracking_uri
+
+    uri = os.environ.get(URI_VARIABLE)
+    return uri is None or str(get_tracking_uri()).rstrip("/") == uri.rstrip("/")
+
+
+def _run(get: Callable[[], Any]) -> Callable[[], Any]:
+    def found() -> Any:
+        from mlflow.tracking import fluent
+
+        value = get()
+        if value is None or value != os.environ.get(RUN):
+            return value
+        chosen, own = fluent._active_experiment_id, os.environ.get(EXPERIMENT)
+        return value if is_at_home() and (not chosen or not own or chosen == own) else None
+
+    return found
+
+
+def _unless_hidden(variable: Any) -> Callable[[], None]:
+    """At the end of a run MLflow forgets the variable, though another run has ended."""
+    forget: Callable[[], None] = variable.unset
+
+    def unset() -> None:
+        if variable.get() is not None:
+            forget()
+
+    return unset
+
+
+def _experiment(get: Callable[[], Any]) -> Callable[[], Any]:
+    def found() -> Any:
+        value = get()
+        return value if value != os.environ.get(EXPERIMENT) or is_at_home() else None
+
+    return found
+
+
+def _models(module: Any) -> None:
+    """``Model.log``, which all of MLflow's ``log_model`` call."""
+    log = module.Model.log.__func__
+
+    @wraps(log)
+    def logged(cls: Any, *args: Any, **kwargs: Any) -> Any:
+        from mlflow import active_run
+
+        own = os.environ.get(RUN)
+        if own and kwargs.get("run_id") is None and active_run() is None and is_at_home():
+            kwargs["run_id"] = own
+        return log(cls, *args, **kwargs)
+
+    module.Model.log = classmethod(logged)
