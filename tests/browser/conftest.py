@@ -31,6 +31,8 @@ FLAGS = [
 ]
 ROOT = Path(__file__).parents[2]
 PANEL = '.jp-SideBar .lm-TabBar-tab[data-id="perijove-panel"]'
+JOBS = '[role=tree][aria-label="Jobs"]'
+"""The panel's list of jobs."""
 THEMES = "@jupyterlab/apputils-extension:themes"
 NEWS = "@jupyterlab/apputils-extension:notification"
 

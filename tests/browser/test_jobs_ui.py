@@ -9,7 +9,7 @@ import signal
 import pytest
 from playwright.sync_api import Page, expect
 
-from browser.conftest import Lab, OpenPage, show
+from browser.conftest import JOBS, Lab, OpenPage, show
 from conftest import perijove
 
 pytestmark = pytest.mark.browser
@@ -98,9 +98,9 @@ def test_the_keyboard_and_the_filter(open_page: OpenPage) -> None:
     filter_box.fill("failing")
     expect(page.locator(ROW)).to_have_count(1)
     filter_box.fill("nothing like it")
-    expect(page.locator(".jp-perijove-list")).to_contain_text("No job matches")
+    expect(page.locator("#perijove-panel")).to_contain_text("No job matches")
     filter_box.fill("")
-    page.locator(".jp-perijove-list").focus()
+    page.locator(JOBS).focus()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
     expect(page.locator(f"{ROW}.jp-mod-selected")).to_have_count(1)

@@ -71,7 +71,7 @@ def test_screenshots_of_compute(open_page: OpenPage, lab: Lab, tmp_path: Path) -
         page.click('.jp-perijove-row[data-target="box"]')
         page.wait_for_timeout(8000)
         page.screenshot(path=tmp_path / f"instance-{theme}.png")
-        page.click(".jp-perijove-head-action")
+        page.get_by_label("Create compute…").click()
         page.click(".jp-perijove-form button[type=submit]")
         page.locator(".jp-perijove-form select").select_option("ssh")
         page.screenshot(path=tmp_path / f"wizard-{theme}.png")
@@ -88,7 +88,7 @@ def test_screenshots_of_the_studio(open_page: OpenPage, lab: Lab, tmp_path: Path
     for theme in ("light", "dark"):
         page = open_page(dark=theme == "dark")
         show(page, "perijove-panel")
-        page.locator(".jp-perijove-experiments .jp-perijove-row", has_text="tumours").dblclick()
+        page.locator(".jp-perijove-row[data-experiment-id]", has_text="tumours").dblclick()
         rows = page.locator(".jp-perijove-grid-row:not(.jp-mod-missing)")
         rows.first.get_by_label("Show nested runs").click()
         expect(rows).to_have_count(4)

@@ -70,7 +70,7 @@ describe('ModelManager', () => {
 
   it('reads again after a change, many changes once', async () => {
     await manager.refresh();
-    expect(manager.models.map(({ name }) => name)).toEqual(['churn']);
+    expect(manager.items.map(({ name }) => name)).toEqual(['churn']);
     stream.tracking.emit({ models: ['churn'] });
     stream.tracking.emit({ models: ['fraud'] });
     stream.tracking.emit({ runs: ['r'], models: [] });
@@ -85,11 +85,11 @@ describe('ModelManager', () => {
     answer = () => [503, { error }];
     await manager.refresh();
     expect(manager.error?.text).toBe('away wait');
-    expect(manager.models.length).toBe(1);
+    expect(manager.items.length).toBe(1);
     answer = () => [200, []];
     await jest.advanceTimersByTimeAsync(2500);
     expect(manager.error).toBeNull();
-    expect(manager.models).toEqual([]);
+    expect(manager.items).toEqual([]);
     expect(changed).toEqual([null]); // documents look again, too
   });
 

@@ -67,3 +67,4 @@ export type JobDefinition = Partial<Schemas['JobDefinition']> & {
 
 export { ApiError, request, requestBlob, fileUrl, routeUrl } from './request';
 export { EventStream, type ConnectionState } from './events';
+export { Listing } from './listing';

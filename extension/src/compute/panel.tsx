@@ -1,27 +1,51 @@
 /** The left panel's section of compute targets. */
 import { TranslationBundle } from '@jupyterlab/translation';
-import { addIcon } from '@jupyterlab/ui-components';
+import { addIcon, ToolbarButton } from '@jupyterlab/ui-components';
 import { CommandRegistry } from '@lumino/commands';
 import * as React from 'react';
 
+import { Section } from '../components/section';
 import { useSignal } from '../components/signal';
 import { ComputeManager, isManaged } from './manager';
 import { TargetRow } from './row';
 import { CommandIDs } from './tokens';
 
-export function ComputeSection(props: {
+interface IProps {
   manager: ComputeManager;
   commands: CommandRegistry;
   trans: TranslationBundle;
-}): React.ReactElement | null {
+}
+
+/** `wrap` draws what is listed, once the hub is there. */
+export function computeSection(
+  props: IProps,
+  wrap: (body: React.ReactElement) => React.ReactElement
+): Section {
   const { manager, commands, trans } = props;
+  const count = () => {
+    const managed = manager.targets.filter(isManaged);
+    const up = managed.filter(target => target.state === 'running').length;
+    return managed.length ? trans.__('%1 up', up) : '';
+  };
+  const create = new ToolbarButton({
+    icon: addIcon,
+    tooltip: trans.__('Create compute…'),
+    onClick: () => void commands.execute(CommandIDs.create)
+  });
+  return new Section({
+    label: trans.__('Compute'),
+    changed: manager.changed,
+    count,
+    tools: { create },
+    body: wrap(<Targets {...props} />)
+  });
+}
+
+function Targets({ manager, commands, trans }: IProps): React.ReactElement {
   useSignal(manager.changed);
   const [selected, setSelected] = React.useState<string | null>(null);
   const list = React.useRef<HTMLDivElement>(null);
   const { targets } = manager;
-  if (!targets.length) {
-    return null;
-  }
   const run = (id: string, name: string) => void commands.execute(id, { name });
   const onKeyDown = (event: React.KeyboardEvent) => {
     const rows = [...list.current!.querySelectorAll<HTMLElement>('[data-target]')];
@@ -41,28 +65,12 @@ export function ComputeSection(props: {
     }
   };
   const isKnown = targets.some(target => target.name === selected);
-  const up = targets.filter(target => isManaged(target) && target.state === 'running').length;
-  const create = trans.__('Create compute…');
   return (
-    <section className="jp-perijove-section" aria-label={trans.__('Compute')}>
-      <header className="jp-perijove-head">
-        <span>{trans.__('Compute')}</span>
-        {targets.some(isManaged) && (
-          <span className="jp-perijove-count">{trans.__('%1 up', up)}</span>
-        )}
-        <button
-          className="jp-perijove-head-action"
-          title={create}
-          aria-label={create}
-          onClick={() => void commands.execute(CommandIDs.create)}
-        >
-          <addIcon.react tag="span" width="14px" height="14px" />
-        </button>
-      </header>
+    <>
       <div
         ref={list}
         className="jp-perijove-targets"
-        role="listbox"
+        role="tree"
         aria-label={trans.__('Compute')}
         onKeyDown={onKeyDown}
       >
@@ -86,9 +94,9 @@ export function ComputeSection(props: {
           className="jp-perijove-more"
           onClick={() => void commands.execute(CommandIDs.create)}
         >
-          {create}
+          {trans.__('Create compute…')}
         </button>
       )}
-    </section>
+    </>
   );
 }

@@ -37,7 +37,7 @@ export function TargetRow(props: IRowProps): React.ReactElement {
   return (
     <div
       className={`jp-perijove-row${props.selected ? ' jp-mod-selected' : ''}`}
-      role="option"
+      role="treeitem"
       aria-selected={props.selected}
       tabIndex={props.focusable ? 0 : -1}
       data-target={target.name}

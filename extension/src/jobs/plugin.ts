@@ -11,11 +11,12 @@ import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator } from '@jupyterlab/translation';
 
 import { perijoveIcon } from '../components/icons';
+// eslint-disable-next-line jupyter/prefer-lazy-imports -- the left bar has it from the beginning
+import { PerijovePanel } from '../panel';
 import { IWorkspace } from '../workspace';
 import { addCommands } from './commands';
 import type { JobDocument } from './document';
 import { notifyOfEnds } from './notify';
-import { JobsPanel } from './panel';
 import { addToRunning } from './running';
 import { StatusItem } from './statusitem';
 import { CommandIDs, JOB_ARGS, PLUGIN_ID } from './tokens';
@@ -76,7 +77,7 @@ async function activate(
   };
   themes?.themeChanged.connect(() => tracker.forEach(document => document.content.update()));
 
-  const panel = new JobsPanel(workspace, commands, trans);
+  const panel = new PerijovePanel(workspace, commands, trans);
   panel.id = 'perijove-panel';
   panel.title.icon = perijoveIcon;
   panel.title.caption = trans.__('Perijove');

@@ -4,17 +4,16 @@ import { closeIcon, refreshIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { Job } from '../api';
+import { type IRowPlace, rowProps } from '../components/rowlist';
 import { ProgressBar, StateDot } from '../components/state';
 import { stateText, summary } from './format';
 import { isOver } from './manager';
 import { CommandIDs } from './tokens';
 
-export interface IRowProps {
+export interface IRowProps extends IRowPlace {
   job: Job;
   now: number;
-  selected: boolean;
   trans: TranslationBundle;
-  onSelect(jobId: string): void;
   onRun(command: string, jobId: string): void;
 }
 
@@ -27,13 +26,10 @@ export const JobRow = React.memo(function JobRow(props: IRowProps): React.ReactE
   const said = summary(job, trans, props.now);
   return (
     <div
-      id={`jp-perijove-job-${job.id}`}
-      className={`jp-perijove-row${props.selected ? ' jp-mod-selected' : ''}`}
-      role="option"
-      aria-selected={props.selected}
+      {...rowProps(job.id, props)}
+      aria-level={2}
       data-job-id={job.id}
       title={[job.name, said, job.message].filter(Boolean).join('\n')}
-      onMouseDown={() => props.onSelect(job.id)}
       onClick={() => props.onRun(CommandIDs.open, job.id)}
     >
       <StateDot state={job.state} label={stateText(job, trans)} />

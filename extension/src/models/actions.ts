@@ -22,7 +22,7 @@ export async function chooseModel(
   trans: TranslationBundle
 ): Promise<string | null> {
   await manager.refresh();
-  if (!manager.models.length) {
+  if (!manager.items.length) {
     await showDialog({
       title,
       body: trans.__('There is no registered model yet.'),
@@ -30,7 +30,7 @@ export async function chooseModel(
     });
     return null;
   }
-  const items = manager.models.map(model => model.name);
+  const items = manager.items.map(model => model.name);
   return (await InputDialog.getItem({ title, items })).value;
 }
 

@@ -18,7 +18,12 @@ export function Badge(props: {
     alias.moved_by && trans.__('moved by %1', alias.moved_by),
     alias.moved_at && new Date(alias.moved_at).toLocaleString()
   ];
-  const text = props.version ? `${alias.alias} → ${alias.version}` : alias.alias;
+  const text = (
+    <>
+      {alias.alias}
+      {props.version && <small> → {alias.version}</small>}
+    </>
+  );
   const title = said.filter(Boolean).join('\n');
   return props.onClick ? (
     <button className="jp-perijove-badge" title={title} onClick={props.onClick}>

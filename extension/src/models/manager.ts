@@ -1,11 +1,10 @@
 /** The registered models as MLflow last told them, and the verbs on them. */
 import { ServerConnection } from '@jupyterlab/services';
-import { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
 import {
-  ApiError,
   EventStream,
+  Listing,
   request,
   routeUrl,
   type ArtifactPage,
@@ -20,22 +19,15 @@ import {
   type TrackingChange
 } from '../api';
 
-/** Milliseconds: until the list is read after a change, and between tries while MLflow is away. */
-const PAUSE = { again: 250, first: 2000, last: 15000 };
+/** Milliseconds from a change until the list is read again. */
+const PAUSE = 250;
 /** Bytes of a file that are sent at once. */
 const PIECE = 8 * 1024 * 1024;
 
-export class ModelManager implements IDisposable {
-  constructor(
-    readonly settings: ServerConnection.ISettings,
-    stream: EventStream
-  ) {
-    stream.tracking.connect((_, change) => this._onTracking(change));
-  }
-
-  /** The list or the error changed. */
-  get changed(): ISignal<this, void> {
-    return this._changed;
+/** Those changed last first; archived ones too while `showAll` is set. */
+export class ModelManager extends Listing<RegisteredModel> {
+  constructor(settings: ServerConnection.ISettings, stream: EventStream) {
+    super(settings, stream, PAUSE);
   }
 
   /** A model of this name changed, or with null any may have. */
@@ -43,53 +35,8 @@ export class ModelManager implements IDisposable {
     return this._modelChanged;
   }
 
-  /** Those changed last first. */
-  get models(): readonly RegisteredModel[] {
-    return this._models;
-  }
-
-  /** Why the list is as it was last; null: it is as MLflow has it. */
-  get error(): ApiError | null {
-    return this._error;
-  }
-
-  /** Was the list read yet? */
-  get isReady(): boolean {
-    return this._ready;
-  }
-
-  get isDisposed(): boolean {
-    return this._disposed;
-  }
-
-  get showArchived(): boolean {
-    return this._showArchived;
-  }
-
-  set showArchived(value: boolean) {
-    this._showArchived = value;
-    void this.refresh();
-  }
-
   get(name: string): RegisteredModel | undefined {
-    return this._models.find(model => model.name === name);
-  }
-
-  /** Read the list now, and again by itself until that succeeds. */
-  async refresh(): Promise<void> {
-    clearTimeout(this._timer);
-    this._timer = undefined;
-    if (this._reading) {
-      this._again = true;
-      return this._reading;
-    }
-    this._reading = this._read();
-    await this._reading;
-    this._reading = null;
-    if (this._again) {
-      this._again = false;
-      this._later(PAUSE.again);
-    }
+    return this.items.find(model => model.name === name);
   }
 
   /** One that may not be in the list. */
@@ -205,11 +152,21 @@ export class ModelManager implements IDisposable {
     );
   }
 
-  dispose(): void {
-    if (!this._disposed) {
-      this._disposed = true;
-      clearTimeout(this._timer);
-      Signal.clearData(this);
+  protected ask(): Promise<RegisteredModel[]> {
+    return request(this.settings, `models?archived=${this.showAll}`);
+  }
+
+  protected recovered(): void {
+    this._modelChanged.emit(null);
+  }
+
+  protected onTracking({ models = [], everything }: TrackingChange): void {
+    if (everything) {
+      this._modelChanged.emit(null);
+    }
+    models.forEach(name => this._modelChanged.emit(name));
+    if (everything || models.length) {
+      this.outdated();
     }
   }
 
@@ -235,54 +192,5 @@ export class ModelManager implements IDisposable {
     return told;
   }
 
-  private async _read(): Promise<void> {
-    try {
-      const query = `archived=${this._showArchived}`;
-      this._models = await request<RegisteredModel[]>(this.settings, `models?${query}`);
-      if (this._error) {
-        this._modelChanged.emit(null);
-      }
-      this._error = null;
-      this._ready = true;
-      this._delay = PAUSE.first;
-    } catch (error) {
-      this._error =
-        error instanceof ApiError ? error : new ApiError(0, 'error', (error as Error).message);
-      this._later(this._delay);
-      this._delay = Math.min(PAUSE.last, 2 * this._delay);
-    }
-    if (!this._disposed) {
-      this._changed.emit();
-    }
-  }
-
-  private _onTracking(change: TrackingChange): void {
-    const { models = [], everything } = change;
-    if (everything) {
-      this._modelChanged.emit(null);
-    }
-    models.forEach(name => this._modelChanged.emit(name));
-    // until somebody looks at the list there is nothing to keep up to date
-    if ((everything || models.length) && (this._ready || this._error)) {
-      this._later(PAUSE.again);
-    }
-  }
-
-  private _later(milliseconds: number): void {
-    if (this._timer === undefined && !this._disposed) {
-      this._timer = setTimeout(() => void this.refresh(), milliseconds);
-    }
-  }
-
-  private _again = false;
-  private _changed = new Signal<this, void>(this);
-  private _delay = PAUSE.first;
-  private _disposed = false;
-  private _error: ApiError | null = null;
   private _modelChanged = new Signal<this, string | null>(this);
-  private _models: readonly RegisteredModel[] = [];
-  private _reading: Promise<void> | null = null;
-  private _ready = false;
-  private _showArchived = false;
-  private _timer: ReturnType<typeof setTimeout> | undefined;
 }

@@ -91,7 +91,7 @@ function RegisterForm(
       <Field
         label={trans.__('Name')}
         value={name}
-        proposals={manager.models.map(model => model.name)}
+        proposals={manager.items.map(model => model.name)}
         note={
           manager.get(name.trim())
             ? trans.__('Becomes version %1 or later.', nextOf(manager, name.trim()))

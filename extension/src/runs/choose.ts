@@ -10,7 +10,7 @@ export async function chooseExperiment(
   trans: TranslationBundle
 ): Promise<string[]> {
   await experiments.refresh();
-  const known = experiments.experiments;
+  const known = experiments.items;
   const answer = await InputDialog.getItem({
     title: trans.__('Runs of which experiment?'),
     items: known.map(({ name }) => name),

@@ -11,7 +11,7 @@ export function ComputeView(): React.ReactElement {
   const [selected, setSelected] = useTrait<string>('selected');
   const act = useAct();
   return (
-    <div className="jp-perijove-targets" role="listbox" aria-label={trans.__('Compute')}>
+    <div className="jp-perijove-targets" role="tree" aria-label={trans.__('Compute')}>
       {targets.map((target, index) => (
         <TargetRow
           key={target.name}

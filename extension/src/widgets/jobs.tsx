@@ -111,10 +111,11 @@ export function JobTable(): React.ReactElement {
         value={filter}
         onChange={event => setFilter(event.target.value)}
       />
-      <div className="jp-perijove-jobs" role="listbox" aria-label={trans.__('Jobs')}>
+      <div className="jp-perijove-jobs" role="tree" aria-label={trans.__('Jobs')}>
         {shown.map(job => (
           <JobRow
             key={job.id}
+            id={`jp-perijove-job-${job.id}`}
             job={job}
             now={now}
             selected={selected.includes(job.id)}

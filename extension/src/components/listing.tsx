@@ -1,0 +1,84 @@
+/** What MLflow lists, in a section of the left panel: to filter and to walk through, or why not. */
+import { TranslationBundle } from '@jupyterlab/translation';
+import { addIcon, FilterBox, historyIcon, ToolbarButton } from '@jupyterlab/ui-components';
+import * as React from 'react';
+
+import type { Listing } from '../api';
+import { Loading } from './loading';
+import { type IRowListProps, RowList } from './rowlist';
+import { useSignal } from './signal';
+
+/** With fewer there is nothing to search. */
+const MANY = 8;
+
+export interface IListingProps<T> extends Omit<IRowListProps<T>, 'items'> {
+  listing: Listing<T>;
+  /** What the filter looks into. */
+  textOf(item: T): string;
+  placeholder: string;
+  /** What is said when there is none. */
+  none: string;
+  /** What is said when the filter leaves none. */
+  noMatch: string;
+  trans: TranslationBundle;
+}
+
+export function ListingView<T>(props: IListingProps<T>): React.ReactElement {
+  const { listing, textOf, trans } = props;
+  useSignal(listing.changed);
+  const [filter, setFilter] = React.useState('');
+  React.useEffect(() => void listing.refresh(), [listing]);
+  const { items, error, isReady } = listing;
+  const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
+  const shown = words.length
+    ? items.filter(item => words.every(word => textOf(item).toLowerCase().includes(word)))
+    : items;
+  return (
+    <>
+      {error && (
+        <div className="jp-perijove-broken" role="alert">
+          <p>{error.text}</p>
+          <button className="jp-Button jp-mod-styled" onClick={() => void listing.refresh()}>
+            {trans.__('Try again')}
+          </button>
+        </div>
+      )}
+      {!isReady && !error && <Loading lines={1} trans={trans} />}
+      {items.length > MANY && (
+        <div className="jp-perijove-filter">
+          <FilterBox
+            placeholder={props.placeholder}
+            updateFilter={(_, query) => setFilter(query ?? '')}
+            useFuzzyFilter={false}
+            caseSensitive={false}
+            showIcon={true}
+          />
+        </div>
+      )}
+      {isReady && !shown.length && (
+        <p className="jp-perijove-hint">{items.length ? props.noMatch : props.none}</p>
+      )}
+      {shown.length > 0 && <RowList {...props} items={shown} />}
+    </>
+  );
+}
+
+/** The buttons of such a section: show what is put away, too; make a new one. */
+export function listingTools<T>(
+  listing: Listing<T>,
+  labels: { all: string; create: string },
+  create: () => void
+): Record<string, ToolbarButton> {
+  const all = new ToolbarButton({
+    icon: historyIcon,
+    tooltip: labels.all,
+    onClick: () => {
+      listing.showAll = !listing.showAll;
+      all.pressed = listing.showAll;
+    }
+  });
+  return {
+    all,
+    create: new ToolbarButton({ icon: addIcon, tooltip: labels.create, onClick: create })
+  };
+}
