@@ -18,6 +18,7 @@ from perijove.models.problems import invalid
 
 YAML_BYTES = 1_000_000
 SUFFIX = ".job.yaml"
+BOOL, TEXT = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:str"
 
 
 class _PlainLoader(yaml.SafeLoader):
@@ -40,6 +41,12 @@ class _PlainLoader(yaml.SafeLoader):
         if getattr(event, "tag", None):
             self._refuse(line, f"tags ({event.tag})")
         return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        for key, _ in node.value:
+            if key.tag == BOOL:  # ``on: ssh`` is a field's name
+                key.tag = TEXT
+        return super().construct_mapping(node, deep)
 
     def _refuse(self, line: int, used: str) -> NoReturn:
         raise InvalidInput(f"Line {line}: a {self._what} must not use {used}.", field=self._field)
