@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+from jupyter_core.paths import jupyter_data_dir
 
 from conftest import MakeNotebook, configure, perijove
 from perijove.client.discovery import find_hub
@@ -134,6 +135,24 @@ def test_on_a_cluster_it_is_warm_too(ws: Workspace, geo: str, notebook: MakeNote
         assert begun.data["warm"] is True
     finally:
         target.delete(force=True)
+
+
+def test_it_is_a_kernelspec_of_an_instance(
+    ws: Workspace, geo: str, notebook: MakeNotebook, tmp_path: Path
+) -> None:
+    target = ws.compute.create_instance("box")
+    try:
+        spec = Path(jupyter_data_dir()) / "kernels" / f"{geo}@box" / "kernel.json"
+        until(spec.exists)
+        assert json.loads(spec.read_text())["display_name"] == f"{geo} @ box"
+        command = ["-m", "papermill", str(notebook(SIX)), str(tmp_path / "out.ipynb")]
+        command += ["-k", f"{geo}@box"]
+        done = subprocess.run([sys.executable, *command], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-2000:]
+        assert "1.16.0" in (tmp_path / "out.ipynb").read_text()
+    finally:
+        target.delete(force=True)
+    until(lambda: not spec.exists())
 
 
 def test_it_is_a_kernelspec_for_papermill(

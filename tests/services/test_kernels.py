@@ -16,7 +16,12 @@ import pytest
 from perijove.errors import Conflict, NotFound, Unreachable
 from perijove.models.attempts import RunnerProcess
 from perijove.models.compute import ComputeTargetInfo, Kind, TargetState
-from perijove.models.environments import EnvironmentSummary
+from perijove.models.environments import (
+    EnvironmentContent,
+    EnvironmentState,
+    EnvironmentSummary,
+    SourceKind,
+)
 from perijove.models.kernels import Connection, KernelInfo, KernelRequest, KernelState
 from perijove.models.processes import current_process
 from perijove.models.workspaces import WorkspaceFolder
@@ -35,6 +40,7 @@ class FakeHost:
         self.kernels: dict[str, KernelInfo] = {}
         self.answers = True
         self.asked: list[KernelRequest] = []
+        self.built: list[str] = []
         self.ports = iter(range(5000, 6000))
 
     async def start(self, request: KernelRequest) -> KernelInfo:
@@ -61,6 +67,11 @@ class FakeHost:
     async def end(self, kernel_id: str) -> None:
         self._check()
         self.kernels.pop(kernel_id, None)
+
+    async def build(self, content: EnvironmentContent) -> str:
+        self._check()
+        self.built.append(content.digest)
+        return f"/there/{content.digest}/bin/python"
 
     async def environments(self) -> list[EnvironmentSummary]:
         self._check()
@@ -240,6 +251,45 @@ async def test_a_kernel_ends_with_its_owner(
         await asyncio.sleep(0.01)
     loop.cancel()
     assert list(compute.host.kernels) == [stays.kernel_id]
+
+
+async def test_a_built_environment_is_built_where_its_kernel_is(
+    compute: FakeCompute, tmp_path: Path
+) -> None:
+    geo = EnvironmentContent(source=SourceKind.REQUIREMENTS, text="six", python="3.12")
+    kernels = service(compute, tmp_path)
+    kernels.content = {"geo": geo, "geo:1": geo}.get
+    for name in ("geo", "geo:1", "ir", None):
+        await kernels.start("box", KernelRequest(kernel_id=str(uuid4()), environment=name))
+    assert compute.host.built == [geo.digest] * 2
+    python = f"/there/{geo.digest}/bin/python"
+    assert [request.python for request in compute.host.asked] == [python, python, None, None]
+
+
+async def test_kernelspecs_of_what_was_created_come_and_go(
+    compute: FakeCompute, tmp_path: Path
+) -> None:
+    kernels, specs = service(compute, tmp_path), tmp_path / "specs"
+    folder = WorkspaceFolder(tmp_path / "home", "default")
+    built = [
+        EnvironmentSummary(
+            name=name,
+            display_name=name,
+            language="python",
+            warm=True,
+            state=EnvironmentState(state),
+        )
+        for name, state in (("geo", "ready"), ("bad", "failed"))
+    ]
+    keeper = InstanceKernelspecs(folder, kernels, False, specs, lambda: built)
+    for state in (TargetState.RUNNING, TargetState.STOPPED):
+        compute.set("box", state)
+        await keeper.refresh()
+        written = {path.name for path in specs.iterdir()}
+        assert written == {"base@box", "geo@box", "ir@box"}
+    built.clear()
+    await keeper.refresh()
+    assert {path.name for path in specs.iterdir()} == {"base@box", "ir@box"}
 
 
 async def test_kernelspecs_follow_the_instances(compute: FakeCompute, tmp_path: Path) -> None:

@@ -2998,7 +2998,7 @@ export interface components {
             };
             /**
              * Environment
-             * @description None or base: the node's own Python
+             * @description built (name, name:version, name@latest), a kernelspec there, or the path of a virtual environment there; None or base: the node's own Python
              */
             environment?: string | null;
             /**
@@ -3013,6 +3013,11 @@ export interface components {
             name?: string | null;
             /** @description a process of the hub's machine with which the kernel ends; None: it outlives */
             owner?: components["schemas"]["RunnerProcess"] | null;
+            /**
+             * Python
+             * @description the environment's Python there, if it is known
+             */
+            python?: string | null;
         };
         /** KernelSignal */
         KernelSignal: {

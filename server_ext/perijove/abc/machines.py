@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from perijove.models.environments import (
-    EnvironmentSummary,
-)
+from perijove.models.environments import EnvironmentContent, EnvironmentSummary
 from perijove.models.files import FileInfo
 from perijove.models.kernels import Connection, KernelInfo, KernelRequest
 
@@ -35,6 +33,9 @@ class KernelHost(Protocol):
 
     async def end(self, kernel_id: str) -> None:
         """End it with everything it started, and forget it."""
+
+    async def build(self, content: EnvironmentContent) -> str:
+        """Have an environment there, built once: its Python. Raises EnvironmentFailed."""
 
     async def environments(self) -> list[EnvironmentSummary]:
         """What kernels can run in there."""

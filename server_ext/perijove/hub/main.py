@@ -121,14 +121,15 @@ async def serve(folder: WorkspaceFolder) -> None:
     gate_path.parent.mkdir(mode=0o700, exist_ok=True)
     tracking = Tracking(folder, config, keys["token"], str(pokes.path), broker)
     tasks = ProcessTasks(zygote)
-    here = Kernels(folder.compute / "local" / "kernels", lambda: zygote)
+    builder = UvBuilder(folder.environments)
+    here = Kernels(folder.compute / "local" / "kernels", lambda: zygote, builder=builder)
     here.adopt()
     files = LocalFiles(Path.home()) if config.local_kernels else None
     zygotes = EnvironmentZygotes(config.preload, folder.hub_log) if zygote is not None else None
     local = LocalTarget(config.slots, config.lease_seconds, zygote, here, files, zygotes)
     targets: dict[str, ComputeTarget] = {local.name: local}
     catalog = Catalog(
-        UvBuilder(folder.environments),
+        builder,
         Kernelspecs(zygote is not None),
         KernelFolder(folder.environments),
         warm_start=zygote is not None,
@@ -202,9 +203,9 @@ async def serve(folder: WorkspaceFolder) -> None:
             "MLFLOW_TRACKING_TOKEN": keys["token"],
         }
 
-    kernels = KernelService(folder.kernels, compute, kernel_environ)
+    kernels = KernelService(folder.kernels, compute, kernel_environ, catalog.content)
     kernels.load()
-    kernelspecs = InstanceKernelspecs(folder, kernels, config.local_kernels)
+    kernelspecs = InstanceKernelspecs(folder, kernels, config.local_kernels, built=catalog.built)
     changes = Changes(broker)
     pokes.listen(supervisor.poked, supervisor.metrics, changes.add)
     stopping = asyncio.Event()

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchem
 
 from perijove.models.attempts import RunnerProcess
 from perijove.models.compute import check_number
-from perijove.models.names import Name, Text, check_text
+from perijove.models.names import EnvironmentName, Text, check_text
 
 SIGNALS = 64
 """The highest signal number there is on Linux."""
@@ -64,8 +64,13 @@ class KernelRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     kernel_id: KernelId
-    environment: Name | None = Field(
-        default=None, description="None or base: the node's own Python"
+    environment: EnvironmentName | None = Field(
+        default=None,
+        description="built (name, name:version, name@latest), a kernelspec there, or the path of a "
+        "virtual environment there; None or base: the node's own Python",
+    )
+    python: Text | None = Field(
+        default=None, max_length=4096, description="the environment's Python there, if it is known"
     )
     name: Text | None = Field(default=None, max_length=400, description="what people call it")
     cwd: Text | None = Field(

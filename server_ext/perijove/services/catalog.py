@@ -15,6 +15,7 @@ from perijove.errors import InvalidInput, NotFound
 from perijove.models.environments import (
     BASE,
     BASE_KERNEL,
+    EnvironmentContent,
     EnvironmentDetails,
     EnvironmentKind,
     EnvironmentState,
@@ -51,6 +52,19 @@ class Catalog:
         """The latest version of each environment that was created, by name."""
         latest = {row.name: row for row in self.live()}
         return [self.summary(row) for _, row in sorted(latest.items())]
+
+    def content(self, name: str) -> EnvironmentContent | None:
+        """What the built environment of this name or reference is made of; None: it is none.
+
+        Raises
+        ------
+        NotFound: it has no such version.
+        """
+        plain = name.removesuffix("@latest").partition(":")[0]
+        if all(row.name != plain for row in self.live()):
+            return None
+        row = self.row(self.resolve(name))
+        return None if row is None else row.content
 
     def names(self) -> builtins.list[str]:
         """What a job may name."""

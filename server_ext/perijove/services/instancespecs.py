@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import shutil
+from collections.abc import Callable
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import Any
 
 from perijove.errors import PerijoveError
 from perijove.models.compute import ComputeTargetInfo, TargetState
-from perijove.models.environments import EnvironmentSummary
+from perijove.models.environments import EnvironmentKind, EnvironmentState, EnvironmentSummary
 from perijove.models.workspaces import WorkspaceFolder
 from perijove.services.kernels import KernelService
 from perijove.services.targets import LOCAL
@@ -42,6 +43,7 @@ class InstanceKernelspecs:
     ----------
     kernels_folder: where they are written; None: the user's Jupyter data folder.
     local: write those of the hub's own machine, too.
+    built: environments that were created; instances build them when a kernel is started in one.
     """
 
     def __init__(
@@ -50,12 +52,14 @@ class InstanceKernelspecs:
         kernels: KernelService,
         local: bool,
         kernels_folder: Path | None = None,
+        built: Callable[[], list[EnvironmentSummary]] = list,
     ) -> None:
+        self._built = built
         self._folder = folder
         self._kernels = kernels
         self._local = local
         self._kernels_folder = kernels_folder
-        self._seen: dict[str, TargetState] = {}
+        self._seen: tuple[dict[str, TargetState], list[str]] = {}, []
         self._looked = float("-inf")
 
     async def run(self) -> None:
@@ -73,14 +77,28 @@ class InstanceKernelspecs:
     async def refresh(self, force: bool = False) -> None:
         """Write what is missing or different, and remove what is gone."""
         instances = self._instances()
-        seen = {target.name: target.state for target in instances}
+        built = [
+            EnvironmentSummary(
+                name=environment.name,
+                display_name=environment.name,
+                language="python",
+                warm=False,
+                kind=EnvironmentKind.BUILT,
+            )
+            for environment in self._built()
+            if environment.state is EnvironmentState.READY
+        ]
+        seen = (
+            {target.name: target.state for target in instances},
+            [environment.name for environment in built],
+        )
         now = asyncio.get_running_loop().time()
         if not force and seen == self._seen and now < self._looked + REFRESH:
             return
         self._seen, self._looked = seen, now
         wanted: dict[str, dict[str, Any]] = {}
         for target in instances:
-            for environment in await self._environments(target):
+            for environment in [*await self._environments(target), *built]:
                 name = f"{environment.name}@{target.name}".lower()
                 wanted[name] = self._spec(target, environment)
         await asyncio.to_thread(self._write, wanted)
@@ -161,6 +179,7 @@ class InstanceKernelspecs:
             EnvironmentSummary.model_validate(place["summary"])
             for place in places
             if (place["instance"], place["home"]) == (instance, str(self._folder.home))
+            and place["summary"]["kind"] != EnvironmentKind.BUILT
         ]
 
     def _write(self, wanted: dict[str, dict[str, Any]]) -> None:

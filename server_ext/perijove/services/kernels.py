@@ -16,7 +16,7 @@ from perijove.abc import KernelHost
 from perijove.errors import Conflict, NotFound, PerijoveError, Unreachable
 from perijove.models.attempts import RunnerProcess
 from perijove.models.compute import ComputeTargetInfo, TargetState
-from perijove.models.environments import EnvironmentSummary
+from perijove.models.environments import EnvironmentContent, EnvironmentSummary
 from perijove.models.kernels import Connection, HostedKernel, KernelInfo, KernelRequest
 from perijove.models.processes import is_alive
 from perijove.services.compute import ComputeService
@@ -57,11 +57,13 @@ class KernelService:
     folder: one file a kernel, so that the next hub knows where each is.
     compute: knows the targets and starts those that are off.
     environ: what kernels of a target get into their environment, before what was asked for.
+    content: what a built environment is made of; None: it is none.
     """
 
     folder: Path
     compute: ComputeService
     environ: Callable[[str], Mapping[str, str]] = lambda _: {}
+    content: Callable[[str], EnvironmentContent | None] = lambda _: None
     _places: dict[str, KernelPlace] = field(default_factory=dict)
 
     def load(self) -> None:
@@ -87,6 +89,7 @@ class KernelService:
         Raises
         ------
         NotFound: there is no such target, or no such environment on it.
+        EnvironmentFailed: the environment cannot be built there.
         Conflict: the target has no kernels, or the kernel is on another one.
         Unreachable: the target does not come up or does not answer.
         """
@@ -100,6 +103,9 @@ class KernelService:
                 remedy="End it there first.",
             )
         await self._wake(name)
+        if request.environment and (content := self.content(request.environment)) is not None:
+            python = await self._host(name).build(content)
+            request = request.model_copy(update={"python": python})
         place = known or KernelPlace(kernel_id=request.kernel_id, compute=name)
         place.owner, place.ending = request.owner, False
         self._keep(place)

@@ -92,13 +92,16 @@ class Agent:
         self._poke_path = runtime_dir() / f"agent-{os.getpid()}.poke"
         self._relay: Relay | None = None
         self._tracking_uri: str | None = None
-        environ = self._kernel_environ
+        self._builder = UvBuilder(folder / ENVIRONMENTS)
         self._kernels = Kernels(
-            folder / "kernels", lambda: self._zygote, _address(self._config), environ
+            folder / "kernels",
+            lambda: self._zygote,
+            _address(self._config),
+            self._kernel_environ,
+            self._builder,
         )
         self._verbs = Verbs(self._kernels, LocalFiles(Path.home()))
         self._environments = EnvironmentZygotes(preload) if warm else None
-        self._builder = UvBuilder(folder / ENVIRONMENTS)
         self._gpus = own_gpus(self._config.gpus)
         self._gpu_free = asyncio.Condition()
 

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
@@ -45,7 +46,8 @@ class Command:
 
 
 def argv_of(environment: str | None) -> Command:
-    """The command of an environment: None or ``base``, or a kernelspec's name.
+    """The command of an environment: None or ``base``, a kernelspec's name, or the absolute path
+    of a virtual one.
 
     Raises
     ------
@@ -53,6 +55,8 @@ def argv_of(environment: str | None) -> Command:
     """
     if environment in (None, BASE):
         return Command([sys.executable, *IPYKERNEL], curve=_encrypts())
+    if str(environment).startswith("/"):
+        return built(f"{environment}/bin/python")
     specs = _specs()
     if (found := specs.get(str(environment).lower())) is None:
         raise NotFound(
@@ -70,6 +74,21 @@ def argv_of(environment: str | None) -> Command:
         argv,
         {name: os.path.expandvars(value) for name, value in (spec.get("env") or {}).items()},
         curve="curve" in encryption and has("curve"),
+    )
+
+
+def built(python: str) -> Command:
+    """The command of an environment that was built, or of a virtual one.
+
+    Raises
+    ------
+    NotFound: it is not there.
+    """
+    if not os.access(python, os.X_OK):
+        raise NotFound(f"There is no {python} on this machine.", field="python")
+    folder = Path(python).parent.parent
+    return Command(
+        [python, *IPYKERNEL], curve=_knows_curve(folder.glob("lib/python3*/site-packages"))
     )
 
 
@@ -113,8 +132,12 @@ def _encrypts() -> bool:
     """Does the installed ipykernel know CurveZMQ? Importing it would take long."""
     found = find_spec("ipykernel")
     folders = (found.submodule_search_locations or []) if found is not None else []
-    texts = [Path(folder, "kernelapp.py").read_text() for folder in folders]
-    return has("curve") and any("curve_secretkey" in text for text in texts)
+    return has("curve") and _knows_curve(Path(folder).parent for folder in folders)
+
+
+def _knows_curve(packages: Iterable[Path]) -> bool:
+    files = [folder / "ipykernel" / "kernelapp.py" for folder in packages]
+    return any("curve_secretkey" in file.read_text() for file in files if file.is_file())
 
 
 def _filled(text: str, places: dict[str, str]) -> str:

@@ -8,16 +8,22 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
+from perijove.compute.instance.link import CALL
 from perijove.compute.instance.machine import Machine
-from perijove.models.environments import EnvironmentSummary
+from perijove.models.environments import EnvironmentContent, EnvironmentSummary
 from perijove.models.files import FileInfo
 from perijove.models.kernels import PORTS, Connection, KernelInfo, KernelRequest
+
+BUILD = 3600.0
+"""Seconds that the build of an environment may take."""
 
 
 class Call(Protocol):
     """See `AgentLink.call`."""
 
-    def __call__(self, verb: str, **args: JsonValue) -> Awaitable[JsonValue]: ...
+    def __call__(
+        self, verb: str, patience: float = CALL, **args: JsonValue
+    ) -> Awaitable[JsonValue]: ...
 
 
 class AgentKernels:
@@ -29,7 +35,8 @@ class AgentKernels:
 
     async def start(self, request: KernelRequest) -> KernelInfo:
         """See `KernelHost`."""
-        found = await self._call("kernels.start", request=request.model_dump(mode="json"))
+        asked = request.model_dump(mode="json", exclude_none=True)
+        found = await self._call("kernels.start", request=asked)
         return KernelInfo.model_validate(found)
 
     async def signal(self, kernel_id: str, signum: int) -> None:
@@ -39,6 +46,11 @@ class AgentKernels:
     async def end(self, kernel_id: str) -> None:
         """See `KernelHost`."""
         await self._call("kernels.end", kernel_id=kernel_id)
+
+    async def build(self, content: EnvironmentContent) -> str:
+        """See `KernelHost`."""
+        asked = content.model_dump(mode="json")
+        return str(await self._call("kernels.build", patience=BUILD, content=asked))
 
     async def environments(self) -> list[EnvironmentSummary]:
         """See `KernelHost`."""

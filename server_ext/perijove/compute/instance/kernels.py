@@ -29,15 +29,16 @@ from typing import Any, TypeVar
 import psutil
 from pydantic import BaseModel
 
+from perijove.abc import EnvironmentBuilder
 from perijove.background import Tasks
 from perijove.compute.cluster.usage import Usage
-from perijove.compute.instance.environments import Command, argv_of, environments
+from perijove.compute.instance.environments import Command, argv_of, built, environments
 from perijove.compute.instance.launch import are_free, launch_of, new_connection
 from perijove.compute.waiting import wait_for_exit
 from perijove.compute.zygote import Zygote
-from perijove.errors import Conflict, NotFound, Unreachable
+from perijove.errors import Conflict, EnvironmentFailed, NotFound, Unreachable
 from perijove.models.attempts import RunnerProcess
-from perijove.models.environments import EnvironmentSummary
+from perijove.models.environments import EnvironmentContent, EnvironmentSummary
 from perijove.models.kernels import (
     CONNECTION_FILE,
     LAUNCH,
@@ -94,6 +95,7 @@ class Kernels:
     zygote: forks kernels of the machine's own Python; None: they start the ordinary way.
     environ: added to every kernel's environment.
     ip: where kernels listen. On any address but a loopback one only those that can encrypt run.
+    builder: builds environments for them.
     """
 
     def __init__(
@@ -102,7 +104,9 @@ class Kernels:
         zygote: Callable[[], Zygote | None] = lambda: None,
         ip: str = LOOPBACK,
         environ: Callable[[], dict[str, str]] = dict,
+        builder: EnvironmentBuilder | None = None,
     ) -> None:
+        self._builder = builder
         self._environ = environ
         self._folder = folder
         self._zygote = zygote
@@ -181,6 +185,17 @@ class Kernels:
             await asyncio.to_thread(_end, kernel.process)
             self._forget(kernel)
 
+    async def build(self, content: EnvironmentContent) -> str:
+        """Have an environment here, built once: its Python.
+
+        Raises
+        ------
+        EnvironmentFailed: it cannot be built.
+        """
+        if self._builder is None:
+            raise EnvironmentFailed("Nothing builds environments here.", field="environment")
+        return (await self._builder.build(content)).python
+
     async def environments(self) -> list[EnvironmentSummary]:
         """What kernels can run in here."""
         return await asyncio.to_thread(environments)
@@ -206,7 +221,7 @@ class Kernels:
     # details
 
     def _command(self, request: KernelRequest) -> Command:
-        command = argv_of(request.environment)
+        command = argv_of(request.environment) if request.python is None else built(request.python)
         if self._outside and not (command.curve and request.encrypt):
             raise Conflict(
                 f"Kernels of {request.environment or 'base'} would not encrypt what they send.",

@@ -102,8 +102,8 @@ class AgentLink:
             else:
                 waiting.set_result(answer.result)
 
-    async def call(self, verb: str, **args: JsonValue) -> JsonValue:
-        """Have the agent do something, and get its answer.
+    async def call(self, verb: str, patience: float = CALL, **args: JsonValue) -> JsonValue:
+        """Have the agent do something, and get its answer within so many seconds.
 
         Raises
         ------
@@ -118,10 +118,10 @@ class AgentLink:
         waiting = self._calls[number] = asyncio.get_running_loop().create_future()
         self.say({"call": number, "do": verb, "args": args})
         try:
-            async with asyncio.timeout(CALL):
+            async with asyncio.timeout(patience):
                 result: JsonValue = await waiting
                 return result
         except TimeoutError:
-            raise Unreachable(f"{self._name} has not answered for {CALL:.0f} s.") from None
+            raise Unreachable(f"{self._name} has not answered for {patience:.0f} s.") from None
         finally:
             self._calls.pop(number, None)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, JsonValue
 from perijove.compute.instance.files import LocalFiles
 from perijove.compute.instance.kernels import Kernels
 from perijove.errors import InvalidInput
+from perijove.models.environments import EnvironmentContent
 from perijove.models.kernels import KernelRequest
 
 
@@ -31,6 +32,8 @@ class Verbs:
         if noun == "kernels" and name == "start":
             request = KernelRequest.model_validate(args["request"])
             return _plain(await self._kernels.start(request))
+        if noun == "kernels" and name == "build":
+            return await self._kernels.build(EnvironmentContent.model_validate(args["content"]))
         if noun == "kernels" and name in ("signal", "end", "list", "look", "environments"):
             return _plain(await getattr(self._kernels, name)(**args))
         if noun == "files" and name == "read":
