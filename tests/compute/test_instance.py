@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import pytest_asyncio
@@ -23,6 +24,7 @@ from perijove.hub.gate import bind_gate, create_gate, gate_config
 from perijove.models.attempts import SPEC, AttemptSpec
 from perijove.models.instances import InstanceDefinition
 from perijove.models.jobs import Job, JobKind, JobState
+from perijove.models.kernels import KernelRequest
 from perijove.models.logged import LOGGED, LoggedSpool
 from perijove.models.tokens import AttemptToken, agent_token, sign
 from perijove.models.workspaces import WorkspaceConfig, WorkspaceFolder
@@ -144,6 +146,13 @@ class TestCarried(TestShared):
                 assert kept.exists()
         finally:
             runs.kill()
+
+    async def test_what_kernels_use_is_used_of_the_machine(self, tmp_path: Path) -> None:
+        async with self.started(tmp_path) as (target, _):
+            assert isinstance(target, InstanceTarget)
+            await target.kernels.start(KernelRequest(kernel_id=str(uuid4())))
+            await self.until(lambda: target.nodes_now.nodes[0].memory_used)
+            assert target.nodes_now.node_seconds
 
     async def test_what_mlflow_has_not_got_comes_along(self, tmp_path: Path) -> None:
         """MLflow cannot be reached from the machine: the hub gets what user code has logged."""

@@ -26,7 +26,11 @@ from perijove.models.workspaces import HubInfo, WorkspaceFolder
 
 pytestmark = pytest.mark.integration
 
-SIX = "import json, six, sys; print(json.dumps([six.__version__, sys.executable]))"
+SIX = """
+import importlib.util, json, six, sys
+lent = importlib.util.find_spec("perijove_job") is not None
+print(json.dumps([six.__version__, sys.executable, lent]))
+"""
 
 PROJECT = '[project]\nname = "p"\nversion = "1"\ndependencies = ["{}"]\n'
 
@@ -110,19 +114,20 @@ def test_a_job_runs_in_what_was_built(
     code, job = said("job", "submit", source, "--environment", "geo", "--wait", home=place)
     assert (code, job["state"], job["environment"]) == (0, "succeeded", "geo:1")
     done = ws.jobs.get(job["id"])
-    assert output(done) == ["1.16.0", shown["interpreter"]]
+    assert output(done) == ["1.16.0", shown["interpreter"], True]
     [begun] = [event for event in done.events() if event.type.value == "attempt"]
     assert begun.data["warm"] is True
     assert Workspace().client.request("GET", f"/jobs/{job['id']}")["message"] is None
     script = tmp_path / "s.py"
     script.write_text(SIX)
-    assert output(ws.jobs.submit(script, environment="geo@latest").wait(60))[0] == "1.16.0"
+    latest = ws.jobs.submit(script, environment="geo@latest").wait(60)
+    assert output(latest) == ["1.16.0", shown["interpreter"], True]
     folder = shown["interpreter"].removesuffix("/bin/python")
     by_path = ws.jobs.submit(notebook(SIX), environment=folder).wait(60)
     assert (by_path.state, by_path.environment) == ("succeeded", folder)
     assert output(by_path)[0] == "1.16.0"
     base = ws.jobs.submit(notebook(SIX), environment="base").wait(60)
-    assert (base.environment, output(base)[1]) == ("base:1", sys.executable)
+    assert (base.environment, output(base)[1:]) == ("base:1", [sys.executable, False])
 
 
 def test_on_a_cluster_it_is_warm_too(ws: Workspace, geo: str, notebook: MakeNotebook) -> None:

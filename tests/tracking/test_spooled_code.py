@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from perijove.runner.paths import lend
 from tracking.conftest import Served, attempt_token
 
 pytestmark = pytest.mark.integration
@@ -130,3 +131,35 @@ def test_user_code_does_the_same(mlflow: Served, tmp_path: Path) -> None:
     assert (tmp_path / "mlflow.spool").stat().st_size > 0
     for number, (said, said_by_ours) in enumerate(zip(theirs, ours, strict=True)):
         assert said_by_ours == said, number
+
+
+LENT = """
+import os, sys
+sys.modules["perijove"] = None  # it is not installed
+import mlflow.version
+mlflow.version.VERSION = os.environ.get("VERSION", mlflow.version.VERSION)
+from mlflow import MlflowClient
+
+client = MlflowClient()
+run_id = client.create_run("0", tags={"a": "b"}).info.run_id
+client.log_metric(run_id, "loss", 0.5)
+print(client.get_run(run_id).data.metrics, type(client._tracking_client.store).__name__)
+"""
+
+
+@pytest.mark.parametrize(("version", "store"), [("", "SpoolingStore"), ("2.22.0", "RestStore")])
+def test_a_python_that_has_nothing_of_ours_is_lent_it(
+    mlflow: Served, tmp_path: Path, version: str, store: str
+) -> None:
+    environ: dict[str, str] = {"VERSION": version} if version else {}
+    lend(environ)
+    spool = tmp_path / "mlflow.spool"
+    done = mlflow.python(
+        LENT,
+        MLFLOW_TRACKING_TOKEN=attempt_token(mlflow.folder),
+        PERIJOVE_SPOOL=str(spool),
+        PERIJOVE_SPOOL_URI=mlflow.uri,
+        **environ,
+    )
+    assert done.stdout.split("\n")[-2:] == [f"{{'loss': 0.5}} {store}", ""], done.stderr[-3000:]
+    assert spool.exists() == (not version)

@@ -51,7 +51,7 @@ export function Properties(props: {
       trans.__('Last operation'),
       last && `${last.name}, ${last.outcome}, ${time(last.ended_at ?? last.begun_at)}`
     ],
-    [trans.__('Of it'), last?.message],
+    [trans.__('Why'), last?.message],
     ...CHOSEN.filter(name => !(name in properties)).map(name =>
       property(name, attributes[name], target, trans)
     )
@@ -119,7 +119,10 @@ function property(
     case 'idle_seconds_before_scale_down':
       return [trans.__('Idle time before a node leaves'), duration(Number(value))];
     case 'idle_minutes_before_shutdown':
-      return [trans.__('Stops when idle for'), text && trans.__('%1 minutes', text)];
+      return [
+        trans.__('Stops when idle for'),
+        text && trans._n('%1 minute', '%1 minutes', Number(text))
+      ];
     case 'schedules':
       return [
         trans.__('Schedule'),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,9 +11,10 @@ from typing import Any
 
 import click
 
+from perijove.cli.hosts import absolute, confirmed, named_hosts, ssh_options
 from perijove.cli.output import ago, emit, say, state, table
 from perijove.cli.program import common
-from perijove.client.compute import Compute, ComputeTarget
+from perijove.client.compute import ComputeTarget
 from perijove.client.workspace import Workspace
 from perijove.errors import InvalidInput, PerijoveError
 from perijove.models.compute import Node, TargetEvent, TargetState
@@ -23,42 +23,10 @@ from perijove.models.definitions import load_yaml
 HEAD = ["NAME", "KIND", "ON", "STATE", "NODES", "RUNNING", "QUEUED", "NODE-HOURS"]
 EVENT_HEAD = ["WHEN", "WHAT", "OUTCOME", "TOOK", "MESSAGE"]
 NODE_HEAD = ["NODE", "STATE", "CPU", "MEMORY", "GPUS", "JOBS", "UP"]
-
-
-def _absolute(path: str | None) -> str | None:
-    """The hub runs in another folder."""
-    return str(Path(path).expanduser().absolute()) if path else path
-
-
-SSH_OPTIONS = (
-    click.option("--host", "hosts", multiple=True, metavar="[USER@]HOST[:PORT]", help="Over SSH."),
-    click.option(
-        "--identity-file",
-        metavar="FILE",
-        callback=lambda _, __, path: _absolute(path),
-        help="Private key [default: as ssh does].",
-    ),
-    click.option("--proxy-jump", metavar="HOST", help="Reach the host through this one."),
-    click.option(
-        "--host-key",
-        "host_keys",
-        multiple=True,
-        metavar="KEY",
-        help="The key it must have: type and base64. One for each host.",
-    ),
-    click.option("--yes", is_flag=True, help="Take the host key that it shows now."),
-)
 LOOK = 1.0
 """Seconds between two looks at a target that comes up."""
 RISING = (TargetState.CREATING, TargetState.STARTING, TargetState.RESTARTING)
 FORCE = click.option("--force", is_flag=True, help="Cancel its jobs first.")
-
-
-def ssh_options(command: Any) -> Any:
-    """How a machine is reached over SSH."""
-    for option in reversed(SSH_OPTIONS):
-        command = option(command)
-    return command
 
 
 @click.group()
@@ -127,11 +95,11 @@ def create(
         given["schedules"] = schedules
     if hosts:
         given.setdefault("on", "ssh")
-    given |= _hosts(hosts, host_keys, pool=given["kind"] == "cluster")
+    given |= named_hosts(hosts, host_keys, pool=given["kind"] == "cluster")
     if "name" not in given:
         raise InvalidInput("A target needs a NAME.", field="name")
     compute = Workspace(workspace).compute
-    definition = _confirmed(compute, given, yes)
+    definition = confirmed(compute, given, yes)
     with _progress(workspace, given["name"], new=True):
         made = compute.create(definition)
     _tell(made, as_json)
@@ -144,7 +112,7 @@ def create(
 @click.option(
     "--certificates",
     metavar="DIR",
-    callback=lambda _, __, path: _absolute(path),
+    callback=lambda _, __, path: absolute(path),
     help="The scheduler's ca.pem, cert.pem and key.pem.",
 )
 @click.option("--cpus", type=int, metavar="N", help="Jobs at once [default: its CPUs].")
@@ -161,9 +129,9 @@ def attach(
     """Attach the machine or the Dask scheduler that is there already, as NAME."""
     given = {key: value for key, value in fields.items() if value is not None}
     given |= {"name": name, "kind": "attached"}
-    given |= _hosts(hosts, host_keys, pool=False)
+    given |= named_hosts(hosts, host_keys, pool=False)
     compute = Workspace(workspace).compute
-    definition = _confirmed(compute, given, yes)
+    definition = confirmed(compute, given, yes)
     with _progress(workspace, name, new=True):
         made = compute.create(definition)
     _tell(made, as_json)
@@ -307,17 +275,6 @@ def delete(name: str, force: bool, workspace: str | None, as_json: bool) -> None
     say(f"{name} is deleted." if message is None else f"{name} is deleted. {message}")
 
 
-def _hosts(hosts: tuple[str, ...], keys: tuple[str, ...], pool: bool) -> dict[str, Any]:
-    """The fields of a definition that name hosts."""
-    if pool:
-        found = {"hosts": list(hosts), "host_keys": list(keys)}
-        return {key: value for key, value in found.items() if value}
-    if len(hosts) > 1 or len(keys) > 1:
-        raise InvalidInput("It is one machine: give one host.", field="host")
-    found_one = {"host": hosts[:1], "host_key": keys[:1]}
-    return {key: value[0] for key, value in found_one.items() if value}
-
-
 def _read(path: str) -> dict[str, Any]:
     try:
         text = Path(path).read_text("utf-8")
@@ -327,27 +284,6 @@ def _read(path: str) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise InvalidInput(f"{path} must hold a mapping with the target's fields.", field="file")
     return data
-
-
-def _confirmed(compute: Compute, given: dict[str, Any], yes: bool) -> dict[str, Any]:
-    """The definition with the keys its hosts must have, each confirmed by the user."""
-    hosts = given.get("hosts") or ([given["host"]] if given.get("host") else [])
-    if not hosts or given.get("host_key") or given.get("host_keys"):
-        return given
-    keys = []
-    for host in hosts:
-        found = compute.host_key(host, given.get("proxy_jump"), given.get("identity_file"))
-        if not (found.known or yes):
-            say(f"{host} shows the key {found.fingerprint} ({found.type}).")
-            say("Compare it with what the machine's owner says, or: ssh-keygen -lf KEYFILE there.")
-            if not _agreed():
-                raise InvalidInput(
-                    f"The key of {host}, {found.fingerprint}, is not confirmed.",
-                    field="host_key",
-                    remedy="Answer yes, give --host-key, or take what it shows with --yes.",
-                )
-        keys.append(found.line)
-    return given | ({"host_keys": keys} if "hosts" in given else {"host_key": keys[0]})
 
 
 @contextmanager
@@ -374,11 +310,6 @@ def _progress(workspace: str | None, name: str, new: bool = False) -> Iterator[N
         raise
     finally:
         over.set()
-
-
-def _agreed() -> bool:
-    say("Is it right? [y/N]")
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _tell(target: ComputeTarget, as_json: bool) -> None:

@@ -35,6 +35,7 @@ from perijove.models.processes import current_process, end_attempt, is_alive, li
 from perijove.runner.forking import PR_SET_CHILD_SUBREAPER, prctl
 from perijove.runner.kernel import ForkedKernel
 from perijove.runner.packages import Inventory
+from perijove.runner.paths import lend
 from perijove.runner.sender import Sender, offer
 from perijove.runner.spool import Spool
 from perijove.runner.state import origin
@@ -115,6 +116,8 @@ class _Parts:
     def run(self, folder: Path, spec: AttemptSpec, warm: bool, zygote: str | None) -> None:
         self._spool = Spool(folder, spec.job_id, spec.attempt, spec.poke)
         self._attempt = _attempt(spec, self._spool)
+        if self._attempt.python not in ("", sys.executable):
+            lend(os.environ)
         self._attempt.fork(warm, self._kernel, zygote)  # before there is a thread
         if self._attempt.python:
             self._inventory = Inventory(self._attempt.python)

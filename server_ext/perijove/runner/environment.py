@@ -2,7 +2,7 @@
 
 ``PYTHON …/perijove/runner/environment.py --listen-fd N --control-fd M --preload numpy,pandas``
 runs in a Python that has ipykernel and nothing of ours: a runner is of the hub's Python always,
-only the kernel is of the environment's. Three modules of ours are loaded from beside this file,
+only the kernel is of the environment's. A few modules of ours are loaded from beside this file,
 and hidden again, so that user code sees what an ordinary kernel would show it.
 
 A runner connects to the Unix socket N and speaks JSON, one message a line::
@@ -61,6 +61,7 @@ from perijove.runner.forking import (  # noqa: E402
 )
 from perijove.runner.installed import Installed  # noqa: E402
 from perijove.runner.modules import KERNEL_MODULES, load  # noqa: E402
+from perijove.runner.paths import LENT  # noqa: E402
 
 _hide_ours()
 
@@ -277,6 +278,8 @@ def main() -> None:
     parser.add_argument("--preload", default="")
     options = parser.parse_args()
     os.environ.update({**state.QUIET_THREADS, **os.environ, **state.SINGLE_THREAD})
+    for path in (sys.path, state.origin.path):
+        path.append(LENT)
     zygote = EnvironmentZygote(
         socket.socket(fileno=options.listen_fd),
         socket.socket(fileno=options.control_fd),

@@ -124,7 +124,7 @@ class PowerService:
         if minutes is not None and clock.idle_since is not None:
             whole = timedelta(minutes=minutes)
             at, warning = clock.idle_since + whole, min(WARNING, whole / 2)
-            reason = f"nothing has used it for {minutes:g} minutes"
+            reason = f"nothing has used it for {minutes:g} minute{'s' * (minutes != 1)}"
             found.append(Notice(at, reason, True) if at - now <= warning else None)
         for schedule in definition.schedules:
             at_ = schedule.next_time(now) if schedule.action == "stop" else None

@@ -28,7 +28,7 @@ from mlflow.utils.validation import (
     validate_param_and_metric_name,
 )
 
-from perijove.models.logged import (
+from ..models.logged import (
     LOG_BATCH,
     LoggedSpool,
     Refused,
@@ -37,7 +37,7 @@ from perijove.models.logged import (
     metric_start,
     record,
 )
-from perijove.tracking.repeated import CarefulStore
+from .repeated import CarefulStore
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from functools import wraps
 from importlib import import_module
 from typing import Any
 
-from perijove.tracking.requirements import without_a_process
-from perijove.tracking.trusted import noting, trusting
+from .requirements import without_a_process
+from .trusted import noting, trusting
 
 _applied = False
 

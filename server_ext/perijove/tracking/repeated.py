@@ -28,7 +28,7 @@ from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.proto_json_utils import parse_dict
 from mlflow.utils.rest_utils import http_request, verify_rest_response
 
-from perijove.models.logged import EXISTING_VARIABLE, REQUEST_HEADER, REQUEST_TAG
+from ..models.logged import EXISTING_VARIABLE, REQUEST_HEADER, REQUEST_TAG
 
 PASSING = (408, 429, 500, 502, 503, 504)
 """Answers after which MLflow's client tries again."""

@@ -12,15 +12,22 @@ MLflow's own validators let through as they are, parameters that are new or unch
 goes to the server at once, so results and exceptions are the server's. What a process cannot
 know is found out later, when it is sent, and is said in the job's log: a parameter that another
 process logged otherwise at the same time, a run that another process has deleted.
+
+The Python of an environment, which has nothing of ours, knows this module and those it needs by
+another name: see `perijove.runner.paths`. That is why they import each other relatively.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from functools import partial
 from typing import Any
 
-from perijove.models.logged import EXISTING_VARIABLE, SPOOL_VARIABLE, URI_VARIABLE
+from ..models.logged import EXISTING_VARIABLE, SPOOL_VARIABLE, URI_VARIABLE
+
+OLDEST = (3, 17)
+"""The first version of MLflow that ours is made for: an environment may have an older one."""
 
 
 def job_store(store_uri: str, artifact_uri: str | None = None) -> Any:
@@ -28,17 +35,20 @@ def job_store(store_uri: str, artifact_uri: str | None = None) -> Any:
     # mlflow is still being imported when it imports this module
     from mlflow.store.tracking.rest_store import RestStore
     from mlflow.utils.credentials import get_default_host_creds
-
-    from perijove.tracking import repeated
+    from mlflow.version import VERSION
 
     credentials = partial(get_default_host_creds, store_uri)
+    if tuple(map(int, re.findall(r"\d+", VERSION)[:2])) < OLDEST:
+        return RestStore(credentials)
+    from . import repeated
+
     repeated.apply(store_uri)
     path = os.environ.get(SPOOL_VARIABLE)
     if not path or not _is(store_uri, URI_VARIABLE):
         careful = EXISTING_VARIABLE in os.environ and _is(store_uri, "MLFLOW_TRACKING_URI")
         return (repeated.CarefulStore if careful else RestStore)(credentials)
-    from perijove.tracking import overrides
-    from perijove.tracking.jobstore import SpoolingStore
+    from . import overrides
+    from .jobstore import SpoolingStore
 
     overrides.apply()
 

@@ -230,10 +230,12 @@ class Agent:
                     await self._wake.wait()
             self._wake.clear()
             report, self._report = self._report, AgentReport()
+            kernels = await self._kernels.list()
             report.usage = await asyncio.to_thread(self._measure)
+            report.usage.cpu_percent += sum(kernel.cpu_percent or 0 for kernel in kernels)
+            report.usage.memory += sum(kernel.memory_used or 0 for kernel in kernels)
             report.kernels = [
-                kernel.model_dump(mode="json", exclude={"connection"})
-                for kernel in await self._kernels.list()
+                kernel.model_dump(mode="json", exclude={"connection"}) for kernel in kernels
             ]
             report.busy = [*self._couriers, *self._shared]
             try:
@@ -247,6 +249,7 @@ class Agent:
                 delay = min(BACK_OFF[1], 2 * delay)
 
     def _measure(self) -> Usage:
+        """What jobs use."""
         found = self._usage.figures() if sys.platform == "linux" else {"cpu": 0.0, "memory": 0.0}
         return Usage(cpu_percent=round(found["cpu"], 1), memory=int(found["memory"]))
 
