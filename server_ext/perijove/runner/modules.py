@@ -29,6 +29,7 @@ COMPANIONS = {
         "narwhals._pandas_like.namespace",
         "sklearn.datasets.data",
         "sklearn.datasets.descr",
+        "sklearn.utils._pprint",
     ),
 }
 """What packages import at their first use only."""

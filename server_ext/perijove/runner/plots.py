@@ -15,6 +15,7 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -46,6 +47,9 @@ def put_away() -> None:
     before = set(sys.modules)
     for name in PARTS:
         importlib.import_module(name)
+    with suppress(ImportError, AttributeError):
+        # reads what all packages say of themselves
+        importlib.import_module("matplotlib.backends.registry").backend_registry.list_all()
     for thread in threading.enumerate():
         if isinstance(thread, threading.Timer):
             thread.join(1)  # it was to say that making the list of fonts takes long

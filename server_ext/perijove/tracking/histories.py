@@ -132,10 +132,10 @@ class Histories:
                         return {key: len(found[0]) for key, found in history.columns.items()}
                 finally:
                     history.lock.release()
-            found = {str(key): int(number) for key, number in connection.execute(count)}
-        if history is None and self._numbered and MANY < sum(found.values()) < KEPT_POINTS:
-            threading.Thread(target=self._prepare, args=(run_id,), daemon=True).start()
-        return found
+            if history is None and self._numbered and _is_long(connection, run_id):
+                # at once: counting them takes a tenth of a second
+                threading.Thread(target=self._prepare, args=(run_id,), daemon=True).start()
+            return {str(key): int(number) for key, number in connection.execute(count)}
 
     def _prepare(self, run_id: str) -> None:
         with suppress(sa.exc.SQLAlchemyError), self._engine.connect() as connection:
@@ -179,6 +179,17 @@ def _joined(parts: Sequence[Columns]) -> Columns:
         return parts[0]
     steps, times, values = zip(*parts, strict=True)
     return np.concatenate(steps), np.concatenate(times), np.concatenate(values)
+
+
+def _is_long(connection: sa.Connection, run_id: str) -> bool:
+    """Has it MANY points, but not too many to be kept?"""
+    points = "FROM metrics WHERE run_uuid = :run_id"
+    many = sa.text(f"SELECT 1 {points} LIMIT 1 OFFSET {MANY}")
+    span = sa.text(f"SELECT (SELECT max(rowid) {points}) - (SELECT min(rowid) {points})")
+    about = {"run_id": run_id}
+    if connection.execute(many, about).first() is None:
+        return False
+    return bool(connection.execute(span, about).scalar_one() < KEPT_POINTS)
 
 
 def _is_there(connection: sa.Connection, run_id: str, last: int) -> bool:

@@ -14,7 +14,7 @@ from functools import wraps
 from importlib import import_module
 from typing import Any
 
-from .requirements import without_a_process
+from .requirements import ASKED, remembered, without_a_process
 from .trusted import noting, trusting
 
 _applied = False
@@ -28,6 +28,10 @@ def apply() -> None:
         _replace("mlflow.tracking._model_registry.utils", "_get_active_spark_session", _no_search)
         _replace("mlflow.tracking.fluent", "MlflowClient", _kept_client)
         _replace("mlflow.utils.requirements_utils", "_capture_imported_modules", without_a_process)
+        for name in ASKED:
+            _replace("mlflow.utils.requirements_utils", name, remembered)
+        for name in ("is_in_cluster", "is_in_databricks_job", "is_in_databricks_notebook"):
+            _replace("mlflow.utils.databricks_utils", name, _elsewhere)
         # importing it for nothing would take a second
         _when_imported("mlflow.sklearn", _sklearn)
 
@@ -60,6 +64,17 @@ def _no_search(look: Callable[[], Any]) -> Callable[[], Any]:
     @wraps(look)
     def found() -> Any:
         return look() if "pyspark" in sys.modules else None
+
+    return found
+
+
+def _elsewhere(look: Callable[[], Any]) -> Callable[[], Any]:
+    """MLflow tries to import Databricks' modules for each request."""
+
+    @wraps(look)
+    def found() -> Any:
+        theirs = "DATABRICKS_RUNTIME_VERSION" in os.environ
+        return look() if theirs or {"dbruntime", "pyspark"} & sys.modules.keys() else False
 
     return found
 

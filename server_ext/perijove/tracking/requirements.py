@@ -11,11 +11,14 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import pickle
+import site
 import sys
 import zipfile
 from collections.abc import Callable
 from functools import wraps
+from inspect import isgenerator
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +29,35 @@ LOADERS = {"skops": "skops.io", "cloudpickle": "cloudpickle", "pickle": "pickle"
 """What loads a model of each format."""
 ALWAYS = "pandas"
 """What MLflow itself hands to every model."""
+ASKED = ("_get_requires", "_get_installed_version")
 _Capture = Callable[..., list[str]]
+_answers: dict[str, tuple[tuple[int, ...], dict[tuple[str | None, ...], Any]]] = {}
+
+
+def remembered(ask: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of MLflow's that reads what a package says of itself; it is asked a hundred times
+    for a model, and each time a file is parsed. The answers are good until something is installed
+    or removed, which is when Python looks again, too."""
+
+    @wraps(ask)
+    def answer(*args: str | None) -> Any:
+        installed = tuple(map(_changed, site.getsitepackages()))
+        known, answers = _answers.get(ask.__name__, ((), {}))
+        if known != installed:
+            _answers[ask.__name__] = installed, answers = installed, {}
+        if args not in answers:
+            found = ask(*args)
+            answers[args] = tuple(found) if isgenerator(found) else found
+        return answers[args]
+
+    return answer
+
+
+def _changed(folder: str) -> int:
+    try:
+        return os.stat(folder).st_mtime_ns
+    except OSError:
+        return 0
 
 
 def without_a_process(capture: _Capture) -> _Capture:
