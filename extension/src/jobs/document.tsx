@@ -11,6 +11,7 @@ import * as React from 'react';
 import type { Job, JobEvent, JobFile } from '../api';
 import { useClock } from '../components/clock';
 import { perijoveIcon } from '../components/icons';
+import { Link } from '../components/link';
 import { LogView } from '../components/logview';
 import { useSignal } from '../components/signal';
 import { StatePill } from '../components/state';
@@ -215,10 +216,19 @@ function Header(props: IDocumentOptions & { job: Job; now: number }): React.Reac
     ([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`
   );
   const source = job.path + (job.git_commit ? ` @ ${job.git_commit.slice(0, 7)}` : '');
-  const facts: [string, string][] = [
+  const experiment = job.experiment_id && commands.hasCommand('perijove:open-runs') && (
+    <Link
+      onOpen={() =>
+        void commands.execute('perijove:open-runs', { experimentIds: [job.experiment_id!] })
+      }
+    >
+      {job.experiment}
+    </Link>
+  );
+  const facts: [string, string, React.ReactNode?][] = [
     [trans.__('Compute'), job.compute],
     [trans.__('Environment'), job.environment ?? ''],
-    [trans.__('Experiment'), job.experiment],
+    [trans.__('Experiment'), job.experiment, experiment],
     [trans.__('Parameters'), parameters.join(' · ')],
     [trans.__('Source'), source]
   ];
@@ -246,18 +256,18 @@ function Header(props: IDocumentOptions & { job: Job; now: number }): React.Reac
         </button>
         <button
           className="jp-Button jp-mod-styled jp-mod-accept"
-          disabled={!job.run_id || !job.experiment_id}
-          onClick={() => run(CommandIDs.openRun)}
+          disabled={!job.run_id || !commands.hasCommand('perijove:show-run')}
+          onClick={() => void commands.execute('perijove:show-run', { runId: job.run_id })}
         >
-          {trans.__('Open in MLflow')}
+          {trans.__('Open run')}
         </button>
       </div>
       <div className="jp-perijove-facts">
         {facts
           .filter(([, value]) => value)
-          .map(([name, value]) => (
+          .map(([name, value, link]) => (
             <span key={name} title={value}>
-              {name} <b>{value}</b>
+              {name} <b>{link || value}</b>
             </span>
           ))}
       </div>

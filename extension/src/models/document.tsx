@@ -9,7 +9,7 @@ import * as React from 'react';
 
 import { ApiError, type ModelVersion, type RegisteredModel } from '../api';
 import { useClock } from '../components/clock';
-import { perijoveIcon } from '../components/icons';
+import { modelIcon } from '../components/icons';
 import { Loading } from '../components/loading';
 import { Tabs, type ITab } from '../components/tabs';
 import { guarded } from './actions';
@@ -45,7 +45,7 @@ export class ModelDocument extends MainAreaWidget<ModelWidget> {
   constructor(options: IModelDocumentOptions) {
     super({ content: new ModelWidget(options) });
     this.id = `perijove-model-${options.name}`;
-    this.title.icon = perijoveIcon;
+    this.title.icon = modelIcon;
     this.title.closable = true;
     this.title.label = options.name;
     this.title.caption = options.trans.__('Registered model %1', options.name);

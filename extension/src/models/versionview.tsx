@@ -37,9 +37,9 @@ export function VersionView(
   return (
     <div className="jp-perijove-scroll jp-perijove-version">
       {problem && (
-        <p className="jp-perijove-error" role="alert">
-          {problem}
-        </p>
+        <div className="jp-perijove-banner jp-mod-warn" role="alert">
+          <span>{problem}</span>
+        </div>
       )}
       {facts?.warnings?.map(warning => (
         <div key={warning} className="jp-perijove-banner jp-mod-warn" role="note">
@@ -89,7 +89,9 @@ export function VersionView(
             <p className="jp-perijove-hint">
               {facts
                 ? trans.__('None was logged: pass input_example or signature to log_model.')
-                : trans.__('Loading…')}
+                : problem
+                  ? trans.__('It is in the files, which cannot be read.')
+                  : trans.__('Loading…')}
             </p>
           )}
           {facts?.input_example !== null && facts?.input_example !== undefined && (

@@ -4,7 +4,7 @@ import { Message } from '@lumino/messaging';
 import * as React from 'react';
 
 import type { Run } from '../api';
-import { perijoveIcon } from '../components/icons';
+import { compareIcon } from '../components/icons';
 import { lineColor } from '../components/lines';
 import { Loading } from '../components/loading';
 import { Parallel } from '../components/parallel';
@@ -25,7 +25,7 @@ export class CompareDocument extends MainAreaWidget<CompareWidget> {
   constructor(options: ICompareOptions) {
     super({ content: new CompareWidget(options) });
     this.id = `perijove-compare-${options.runIds.join('-')}`;
-    this.title.icon = perijoveIcon;
+    this.title.icon = compareIcon;
     this.title.label = options.trans.__('Compare %1 runs', options.runIds.length);
     this.title.closable = true;
     this.toolbar.hide();
@@ -139,12 +139,12 @@ function Legend(
           title={run.name}
         >
           <i style={{ background: lineColor(index) }} />
-          <a
+          <button
             className="jp-perijove-runlink"
             onClick={() => void commands.execute(CommandIDs.open, { runId: run.run_id })}
           >
             <bdi>{run.name}</bdi>
-          </a>
+          </button>
         </span>
       ))}
     </div>

@@ -1,6 +1,7 @@
 /** The runs of experiments in the main area. */
 import { IThemeManager, MainAreaWidget, ReactWidget } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
+import { tableRowsIcon } from '@jupyterlab/ui-components';
 import { CommandRegistry } from '@lumino/commands';
 import { Message } from '@lumino/messaging';
 import * as React from 'react';
@@ -38,7 +39,7 @@ export class RunsDocument extends MainAreaWidget<RunsWidget> {
   constructor(options: IRunsOptions) {
     super({ content: new RunsWidget(options) });
     this.id = `perijove-runs-${options.experimentIds.join('-')}`;
-    this.title.icon = perijoveIcon;
+    this.title.icon = tableRowsIcon;
     this.title.closable = true;
     this.toolbar.hide();
     const { experiments, trans } = options;

@@ -5,6 +5,7 @@ import * as React from 'react';
 
 import { ApiError, type Run, type RunChange, type RunRow } from '../api';
 import { Details, type Rows } from '../components/details';
+import { Link } from '../components/link';
 import { Markdown } from '../components/rendered';
 import { Dot } from '../components/state';
 import { duration, metricText, statusText, tone } from './format';
@@ -221,13 +222,12 @@ function Facts(props: Props): React.ReactElement {
     [
       trans.__('Nested in'),
       run.parent_run_id && (
-        <a
+        <Link
           key="parent"
-          className="jp-perijove-runlink"
-          onClick={() => void commands.execute(CommandIDs.open, { runId: run.parent_run_id! })}
+          onOpen={() => void commands.execute(CommandIDs.open, { runId: run.parent_run_id! })}
         >
           {run.parent_run_id}
-        </a>
+        </Link>
       )
     ],
     [trans.__('Artifacts'), run.artifact_uri && <code key="uri">{run.artifact_uri}</code>]
@@ -288,12 +288,9 @@ function Models(props: Props): React.ReactElement | null {
         ))}
         {versions.map(({ name, version, aliases }) => (
           <li key={`${name} ${version}`}>
-            <a
-              className="jp-perijove-runlink"
-              onClick={() => void commands.execute('perijove:open-model', { name, version })}
-            >
+            <Link onOpen={() => void commands.execute('perijove:open-model', { name, version })}>
               <bdi>{name}</bdi> {`v${version}`}
-            </a>
+            </Link>
             {aliases?.map(alias => (
               <span key={alias} className="jp-perijove-pill">
                 {alias}
@@ -332,12 +329,9 @@ function Children(props: Props): React.ReactElement | null {
         {children.map(child => (
           <li key={child.run_id}>
             <Dot tone={tone(child.status)} label={statusText(child.status, trans)} />
-            <a
-              className="jp-perijove-runlink"
-              onClick={() => void commands.execute(CommandIDs.open, { runId: child.run_id })}
-            >
+            <Link onOpen={() => void commands.execute(CommandIDs.open, { runId: child.run_id })}>
               <bdi>{child.name}</bdi>
-            </a>
+            </Link>
             <small>{typeof child.duration === 'number' ? duration(child.duration) : ''}</small>
           </li>
         ))}

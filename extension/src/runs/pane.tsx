@@ -3,12 +3,13 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { RunRow } from '../api';
+import { Bars } from '../components/bars';
 import { Lines, lineColor } from '../components/lines';
 import { Parallel } from '../components/parallel';
 import { axesOf } from './differences';
 import { figure } from './format';
 import type { RunManager } from './manager';
-import { linesOf } from './points';
+import { linesOf, singles } from './points';
 import { useHistory } from './usehistory';
 
 /** Runs drawn; of more, the first. */
@@ -52,6 +53,7 @@ export function Pane(props: {
     const series = metric ? history.get(run.run_id, metric) : undefined;
     return series ? linesOf(series, run.name, index, look, 0) : [];
   });
+  const bars = singles(lines);
   const axes = axesOf(runs, metric ? [metric] : [], 7);
   const height = Math.max(100, props.height - HEAD);
   return (
@@ -81,6 +83,10 @@ export function Pane(props: {
           <p className="jp-perijove-hint" role="alert">
             {history.error.text}
           </p>
+        ) : bars.length ? (
+          <div className="jp-perijove-scroll" style={{ height }} tabIndex={0}>
+            <Bars title={metric ?? ''} bars={bars} format={figure} />
+          </div>
         ) : lines.length ? (
           <Lines
             title={trans.__('%1 by step', metric ?? '')}
