@@ -145,7 +145,7 @@ function View(props: IDocumentOptions & { view: JobView }): React.ReactElement {
   if (!job) {
     return manager.isReady ? (
       <div className="jp-perijove-empty">
-        <h3>{trans.__('This job was deleted')}</h3>
+        <h2>{trans.__('This job was deleted')}</h2>
         <p>{trans.__('Its MLflow run may still be there.')}</p>
       </div>
     ) : (
@@ -185,7 +185,7 @@ function View(props: IDocumentOptions & { view: JobView }): React.ReactElement {
             />
             {view.model.metrics.size > 0 && (
               <aside aria-label={trans.__('Metrics')}>
-                <h4>{trans.__('Metrics')}</h4>
+                <h2>{trans.__('Metrics')}</h2>
                 {metrics}
               </aside>
             )}
@@ -233,7 +233,7 @@ function Header(props: IDocumentOptions & { job: Job; now: number }): React.Reac
     [trans.__('Source'), source]
   ];
   return (
-    <header className="jp-perijove-title">
+    <div className="jp-perijove-title">
       <div>
         <h1 title={job.name}>{job.name}</h1>
         <StatePill state={job.state} label={stateText(job, trans)} />
@@ -271,7 +271,7 @@ function Header(props: IDocumentOptions & { job: Job; now: number }): React.Reac
             </span>
           ))}
       </div>
-    </header>
+    </div>
   );
 }
 

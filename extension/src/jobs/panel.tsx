@@ -31,7 +31,7 @@ function Empty({ commands, trans }: IJobListProps): React.ReactElement {
   return (
     <div className="jp-perijove-empty">
       <perijoveIcon.react tag="span" width="40px" height="40px" />
-      <h3>{trans.__('No jobs yet')}</h3>
+      <h2>{trans.__('No jobs yet')}</h2>
       <p>
         {trans.__(
           'Open a notebook and choose Run on… in its toolbar. It runs in the background, and everything it did is kept.'

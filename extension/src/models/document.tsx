@@ -113,7 +113,7 @@ function View(props: IModelDocumentOptions & { widget: ModelWidget }): React.Rea
   if (isGone) {
     return (
       <div className="jp-perijove-empty">
-        <h3>{trans.__('This model was deleted or renamed')}</h3>
+        <h2>{trans.__('This model was deleted or renamed')}</h2>
         <p>{trans.__('The runs that its versions came from are kept.')}</p>
       </div>
     );
@@ -121,7 +121,7 @@ function View(props: IModelDocumentOptions & { widget: ModelWidget }): React.Rea
   if (!model) {
     return problem ? (
       <div className="jp-perijove-empty" role="alert">
-        <h3>{trans.__('The model cannot be shown now')}</h3>
+        <h2>{trans.__('The model cannot be shown now')}</h2>
         <p>{problem}</p>
       </div>
     ) : (
@@ -232,7 +232,7 @@ function Header(
   );
   const execute = (id: string) => () => commands.execute(id, args);
   return (
-    <header className="jp-perijove-title">
+    <div className="jp-perijove-title">
       <div>
         <h1 title={name}>
           <bdi>{name}</bdi>
@@ -267,7 +267,7 @@ function Header(
           )}
         </div>
       </div>
-    </header>
+    </div>
   );
 }
 

@@ -96,7 +96,7 @@ export function VersionView(
           )}
           {facts?.input_example !== null && facts?.input_example !== undefined && (
             <>
-              <h4>{trans.__('Input example')}</h4>
+              <h3>{trans.__('Input example')}</h3>
               <Source
                 source={JSON.stringify(facts.input_example, null, 1)}
                 language="json"
@@ -208,7 +208,7 @@ export function useAnswer<T>(ask: () => Promise<T>, deps: unknown[]): [T | null,
 function Section(props: { title: string; children: React.ReactNode }): React.ReactElement {
   return (
     <section className="jp-perijove-part">
-      <h3>{props.title}</h3>
+      <h2>{props.title}</h2>
       {props.children}
     </section>
   );
@@ -220,7 +220,7 @@ function Columns(props: { title: string; columns: SignatureColumn[] }): React.Re
   }
   return (
     <>
-      <h4>{props.title}</h4>
+      <h3>{props.title}</h3>
       <dl className="jp-perijove-details">
         {props.columns.map((column, index) => (
           <React.Fragment key={index}>

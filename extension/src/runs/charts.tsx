@@ -122,7 +122,7 @@ export function MetricCharts(props: IMetricChartsProps): React.ReactElement {
           }[group];
           return (
             <React.Fragment key={group}>
-              {title && members.length > 0 && <h4>{title}</h4>}
+              {title && members.length > 0 && <h2>{title}</h2>}
               {members.map(key => (
                 <MetricChart key={key} {...shared} metric={key} onZoom={setRange} />
               ))}

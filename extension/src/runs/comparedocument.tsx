@@ -74,7 +74,7 @@ function Compare(props: ICompareOptions & { shown: boolean }): React.ReactElemen
   if (!isReady && !runs.length) {
     return error ? (
       <div className="jp-perijove-empty" role="alert">
-        <h3>{trans.__('The runs cannot be read now')}</h3>
+        <h2>{trans.__('The runs cannot be read now')}</h2>
         <p>{error.text}</p>
       </div>
     ) : (
@@ -85,7 +85,7 @@ function Compare(props: ICompareOptions & { shown: boolean }): React.ReactElemen
   const theme = props.themes?.theme ?? '';
   return (
     <>
-      <header className="jp-perijove-title">
+      <div className="jp-perijove-title">
         <div>
           <h1>{trans.__('%1 runs', runs.length)}</h1>
           <span className="jp-perijove-count">
@@ -93,7 +93,7 @@ function Compare(props: ICompareOptions & { shown: boolean }): React.ReactElemen
           </span>
         </div>
         <Legend {...props} runs={runs} chosen={tab === 'parallel' ? chosen : null} />
-      </header>
+      </div>
       {(gone.length > 0 || error) && (
         <p className="jp-perijove-banner jp-mod-top" role="alert">
           <span>

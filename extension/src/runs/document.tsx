@@ -19,9 +19,10 @@ import { Grid } from './grid';
 import { Header } from './header';
 import type { RunManager } from './manager';
 import { Pane } from './pane';
+import type { Query } from './question';
 import { Selection } from './selection';
 import { SelectionBar } from './selectionbar';
-import { RunTable, type Query } from './table';
+import { RunTable } from './table';
 import { askTag } from './tagform';
 import { CommandIDs } from './tokens';
 
@@ -215,7 +216,7 @@ function Empty({ commands, trans, table }: IRunsProps): React.ReactElement {
   return (
     <div className="jp-perijove-empty">
       <perijoveIcon.react tag="span" width="40px" height="40px" />
-      <h3>{isDeleted ? trans.__('No deleted runs') : trans.__('No runs yet')}</h3>
+      <h2>{isDeleted ? trans.__('No deleted runs') : trans.__('No runs yet')}</h2>
       {!isDeleted && (
         <>
           <p>
@@ -242,7 +243,7 @@ function Away(props: {
 }): React.ReactElement {
   return (
     <div className="jp-perijove-empty" role="alert">
-      <h3>{props.trans.__('The runs cannot be read now')}</h3>
+      <h2>{props.trans.__('The runs cannot be read now')}</h2>
       <p>{props.error.text}</p>
       <button className="jp-Button jp-mod-styled" onClick={() => void props.table.reload()}>
         {props.trans.__('Try again')}

@@ -60,9 +60,9 @@ export function Pane(props: {
     <div className="jp-perijove-pane" style={{ height: props.height }}>
       <section aria-label={trans.__('Metrics of the chosen runs')}>
         <header>
-          <h4>
+          <h2>
             {trans._n('%2, %1 run', '%2, %1 runs', runs.length, metric ?? trans.__('metrics'))}
-          </h4>
+          </h2>
           {metrics.length > 1 && (
             <select
               className="jp-mod-styled"
@@ -105,7 +105,7 @@ export function Pane(props: {
       </section>
       <section aria-label={trans.__('What differs')}>
         <header>
-          <h4>{trans.__('What differs')}</h4>
+          <h2>{trans.__('What differs')}</h2>
           <span className="jp-perijove-legend">
             {runs.slice(0, 6).map((run, index) => (
               <span key={run.run_id} title={run.name}>

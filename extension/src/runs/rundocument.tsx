@@ -101,12 +101,12 @@ function View(props: IViewProps & { onRun(run: Run): void }): React.ReactElement
   if (!run) {
     return gone.length ? (
       <div className="jp-perijove-empty">
-        <h3>{trans.__('There is no such run')}</h3>
+        <h2>{trans.__('There is no such run')}</h2>
         <p>{trans.__('The run %1 was deleted for good.', runId)}</p>
       </div>
     ) : error ? (
       <div className="jp-perijove-empty" role="alert">
-        <h3>{trans.__('The run cannot be read now')}</h3>
+        <h2>{trans.__('The run cannot be read now')}</h2>
         <p>{error.text}</p>
       </div>
     ) : (
@@ -195,7 +195,7 @@ function Header(props: IViewProps & { run: Run }): React.ReactElement {
   ];
   const canRegister = commands.hasCommand(CommandIDs.registerModel);
   return (
-    <header className="jp-perijove-title">
+    <div className="jp-perijove-title">
       <div>
         <h1 title={run.name}>
           <bdi>{run.name}</bdi>
@@ -247,7 +247,7 @@ function Header(props: IViewProps & { run: Run }): React.ReactElement {
             </span>
           ))}
       </div>
-    </header>
+    </div>
   );
 }
 
