@@ -5,7 +5,13 @@
 import { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
-import { ApiError, type RunRow, type RunSearch, type TrackingChange } from '../api';
+import {
+  asApiError,
+  type ApiError,
+  type RunRow,
+  type RunSearch,
+  type TrackingChange
+} from '../api';
 import { defaultColumns, parseColumn, type IColumn } from './columns';
 import { group, Groups, type Line } from './groups';
 import { concerns, RunManager } from './manager';
@@ -425,8 +431,4 @@ export class RunTable implements IDisposable {
   private _timer: ReturnType<typeof setTimeout> | undefined;
   private _total = 0;
   private _version = 0;
-}
-
-function asApiError(error: unknown): ApiError {
-  return error instanceof ApiError ? error : new ApiError(0, 'error', (error as Error).message);
 }
