@@ -5,6 +5,7 @@ import { CommandRegistry } from '@lumino/commands';
 import { SplitPanel } from '@lumino/widgets';
 import * as React from 'react';
 
+import { useSlow } from './components/loading';
 import { useSignal } from './components/signal';
 import { computeSection } from './compute/panel';
 import { experimentsSection } from './experiments/panel';
@@ -63,7 +64,15 @@ function Known({
 
 function Away({ manager, trans }: IProps): React.ReactElement | null {
   useSignal(manager.changed);
-  return !isAway(manager) ? null : (
+  const isSlow = useSlow(!manager.isReady);
+  if (!isAway(manager)) {
+    return isSlow ? (
+      <p className="jp-perijove-hint" role="status">
+        {trans.__('The hub has not answered yet. It may be starting.')}
+      </p>
+    ) : null;
+  }
+  return (
     <div className="jp-perijove-broken" role="alert">
       <p>
         {manager.isReady

@@ -57,7 +57,7 @@ def test_register_move_compare_and_delete(open_page: OpenPage, lab: Lab, tmp_pat
     expect(models).to_contain_text("None yet")
 
     # from outside: a file of no framework, then from a run, which the hub finds missing first
-    page.get_by_label("Register model…").click()
+    page.locator("jp-button[title='Register model…']").click()
     (tmp_path / "weights.bin").write_bytes(b"\0" * 2000)
     page.locator(f"{FORM} input[type=file]").first.set_input_files(tmp_path / "weights.bin")
     field(page, "Name").fill("churn/x")

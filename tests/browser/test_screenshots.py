@@ -71,7 +71,7 @@ def test_screenshots_of_compute(open_page: OpenPage, lab: Lab, tmp_path: Path) -
         page.click('.jp-perijove-row[data-target="box"]')
         page.wait_for_timeout(8000)
         page.screenshot(path=tmp_path / f"instance-{theme}.png")
-        page.get_by_label("Create compute…").click()
+        page.locator("jp-button[title='Create compute…']").click()
         page.click(".jp-perijove-form button[type=submit]")
         page.locator(".jp-perijove-form select").select_option("ssh")
         page.screenshot(path=tmp_path / f"wizard-{theme}.png")

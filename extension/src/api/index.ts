@@ -65,6 +65,6 @@ export type JobDefinition = Partial<Schemas['JobDefinition']> & {
   path: string;
 };
 
-export { ApiError, request, requestBlob, fileUrl, routeUrl } from './request';
+export { ApiError, asApiError, request, requestBlob, fileUrl, routeUrl } from './request';
 export { EventStream, type ConnectionState } from './events';
 export { Listing } from './listing';

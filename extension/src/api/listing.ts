@@ -5,7 +5,7 @@ import { ISignal, Signal } from '@lumino/signaling';
 
 import type { TrackingChange } from './index';
 import { EventStream } from './events';
-import { ApiError } from './request';
+import { asApiError, type ApiError } from './request';
 
 /** Milliseconds between tries while MLflow is away. */
 const PAUSE = { first: 2000, last: 15000 };
@@ -112,8 +112,7 @@ export abstract class Listing<T> implements IDisposable {
       this._ready = true;
       this._delay = PAUSE.first;
     } catch (error) {
-      this._error =
-        error instanceof ApiError ? error : new ApiError(0, 'error', (error as Error).message);
+      this._error = asApiError(error);
       this._later(this._delay);
       this._delay = Math.min(PAUSE.last, 2 * this._delay);
     }

@@ -20,6 +20,11 @@ export class ApiError extends Error {
   }
 }
 
+/** Whatever was thrown, as one of ours: what is none has no status. */
+export function asApiError(error: unknown): ApiError {
+  return error instanceof ApiError ? error : new ApiError(0, 'error', (error as Error).message);
+}
+
 /** The JSON answer of a route below `<base>/perijove/api/`; throws ApiError. */
 export async function request<T>(
   settings: ServerConnection.ISettings,

@@ -125,7 +125,7 @@ function View(props: IDocumentOptions & { view: TargetView }): React.ReactElemen
   if (!target) {
     return manager.isReady ? (
       <div className="jp-perijove-empty">
-        <h3>{trans.__('This compute target was deleted')}</h3>
+        <h2>{trans.__('This compute target was deleted')}</h2>
         <p>{trans.__('The results of its jobs are kept.')}</p>
       </div>
     ) : (
@@ -200,7 +200,7 @@ function Header(props: IDocumentOptions & { target: Target }): React.ReactElemen
         [trans.__('Queue'), String(target.queued_jobs)]
       ];
   return (
-    <header className="jp-perijove-title">
+    <div className="jp-perijove-title">
       <div>
         <h1 title={target.name}>{target.name}</h1>
         <Pill tone={tone(target)} label={stateText(target, trans)} />
@@ -236,7 +236,7 @@ function Header(props: IDocumentOptions & { target: Target }): React.ReactElemen
         ))}
       </div>
       <Banners {...props} />
-    </header>
+    </div>
   );
 }
 

@@ -5,6 +5,7 @@ import * as React from 'react';
 
 import type { Job, TargetNode } from '../api';
 import { useClock } from '../components/clock';
+import { Link } from '../components/link';
 import { StateDot } from '../components/state';
 import { ago, duration, elapsed, stateText } from '../jobs/format';
 import { isOver } from '../jobs/manager';
@@ -73,12 +74,11 @@ export function JobLink(props: {
   commands: CommandRegistry;
 }): React.ReactElement {
   return (
-    <button
-      className="jp-perijove-joblink"
+    <Link
       title={props.name}
-      onClick={() => void props.commands.execute(CommandIDs.open, { jobId: props.jobId })}
+      onOpen={() => void props.commands.execute(CommandIDs.open, { jobId: props.jobId })}
     >
       {props.name}
-    </button>
+    </Link>
   );
 }

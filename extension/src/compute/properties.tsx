@@ -87,7 +87,7 @@ export function Properties(props: {
 function List({ title, rows }: { title: string; rows: Rows }): React.ReactElement {
   return (
     <section className="jp-perijove-group-of-details" aria-label={title}>
-      <h4>{title}</h4>
+      <h2>{title}</h2>
       <Details rows={rows} />
     </section>
   );

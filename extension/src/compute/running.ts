@@ -39,7 +39,7 @@ export function addToRunning(
     refreshRunning: () => changed.emit(),
     runningChanged: changed,
     shutdownLabel: trans.__('Stop'),
-    shutdownAllLabel: trans.__('Stop all'),
+    shutdownAllLabel: trans.__('Stop All'),
     shutdownAllConfirmationText: trans.__(
       'Stop all compute targets? Jobs that run on them are canceled; what is queued waits.'
     )

@@ -11,6 +11,7 @@ import * as React from 'react';
 import type { Job, JobEvent, JobFile } from '../api';
 import { useClock } from '../components/clock';
 import { perijoveIcon } from '../components/icons';
+import { Link } from '../components/link';
 import { LogView } from '../components/logview';
 import { useSignal } from '../components/signal';
 import { StatePill } from '../components/state';
@@ -144,7 +145,7 @@ function View(props: IDocumentOptions & { view: JobView }): React.ReactElement {
   if (!job) {
     return manager.isReady ? (
       <div className="jp-perijove-empty">
-        <h3>{trans.__('This job was deleted')}</h3>
+        <h2>{trans.__('This job was deleted')}</h2>
         <p>{trans.__('Its MLflow run may still be there.')}</p>
       </div>
     ) : (
@@ -184,7 +185,7 @@ function View(props: IDocumentOptions & { view: JobView }): React.ReactElement {
             />
             {view.model.metrics.size > 0 && (
               <aside aria-label={trans.__('Metrics')}>
-                <h4>{trans.__('Metrics')}</h4>
+                <h2>{trans.__('Metrics')}</h2>
                 {metrics}
               </aside>
             )}
@@ -215,15 +216,24 @@ function Header(props: IDocumentOptions & { job: Job; now: number }): React.Reac
     ([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`
   );
   const source = job.path + (job.git_commit ? ` @ ${job.git_commit.slice(0, 7)}` : '');
-  const facts: [string, string][] = [
+  const experiment = job.experiment_id && commands.hasCommand('perijove:open-runs') && (
+    <Link
+      onOpen={() =>
+        void commands.execute('perijove:open-runs', { experimentIds: [job.experiment_id!] })
+      }
+    >
+      {job.experiment}
+    </Link>
+  );
+  const facts: [string, string, React.ReactNode?][] = [
     [trans.__('Compute'), job.compute],
     [trans.__('Environment'), job.environment ?? ''],
-    [trans.__('Experiment'), job.experiment],
+    [trans.__('Experiment'), job.experiment, experiment],
     [trans.__('Parameters'), parameters.join(' · ')],
     [trans.__('Source'), source]
   ];
   return (
-    <header className="jp-perijove-title">
+    <div className="jp-perijove-title">
       <div>
         <h1 title={job.name}>{job.name}</h1>
         <StatePill state={job.state} label={stateText(job, trans)} />
@@ -246,22 +256,22 @@ function Header(props: IDocumentOptions & { job: Job; now: number }): React.Reac
         </button>
         <button
           className="jp-Button jp-mod-styled jp-mod-accept"
-          disabled={!job.run_id || !job.experiment_id}
-          onClick={() => run(CommandIDs.openRun)}
+          disabled={!job.run_id || !commands.hasCommand('perijove:show-run')}
+          onClick={() => void commands.execute('perijove:show-run', { runId: job.run_id })}
         >
-          {trans.__('Open in MLflow')}
+          {trans.__('Open run')}
         </button>
       </div>
       <div className="jp-perijove-facts">
         {facts
           .filter(([, value]) => value)
-          .map(([name, value]) => (
+          .map(([name, value, link]) => (
             <span key={name} title={value}>
-              {name} <b>{value}</b>
+              {name} <b>{link || value}</b>
             </span>
           ))}
       </div>
-    </header>
+    </div>
   );
 }
 

@@ -1,7 +1,7 @@
 /** The left panel's section of jobs. */
+import { addIcon, ToolbarButton } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
-import { perijoveIcon } from '../components/icons';
 import { Section } from '../components/section';
 import { useSignal } from '../components/signal';
 import { type IJobListProps, JobList } from './joblist';
@@ -12,12 +12,17 @@ export function jobsSection(
   props: IJobListProps,
   wrap: (body: React.ReactElement) => React.ReactElement
 ): Section {
-  const { manager, trans } = props;
+  const { manager, commands, trans } = props;
+  const runOn = new ToolbarButton({
+    icon: addIcon,
+    tooltip: trans.__('Run a notebook…'),
+    onClick: () => void commands.execute(CommandIDs.runOn)
+  });
   return new Section({
     label: trans.__('Jobs'),
     changed: manager.changed,
     count: () => (manager.isReady ? trans.__('%1 active', manager.active.length) : ''),
-    tools: {},
+    tools: { runOn },
     body: wrap(<Jobs {...props} />)
   });
 }
@@ -30,8 +35,7 @@ function Jobs(props: IJobListProps): React.ReactElement {
 function Empty({ commands, trans }: IJobListProps): React.ReactElement {
   return (
     <div className="jp-perijove-empty">
-      <perijoveIcon.react tag="span" width="40px" height="40px" />
-      <h3>{trans.__('No jobs yet')}</h3>
+      <h2>{trans.__('No jobs yet')}</h2>
       <p>
         {trans.__(
           'Open a notebook and choose Run on… in its toolbar. It runs in the background, and everything it did is kept.'

@@ -35,7 +35,7 @@ export function addToRunning(
     refreshRunning: () => changed.emit(),
     runningChanged: changed,
     shutdownLabel: trans.__('Cancel'),
-    shutdownAllLabel: trans.__('Cancel all'),
+    shutdownAllLabel: trans.__('Cancel All'),
     shutdownAllConfirmationText: trans.__('Cancel all active jobs? What they have done is kept.')
   });
 }

@@ -9,7 +9,7 @@ import * as React from 'react';
 
 import { ApiError, type ModelVersion, type RegisteredModel } from '../api';
 import { useClock } from '../components/clock';
-import { perijoveIcon } from '../components/icons';
+import { modelIcon } from '../components/icons';
 import { Loading } from '../components/loading';
 import { Tabs, type ITab } from '../components/tabs';
 import { guarded } from './actions';
@@ -45,7 +45,7 @@ export class ModelDocument extends MainAreaWidget<ModelWidget> {
   constructor(options: IModelDocumentOptions) {
     super({ content: new ModelWidget(options) });
     this.id = `perijove-model-${options.name}`;
-    this.title.icon = perijoveIcon;
+    this.title.icon = modelIcon;
     this.title.closable = true;
     this.title.label = options.name;
     this.title.caption = options.trans.__('Registered model %1', options.name);
@@ -113,7 +113,7 @@ function View(props: IModelDocumentOptions & { widget: ModelWidget }): React.Rea
   if (isGone) {
     return (
       <div className="jp-perijove-empty">
-        <h3>{trans.__('This model was deleted or renamed')}</h3>
+        <h2>{trans.__('This model was deleted or renamed')}</h2>
         <p>{trans.__('The runs that its versions came from are kept.')}</p>
       </div>
     );
@@ -121,7 +121,7 @@ function View(props: IModelDocumentOptions & { widget: ModelWidget }): React.Rea
   if (!model) {
     return problem ? (
       <div className="jp-perijove-empty" role="alert">
-        <h3>{trans.__('The model cannot be shown now')}</h3>
+        <h2>{trans.__('The model cannot be shown now')}</h2>
         <p>{problem}</p>
       </div>
     ) : (
@@ -232,7 +232,7 @@ function Header(
   );
   const execute = (id: string) => () => commands.execute(id, args);
   return (
-    <header className="jp-perijove-title">
+    <div className="jp-perijove-title">
       <div>
         <h1 title={name}>
           <bdi>{name}</bdi>
@@ -267,7 +267,7 @@ function Header(
           )}
         </div>
       </div>
-    </header>
+    </div>
   );
 }
 

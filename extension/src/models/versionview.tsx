@@ -37,9 +37,9 @@ export function VersionView(
   return (
     <div className="jp-perijove-scroll jp-perijove-version">
       {problem && (
-        <p className="jp-perijove-error" role="alert">
-          {problem}
-        </p>
+        <div className="jp-perijove-banner jp-mod-warn" role="alert">
+          <span>{problem}</span>
+        </div>
       )}
       {facts?.warnings?.map(warning => (
         <div key={warning} className="jp-perijove-banner jp-mod-warn" role="note">
@@ -89,12 +89,14 @@ export function VersionView(
             <p className="jp-perijove-hint">
               {facts
                 ? trans.__('None was logged: pass input_example or signature to log_model.')
-                : trans.__('Loading…')}
+                : problem
+                  ? trans.__('It is in the files, which cannot be read.')
+                  : trans.__('Loading…')}
             </p>
           )}
           {facts?.input_example !== null && facts?.input_example !== undefined && (
             <>
-              <h4>{trans.__('Input example')}</h4>
+              <h3>{trans.__('Input example')}</h3>
               <Source
                 source={JSON.stringify(facts.input_example, null, 1)}
                 language="json"
@@ -206,7 +208,7 @@ export function useAnswer<T>(ask: () => Promise<T>, deps: unknown[]): [T | null,
 function Section(props: { title: string; children: React.ReactNode }): React.ReactElement {
   return (
     <section className="jp-perijove-part">
-      <h3>{props.title}</h3>
+      <h2>{props.title}</h2>
       {props.children}
     </section>
   );
@@ -218,7 +220,7 @@ function Columns(props: { title: string; columns: SignatureColumn[] }): React.Re
   }
   return (
     <>
-      <h4>{props.title}</h4>
+      <h3>{props.title}</h3>
       <dl className="jp-perijove-details">
         {props.columns.map((column, index) => (
           <React.Fragment key={index}>

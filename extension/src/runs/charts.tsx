@@ -3,13 +3,14 @@ import { closeIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { Run, RunRow } from '../api';
+import { Bars } from '../components/bars';
 import { lineColor, Lines, type IRange } from '../components/lines';
 import { Popover } from '../components/popover';
 import { ChartControls, type ILookChange, DEFAULT_LOOK } from './chartcontrols';
 import { duration, figure } from './format';
 import type { History } from './history';
 import type { RunManager } from './manager';
-import { linesOf, type Axis } from './points';
+import { linesOf, singles, type Axis } from './points';
 import type { IViewProps } from './rundocument';
 import { useHistory } from './usehistory';
 
@@ -112,14 +113,22 @@ export function MetricCharts(props: IMetricChartsProps): React.ReactElement {
         </p>
       )}
       <div className="jp-perijove-charts">
-        {keys.map((key, index) => (
-          <React.Fragment key={key}>
-            {key.startsWith(SYSTEM) && !keys[index - 1]?.startsWith(SYSTEM) && (
-              <h4>{trans.__('System metrics')}</h4>
-            )}
-            <MetricChart {...shared} metric={key} onZoom={setRange} />
-          </React.Fragment>
-        ))}
+        {GROUPS.map(group => {
+          const members = keys.filter(key => groupOf(key, shared) === group);
+          const title = {
+            courses: '',
+            singles: trans.__('Single values'),
+            system: trans.__('System metrics')
+          }[group];
+          return (
+            <React.Fragment key={group}>
+              {title && members.length > 0 && <h2>{title}</h2>}
+              {members.map(key => (
+                <MetricChart key={key} {...shared} metric={key} onZoom={setRange} />
+              ))}
+            </React.Fragment>
+          );
+        })}
       </div>
       {ordered.length > most && (
         <button className="jp-perijove-more" onClick={() => setMost(most + PAGE)}>
@@ -128,6 +137,21 @@ export function MetricCharts(props: IMetricChartsProps): React.ReactElement {
       )}
     </div>
   );
+}
+
+/** In which order metrics are drawn: those with a course, those with one value, the machine's. */
+const GROUPS = ['courses', 'singles', 'system'] as const;
+
+function groupOf(
+  key: string,
+  { history, runs, range }: { history: History; runs: readonly RunRow[]; range: IRange | null }
+): (typeof GROUPS)[number] {
+  if (key.startsWith(SYSTEM)) {
+    return 'system';
+  }
+  const counts = runs.map(run => history.get(run.run_id, key)?.values.length ?? 0);
+  // of what was zoomed into, one point may be left
+  return !range && Math.max(...counts) === 1 ? 'singles' : 'courses';
 }
 
 function MetricChart(props: {
@@ -148,8 +172,10 @@ function MetricChart(props: {
     const one = series[index];
     return one ? linesOf(one, run.name, index, look, startOf(run)) : [];
   });
-  const values = series[0]?.values;
+  // of several runs the lines say it, where the pointer is
+  const values = runs.length === 1 ? series[0]?.values : undefined;
   const last = values?.length ? Number(values[values.length - 1]) : NaN;
+  const bars = props.range ? [] : singles(lines);
   const name = metric.startsWith(SYSTEM) ? metric.slice(SYSTEM.length) : metric;
   const describe = (x: number) =>
     look.axis === 'step'
@@ -165,7 +191,9 @@ function MetricChart(props: {
         </span>
         {!Number.isNaN(last) && <b>{figure(last)}</b>}
       </figcaption>
-      {lines.length ? (
+      {bars.length ? (
+        runs.length > 1 && <Bars title={metric} bars={bars} format={figure} />
+      ) : lines.length ? (
         <Lines
           title={trans.__('%1 by %2', metric, look.axis)}
           lines={lines}

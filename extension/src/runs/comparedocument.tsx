@@ -4,7 +4,7 @@ import { Message } from '@lumino/messaging';
 import * as React from 'react';
 
 import type { Run } from '../api';
-import { perijoveIcon } from '../components/icons';
+import { compareIcon } from '../components/icons';
 import { lineColor } from '../components/lines';
 import { Loading } from '../components/loading';
 import { Parallel } from '../components/parallel';
@@ -25,7 +25,7 @@ export class CompareDocument extends MainAreaWidget<CompareWidget> {
   constructor(options: ICompareOptions) {
     super({ content: new CompareWidget(options) });
     this.id = `perijove-compare-${options.runIds.join('-')}`;
-    this.title.icon = perijoveIcon;
+    this.title.icon = compareIcon;
     this.title.label = options.trans.__('Compare %1 runs', options.runIds.length);
     this.title.closable = true;
     this.toolbar.hide();
@@ -74,7 +74,7 @@ function Compare(props: ICompareOptions & { shown: boolean }): React.ReactElemen
   if (!isReady && !runs.length) {
     return error ? (
       <div className="jp-perijove-empty" role="alert">
-        <h3>{trans.__('The runs cannot be read now')}</h3>
+        <h2>{trans.__('The runs cannot be read now')}</h2>
         <p>{error.text}</p>
       </div>
     ) : (
@@ -85,7 +85,7 @@ function Compare(props: ICompareOptions & { shown: boolean }): React.ReactElemen
   const theme = props.themes?.theme ?? '';
   return (
     <>
-      <header className="jp-perijove-title">
+      <div className="jp-perijove-title">
         <div>
           <h1>{trans.__('%1 runs', runs.length)}</h1>
           <span className="jp-perijove-count">
@@ -93,7 +93,7 @@ function Compare(props: ICompareOptions & { shown: boolean }): React.ReactElemen
           </span>
         </div>
         <Legend {...props} runs={runs} chosen={tab === 'parallel' ? chosen : null} />
-      </header>
+      </div>
       {(gone.length > 0 || error) && (
         <p className="jp-perijove-banner jp-mod-top" role="alert">
           <span>
@@ -139,12 +139,12 @@ function Legend(
           title={run.name}
         >
           <i style={{ background: lineColor(index) }} />
-          <a
+          <button
             className="jp-perijove-runlink"
             onClick={() => void commands.execute(CommandIDs.open, { runId: run.run_id })}
           >
             <bdi>{run.name}</bdi>
-          </a>
+          </button>
         </span>
       ))}
     </div>

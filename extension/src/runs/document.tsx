@@ -1,6 +1,7 @@
 /** The runs of experiments in the main area. */
 import { IThemeManager, MainAreaWidget, ReactWidget } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
+import { tableRowsIcon } from '@jupyterlab/ui-components';
 import { CommandRegistry } from '@lumino/commands';
 import { Message } from '@lumino/messaging';
 import * as React from 'react';
@@ -18,9 +19,10 @@ import { Grid } from './grid';
 import { Header } from './header';
 import type { RunManager } from './manager';
 import { Pane } from './pane';
+import type { Query } from './question';
 import { Selection } from './selection';
 import { SelectionBar } from './selectionbar';
-import { RunTable, type Query } from './table';
+import { RunTable } from './table';
 import { askTag } from './tagform';
 import { CommandIDs } from './tokens';
 
@@ -38,7 +40,7 @@ export class RunsDocument extends MainAreaWidget<RunsWidget> {
   constructor(options: IRunsOptions) {
     super({ content: new RunsWidget(options) });
     this.id = `perijove-runs-${options.experimentIds.join('-')}`;
-    this.title.icon = perijoveIcon;
+    this.title.icon = tableRowsIcon;
     this.title.closable = true;
     this.toolbar.hide();
     const { experiments, trans } = options;
@@ -214,7 +216,7 @@ function Empty({ commands, trans, table }: IRunsProps): React.ReactElement {
   return (
     <div className="jp-perijove-empty">
       <perijoveIcon.react tag="span" width="40px" height="40px" />
-      <h3>{isDeleted ? trans.__('No deleted runs') : trans.__('No runs yet')}</h3>
+      <h2>{isDeleted ? trans.__('No deleted runs') : trans.__('No runs yet')}</h2>
       {!isDeleted && (
         <>
           <p>
@@ -241,7 +243,7 @@ function Away(props: {
 }): React.ReactElement {
   return (
     <div className="jp-perijove-empty" role="alert">
-      <h3>{props.trans.__('The runs cannot be read now')}</h3>
+      <h2>{props.trans.__('The runs cannot be read now')}</h2>
       <p>{props.error.text}</p>
       <button className="jp-Button jp-mod-styled" onClick={() => void props.table.reload()}>
         {props.trans.__('Try again')}

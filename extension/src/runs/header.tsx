@@ -8,7 +8,8 @@ import { ApiError, type RunColumn, type RunsView } from '../api';
 import { Popover } from '../components/popover';
 import type { ExperimentManager } from '../experiments/manager';
 import { ColumnChooser } from './chooser';
-import type { Query, RunTable } from './table';
+import type { Query } from './question';
+import type { RunTable } from './table';
 import { CommandIDs } from './tokens';
 import { Views } from './views';
 
@@ -52,7 +53,7 @@ export function Header(props: IHeaderProps): React.ReactElement {
     void table.ask({ filter, order_by, columns, widths, group_by, view: which });
   };
   return (
-    <header className="jp-perijove-title">
+    <div className="jp-perijove-title">
       <div>
         <h1 title={names.join(', ')}>
           <bdi>{names.join(', ')}</bdi>
@@ -132,6 +133,6 @@ export function Header(props: IHeaderProps): React.ReactElement {
           {trans.__('Run on…')}
         </button>
       </div>
-    </header>
+    </div>
   );
 }

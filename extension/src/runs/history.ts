@@ -2,7 +2,7 @@
 import { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
-import { ApiError, type Series, type TrackingChange } from '../api';
+import { asApiError, type ApiError, type Series, type TrackingChange } from '../api';
 import { concerns, RunManager } from './manager';
 
 /** Milliseconds between two looks at runs that go on, and before another try. */
@@ -168,8 +168,7 @@ export class History implements IDisposable {
       this._error = null;
     } catch (error) {
       if (question === this._question) {
-        this._error =
-          error instanceof ApiError ? error : new ApiError(0, 'error', (error as Error).message);
+        this._error = asApiError(error);
         const { status } = this._error;
         if (status === 0 || status >= 500) {
           this._later(PAUSE.retry, () => this._read());

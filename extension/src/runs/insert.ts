@@ -1,5 +1,5 @@
 /** Runs as a DataFrame in the notebook in front. */
-import type { Query } from './table';
+import type { Query } from './question';
 
 /** Runs that the SDK brings without being told how many. */
 const LIMIT = 1000;

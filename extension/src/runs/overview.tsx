@@ -5,6 +5,7 @@ import * as React from 'react';
 
 import { ApiError, type Run, type RunChange, type RunRow } from '../api';
 import { Details, type Rows } from '../components/details';
+import { Link } from '../components/link';
 import { Markdown } from '../components/rendered';
 import { Dot } from '../components/state';
 import { duration, metricText, statusText, tone } from './format';
@@ -45,7 +46,7 @@ export function Overview(props: Props): React.ReactElement {
         <div>
           <Facts {...props} />
           <section>
-            <h4>
+            <h2>
               {trans.__('Tags')}
               <button
                 className="jp-perijove-row-action"
@@ -55,7 +56,7 @@ export function Overview(props: Props): React.ReactElement {
               >
                 <addIcon.react tag="span" width="14px" height="14px" />
               </button>
-            </h4>
+            </h2>
             <Tags {...props} />
           </section>
           <Data {...props} />
@@ -77,7 +78,7 @@ function Description(props: Props): React.ReactElement {
   const edit = trans.__('Edit the description');
   return (
     <section>
-      <h4>
+      <h2>
         {trans.__('Description')}
         {text === null && (
           <button
@@ -89,7 +90,7 @@ function Description(props: Props): React.ReactElement {
             <editIcon.react tag="span" width="14px" height="14px" />
           </button>
         )}
-      </h4>
+      </h2>
       {text !== null ? (
         <div className="jp-perijove-describe">
           <textarea
@@ -136,7 +137,7 @@ function Values(props: {
   const found = rows.filter(([key]) => key.toLowerCase().includes(filter.toLowerCase()));
   return (
     <section>
-      <h4>
+      <h2>
         {props.title} <small>{rows.length || ''}</small>
         {rows.length > 12 && (
           <input
@@ -148,7 +149,7 @@ function Values(props: {
             onChange={event => setFilter(event.target.value)}
           />
         )}
-      </h4>
+      </h2>
       {rows.length ? (
         <table className="jp-perijove-values">
           <tbody>
@@ -221,20 +222,19 @@ function Facts(props: Props): React.ReactElement {
     [
       trans.__('Nested in'),
       run.parent_run_id && (
-        <a
+        <Link
           key="parent"
-          className="jp-perijove-runlink"
-          onClick={() => void commands.execute(CommandIDs.open, { runId: run.parent_run_id! })}
+          onOpen={() => void commands.execute(CommandIDs.open, { runId: run.parent_run_id! })}
         >
           {run.parent_run_id}
-        </a>
+        </Link>
       )
     ],
     [trans.__('Artifacts'), run.artifact_uri && <code key="uri">{run.artifact_uri}</code>]
   ];
   return (
     <section>
-      <h4>{trans.__('Details')}</h4>
+      <h2>{trans.__('Details')}</h2>
       <Details rows={rows} />
     </section>
   );
@@ -245,7 +245,7 @@ function Data(props: Props): React.ReactElement | null {
   const datasets = run.datasets ?? [];
   return datasets.length ? (
     <section>
-      <h4>{trans.__('Datasets')}</h4>
+      <h2>{trans.__('Datasets')}</h2>
       <ul className="jp-perijove-items">
         {datasets.map(data => (
           <li key={`${data.name} ${data.digest} ${data.context ?? ''}`}>
@@ -274,7 +274,7 @@ function Models(props: Props): React.ReactElement | null {
   const versions = run.model_versions ?? [];
   return models.length || versions.length ? (
     <section>
-      <h4>{trans.__('Models')}</h4>
+      <h2>{trans.__('Models')}</h2>
       <ul className="jp-perijove-items">
         {models.map(model => (
           <li key={model.model_id}>
@@ -288,12 +288,9 @@ function Models(props: Props): React.ReactElement | null {
         ))}
         {versions.map(({ name, version, aliases }) => (
           <li key={`${name} ${version}`}>
-            <a
-              className="jp-perijove-runlink"
-              onClick={() => void commands.execute('perijove:open-model', { name, version })}
-            >
+            <Link onOpen={() => void commands.execute('perijove:open-model', { name, version })}>
               <bdi>{name}</bdi> {`v${version}`}
-            </a>
+            </Link>
             {aliases?.map(alias => (
               <span key={alias} className="jp-perijove-pill">
                 {alias}
@@ -325,19 +322,16 @@ function Children(props: Props): React.ReactElement | null {
   }, [run]);
   return run.children ? (
     <section>
-      <h4>
+      <h2>
         {trans.__('Nested runs')} <small>{run.children}</small>
-      </h4>
+      </h2>
       <ul className="jp-perijove-items">
         {children.map(child => (
           <li key={child.run_id}>
             <Dot tone={tone(child.status)} label={statusText(child.status, trans)} />
-            <a
-              className="jp-perijove-runlink"
-              onClick={() => void commands.execute(CommandIDs.open, { runId: child.run_id })}
-            >
+            <Link onOpen={() => void commands.execute(CommandIDs.open, { runId: child.run_id })}>
               <bdi>{child.name}</bdi>
-            </a>
+            </Link>
             <small>{typeof child.duration === 'number' ? duration(child.duration) : ''}</small>
           </li>
         ))}

@@ -3,12 +3,13 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { RunRow } from '../api';
+import { Bars } from '../components/bars';
 import { Lines, lineColor } from '../components/lines';
 import { Parallel } from '../components/parallel';
 import { axesOf } from './differences';
 import { figure } from './format';
 import type { RunManager } from './manager';
-import { linesOf } from './points';
+import { linesOf, singles } from './points';
 import { useHistory } from './usehistory';
 
 /** Runs drawn; of more, the first. */
@@ -52,15 +53,16 @@ export function Pane(props: {
     const series = metric ? history.get(run.run_id, metric) : undefined;
     return series ? linesOf(series, run.name, index, look, 0) : [];
   });
+  const bars = singles(lines);
   const axes = axesOf(runs, metric ? [metric] : [], 7);
   const height = Math.max(100, props.height - HEAD);
   return (
     <div className="jp-perijove-pane" style={{ height: props.height }}>
       <section aria-label={trans.__('Metrics of the chosen runs')}>
         <header>
-          <h4>
+          <h2>
             {trans._n('%2, %1 run', '%2, %1 runs', runs.length, metric ?? trans.__('metrics'))}
-          </h4>
+          </h2>
           {metrics.length > 1 && (
             <select
               className="jp-mod-styled"
@@ -81,6 +83,10 @@ export function Pane(props: {
           <p className="jp-perijove-hint" role="alert">
             {history.error.text}
           </p>
+        ) : bars.length ? (
+          <div className="jp-perijove-scroll" style={{ height }} tabIndex={0}>
+            <Bars title={metric ?? ''} bars={bars} format={figure} />
+          </div>
         ) : lines.length ? (
           <Lines
             title={trans.__('%1 by step', metric ?? '')}
@@ -99,7 +105,7 @@ export function Pane(props: {
       </section>
       <section aria-label={trans.__('What differs')}>
         <header>
-          <h4>{trans.__('What differs')}</h4>
+          <h2>{trans.__('What differs')}</h2>
           <span className="jp-perijove-legend">
             {runs.slice(0, 6).map((run, index) => (
               <span key={run.run_id} title={run.name}>

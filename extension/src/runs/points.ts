@@ -42,6 +42,18 @@ export function smooth(values: readonly (number | null)[], weight: number): (num
   });
 }
 
+/** The last value of each line, if no line has a course: there is nothing to draw over an axis. */
+export function singles(
+  lines: readonly ILine[]
+): { label: string; index: number; value: number }[] {
+  if (!lines.length || lines.some(({ xs }) => xs.length > 1)) {
+    return [];
+  }
+  return lines.flatMap(({ label, index, ys: [value] }) =>
+    typeof value === 'number' ? [{ label, index, value }] : []
+  );
+}
+
 export interface ILook {
   axis: Axis;
   /** 0 to 0.99. */

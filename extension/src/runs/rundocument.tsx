@@ -10,8 +10,9 @@ import * as React from 'react';
 import { ApiError, type Lineage, type LineageNode, type Run } from '../api';
 import { Artifacts } from '../components/artifacts';
 import { useClock } from '../components/clock';
-import { perijoveIcon } from '../components/icons';
+import { runIcon } from '../components/icons';
 import { LineageView } from '../components/lineage';
+import { Link } from '../components/link';
 import { Loading } from '../components/loading';
 import { Pill } from '../components/state';
 import { Tabs, type ITab } from '../components/tabs';
@@ -44,7 +45,7 @@ export class RunDocument extends MainAreaWidget<RunWidget> {
     };
     super({ content: new RunWidget(options, run => name(run)) });
     this.id = `perijove-run-${options.runId}`;
-    this.title.icon = perijoveIcon;
+    this.title.icon = runIcon;
     this.title.label = options.runId.slice(0, 8);
     this.title.closable = true;
     this.toolbar.hide();
@@ -100,12 +101,12 @@ function View(props: IViewProps & { onRun(run: Run): void }): React.ReactElement
   if (!run) {
     return gone.length ? (
       <div className="jp-perijove-empty">
-        <h3>{trans.__('There is no such run')}</h3>
+        <h2>{trans.__('There is no such run')}</h2>
         <p>{trans.__('The run %1 was deleted for good.', runId)}</p>
       </div>
     ) : error ? (
       <div className="jp-perijove-empty" role="alert">
-        <h3>{trans.__('The run cannot be read now')}</h3>
+        <h2>{trans.__('The run cannot be read now')}</h2>
         <p>{error.text}</p>
       </div>
     ) : (
@@ -177,12 +178,12 @@ function Header(props: IViewProps & { run: Run }): React.ReactElement {
   const facts: [string, React.ReactNode][] = [
     [
       trans.__('Experiment'),
-      <a
+      <Link
         key="experiment"
-        onClick={() => execute(CommandIDs.openRuns, { experimentIds: [run.experiment_id] })}
+        onOpen={() => execute(CommandIDs.openRuns, { experimentIds: [run.experiment_id] })}
       >
         {run.experiment_name}
-      </a>
+      </Link>
     ],
     [trans.__('User'), run.user],
     [
@@ -194,7 +195,7 @@ function Header(props: IViewProps & { run: Run }): React.ReactElement {
   ];
   const canRegister = commands.hasCommand(CommandIDs.registerModel);
   return (
-    <header className="jp-perijove-title">
+    <div className="jp-perijove-title">
       <div>
         <h1 title={run.name}>
           <bdi>{run.name}</bdi>
@@ -246,7 +247,7 @@ function Header(props: IViewProps & { run: Run }): React.ReactElement {
             </span>
           ))}
       </div>
-    </header>
+    </div>
   );
 }
 

@@ -5,11 +5,27 @@
 import { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
-import { ApiError, type RunRow, type RunSearch, type RunsView, type TrackingChange } from '../api';
+import {
+  asApiError,
+  type ApiError,
+  type RunRow,
+  type RunSearch,
+  type TrackingChange
+} from '../api';
 import { defaultColumns, parseColumn, type IColumn } from './columns';
 import { group, Groups, type Line } from './groups';
 import { concerns, RunManager } from './manager';
 import { Nested } from './nested';
+import {
+  isTree,
+  keyOf,
+  looked,
+  orderOf,
+  searchOf,
+  sortedBy,
+  type IOrder,
+  type Query
+} from './question';
 import { Sparks } from './sparks';
 
 /** Runs in a page; and those that grouping and selecting everything may concern. */
@@ -17,9 +33,6 @@ const PAGE = 100;
 const ALL = 50_000;
 /** Milliseconds. */
 const PAUSE = { reload: 700, retry: 3000, spark: 120 };
-
-/** What is asked, without the window of it. */
-export type Query = Omit<RunsView, 'name'>;
 
 export class RunTable implements IDisposable {
   constructor(
@@ -89,15 +102,13 @@ export class RunTable implements IDisposable {
   }
 
   /** What the runs are sorted by; null: newest first. */
-  get order(): { name: string; descending: boolean } | null {
-    const [, name, way] = /^(.*?)(?:\s+(ASC|DESC))?$/is.exec(this._query.order_by?.[0] ?? '') ?? [];
-    const column = name ? parseColumn(name) : null;
-    return column && { name: column.name, descending: way?.toUpperCase() === 'DESC' };
+  get order(): IOrder | null {
+    return orderOf(this._query);
   }
 
-  /** Are nested runs below their parents? In a list that is filtered or sorted each stands alone. */
+  /** Are nested runs below their parents? */
   get isTree(): boolean {
-    return !this._query.filter.trim() && !this.order && !this._query.group_by;
+    return isTree(this._query);
   }
 
   /** Lines there are, seen or not. */
@@ -134,14 +145,7 @@ export class RunTable implements IDisposable {
 
   /** Sort by a column; again by the same one: the other way, then not. */
   sort(name: string): Promise<void> {
-    const column = parseColumn(name);
-    const { order } = this;
-    const first = column?.kind === 'metrics' || column?.kind === 'attributes';
-    let order_by: string[] = [`${name} ${first ? 'DESC' : 'ASC'}`];
-    if (order?.name === name) {
-      order_by = order.descending === first ? [`${name} ${first ? 'ASC' : 'DESC'}`] : [];
-    }
-    return this.ask({ order_by });
+    return this.ask({ order_by: sortedBy(this._query, name) });
   }
 
   /** These lines are seen: fetch what is missing of them. */
@@ -177,17 +181,7 @@ export class RunTable implements IDisposable {
 
   /** Everything of the question but its window. */
   search(more: Partial<RunSearch> = {}): RunSearch {
-    const { filter, order_by, view, columns } = this._query;
-    const needed = columns && [...columns, ...(this._query.group_by ? [this._query.group_by] : [])];
-    return {
-      experiment_ids: [...this.experimentIds],
-      filter: filter.trim(),
-      order_by: order_by ?? [],
-      view,
-      columns: needed && needed.filter(name => !name.startsWith('attributes.')),
-      parents_only: this.isTree,
-      ...more
-    };
+    return { ...searchOf(this._query, this.experimentIds), ...more };
   }
 
   /** The ids of all runs of the question, in order. */
@@ -248,7 +242,7 @@ export class RunTable implements IDisposable {
   /** The pages that are seen, the rest when it is seen. */
   private async _fetchSeen(question: number): Promise<void> {
     const pages = this._ready && !this._groups.lines ? this._pagesOf(...this._seen) : [0];
-    const isNew = this._answered !== this._key();
+    const isNew = this._answered !== keyOf(this._query);
     // what was sorted otherwise is looked at from its beginning
     const wanted = isNew ? [0] : pages;
     await Promise.all([
@@ -266,13 +260,13 @@ export class RunTable implements IDisposable {
       return;
     }
     this._fetching.add(fetching);
-    const key = this._key();
+    const key = keyOf(this._query);
     const isFirst = !this._query.columns && !this._defaults.length;
     const columns = this._query.columns ?? (isFirst ? null : this._defaults);
     await this._guarded(question, async () => {
       const found = await this.manager.search(
         this.search({
-          columns: columns && columns.filter(name => !name.startsWith('attributes.')),
+          columns: columns && looked(columns),
           offset: page * PAGE,
           limit: PAGE
         })
@@ -308,7 +302,7 @@ export class RunTable implements IDisposable {
     await this._guarded(question, async () => {
       const found = await this.manager.search(
         this.search({
-          columns: columns.filter(name => !name.startsWith('attributes.')),
+          columns: looked(columns),
           limit: ALL
         })
       );
@@ -319,7 +313,7 @@ export class RunTable implements IDisposable {
         this._defaults = defaultColumns(found.runs.slice(0, PAGE));
       }
       this._groups.set(group(found.runs, column));
-      this._answered = this._key();
+      this._answered = keyOf(this._query);
       this._pages.clear();
       this._nested.clear();
       this._total = found.total;
@@ -334,7 +328,7 @@ export class RunTable implements IDisposable {
     try {
       const found = await this.manager.search(
         this.search({
-          columns: columns.filter(name => !name.startsWith('attributes.')),
+          columns: looked(columns),
           parents_only: false,
           parent_run_id: runId,
           limit: 1000
@@ -403,12 +397,6 @@ export class RunTable implements IDisposable {
     return Array.from({ length: Math.max(1, to - from + 1) }, (_, index) => from + index);
   }
 
-  /** What makes two answers pages of one list. */
-  private _key(): string {
-    const { filter, order_by, view, group_by } = this._query;
-    return JSON.stringify([filter.trim(), order_by, view, group_by]);
-  }
-
   private _tell(): void {
     this._version++;
     this._nested.place(this._pages, PAGE);
@@ -443,8 +431,4 @@ export class RunTable implements IDisposable {
   private _timer: ReturnType<typeof setTimeout> | undefined;
   private _total = 0;
   private _version = 0;
-}
-
-function asApiError(error: unknown): ApiError {
-  return error instanceof ApiError ? error : new ApiError(0, 'error', (error as Error).message);
 }

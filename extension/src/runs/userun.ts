@@ -1,7 +1,7 @@
 /** Runs inside React: read when they change, and again by themselves while MLflow is away. */
 import * as React from 'react';
 
-import { ApiError, type Run, type TrackingChange } from '../api';
+import { ApiError, asApiError, type Run, type TrackingChange } from '../api';
 import { concerns, type RunManager } from './manager';
 
 /** Milliseconds: between two readings, and before another try. */
@@ -43,7 +43,7 @@ export function useRuns(manager: RunManager, runIds: readonly string[], shown = 
             if (reason instanceof ApiError && reason.status === 404) {
               return [id, null];
             }
-            failed = reason instanceof ApiError ? reason : new ApiError(0, 'error', String(reason));
+            failed = asApiError(reason);
             outdated.current.add(id);
             return null;
           }

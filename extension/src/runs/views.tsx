@@ -5,7 +5,7 @@ import * as React from 'react';
 
 import { ApiError, type RunsView } from '../api';
 import type { ExperimentManager } from '../experiments/manager';
-import type { Query } from './table';
+import type { Query } from './question';
 
 export function Views(props: {
   experiments: ExperimentManager;
