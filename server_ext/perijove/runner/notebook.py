@@ -117,8 +117,10 @@ class NotebookAttempt:
                 attempt=self,
             )
         except DeadKernelError:
-            failure = death(self._where("the kernel"), self._kernel_status(), self._oom)
-            if not self.kernel:
+            status = self._kernel_status()
+            failure = death(self._where("the kernel"), status, self._oom)
+            # what somebody killed says nothing about the environment
+            if not self.kernel and status != -signal.SIGKILL:
                 failure = self._not_started(failure.message)
             raise failure from None
         except PapermillExecutionError as error:
