@@ -74,7 +74,12 @@ def test_a_kernel_that_does_not_start_is_the_environment_s_fault(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kernels = tmp_path / "share/kernels"
-    for name, argv in {"gone": ["/nowhere/python"], "broken": ["/bin/sh", "-c", "exit 3"]}.items():
+    argvs = {
+        "gone": ["/nowhere/python"],
+        "broken": ["/bin/sh", "-c", "exit 3"],
+        "killed": ["/bin/sh", "-c", "kill -9 $$"],
+    }
+    for name, argv in argvs.items():
         (kernels / name).mkdir(parents=True)
         spec = {"argv": argv, "display_name": name, "language": "python"}
         (kernels / name / "kernel.json").write_text(json.dumps(spec))
@@ -83,6 +88,8 @@ def test_a_kernel_that_does_not_start_is_the_environment_s_fault(
         found = run(attempt(tmp_path / name, "1", environment=name))
         assert found.reason == "environment_failed"
         assert word in (found.message or ""), found.message
+    found = run(attempt(tmp_path / "killed", "1", environment="killed"))
+    assert (found.reason, found.message) == ("kernel_died", "the kernel was killed by SIGKILL")
 
 
 @pytest.mark.integration

@@ -6,15 +6,17 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from pydantic import JsonValue
 
 from conftest import write_notebook
-from perijove.errors import Conflict, InvalidInput, NotFound
-from perijove.models.events import EventType
+from perijove.errors import Conflict, InvalidInput, NotFound, TrackingUnreachable
+from perijove.models.events import EventType, SpoolEvent
 from perijove.models.jobs import FailureReason, Job, JobState, JobSubmission, Rerun
 from perijove.models.logged import LOGGED, metric_record, metric_start, record
 from perijove.models.workspaces import WorkspaceConfig, WorkspaceFolder
@@ -24,7 +26,7 @@ from perijove.services.environments import Environments
 from perijove.services.events import EventLogs
 from perijove.services.jobs import JobService
 from perijove.services.kernelspecs import KernelFolder, Kernelspecs
-from perijove.services.recorder import Recorder
+from perijove.services.recorder import RETRY_FIRST, Recorder
 from perijove.services.supervisor import Supervisor
 from perijove.store.database import open_database
 from perijove.store.jobs import SqlJobStore
@@ -291,6 +293,55 @@ async def test_the_next_hub_goes_on(tmp_path: Path) -> None:
             assert (await w.jobs.wait(job.id, 5, "recorded")).state is JobState.SUCCEEDED
         assert len(target.launched) == 3
         assert len(tracker.runs) == 3
+
+
+async def test_what_a_killed_hub_had_kept_but_not_counted_counts(tmp_path: Path) -> None:
+    target, tracker = InMemoryTarget(), InMemoryTracker()
+    async with world(tmp_path, target, tracker) as w:
+        job = await w.submit()
+        await w.launched(job.id)
+        cell = {"index": 0, "status": "ok"}
+        reported: list[tuple[EventType, dict[str, Any]]] = [
+            (EventType.ATTEMPT, {"attempt": 1}),
+            (EventType.NOTEBOOK, {"total": 2}),
+            (EventType.CELL_FINISHED, cell),
+            (EventType.CELL_FINISHED, cell | {"index": 1}),
+        ]
+        now = datetime.now(UTC)
+        spooled = [
+            SpoolEvent(seq=n, time=now, type=type, data=data)
+            for n, (type, data) in enumerate(reported, 1)
+        ]
+        w.logs.append(job.id, 1, spooled)  # and here it is killed
+    async with world(tmp_path, target, tracker) as w:
+        assert (await w.until(job.id, JobState.RUNNING)).started_at == now
+        await w.target.finish(job.id, 1)
+        ended = await w.jobs.wait(job.id, 5, "recorded")
+        assert (ended.progress.done, ended.progress.total) == (2, 2)
+
+
+class FullTracker(InMemoryTracker):
+    """MLflow answers, and its disk is full."""
+
+    full = True
+
+    async def log_params(self, run_id: str, params: Mapping[str, str]) -> None:
+        if self.full:
+            raise TrackingUnreachable("database or disk is full")
+        await super().log_params(run_id, params)
+
+
+async def test_mlflow_that_takes_nothing_is_asked_less_and_less(tmp_path: Path) -> None:
+    tracker = FullTracker()
+    async with world(tmp_path, InMemoryTarget(), tracker) as w:
+        job = await w.submit(parameters={"lr": 0.5})
+        await w.launched(job.id)
+        await w.target.finish(job.id, 1)
+        while w.recorder._patience < 4 * RETRY_FIRST:
+            await asyncio.sleep(0.01)
+        tracker.full = False
+        assert (await w.jobs.wait(job.id, 10, "recorded")).recorded
+        assert w.recorder._patience == RETRY_FIRST
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from perijove.cli.progress import watch
 from perijove.client.jobs import Job
 from perijove.client.sources import locate
 from perijove.client.workspace import Workspace
-from perijove.errors import InvalidInput
+from perijove.errors import InvalidInput, PerijoveError
 from perijove.models.definitions import (
     definition_path,
     dump_definition,
@@ -170,6 +171,8 @@ def _wait(waited: Job, as_json: bool) -> int:
     except KeyboardInterrupt:
         say(f"\nThe job goes on. Cancel it: perijove job cancel {waited.id}")
         if as_json:
+            with suppress(PerijoveError):
+                waited.refresh()  # it has gone on since it was submitted
             emit(waited.data, True)
         return 130
     emit(waited.data, as_json, _outcome(waited))

@@ -31,8 +31,8 @@ def watch(job: Job) -> None:
             continue
         took = duration(begun, datetime.now(UTC)) if begun else ""
         line.show(state, done, total, f"{job.data.name}  {state}", took)
-        if state in ("succeeded", "failed", "canceled") and job._wait(60, "recorded"):
-            break
+        if state in ("succeeded", "failed", "canceled"):
+            break  # its record is waited for below, and not for ever
     line.end()
     job.wait()
 

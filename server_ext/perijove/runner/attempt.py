@@ -43,7 +43,7 @@ from perijove.runner.stops import Stopped, TimedOut, stops
 from perijove.runner.verdicts import Failure, disk_full
 from perijove.writing import replace_file
 
-RESERVE_BYTES = 1 << 16
+RESERVE_BYTES = 1 << 18
 """Bytes kept back on the attempt's disk, so that a full one still takes a verdict."""
 
 

@@ -19,7 +19,7 @@ from papermill.exceptions import PapermillException, PapermillExecutionError
 from papermill.execute import execute_notebook
 
 from perijove.faults import step
-from perijove.models.attempts import KEEPER, LOG, OUTPUT, AttemptSpec
+from perijove.models.attempts import KEEPER, LOG, OUTPUT, RESERVE, AttemptSpec
 from perijove.models.events import EventType
 from perijove.models.jobs import FailureReason
 from perijove.models.processes import runtime_dir
@@ -34,6 +34,8 @@ AUTOSAVE = 2.0
 """Seconds between two saves of the notebook while it runs; more where saving takes long."""
 AUTOSAVE_SHARE = 20
 """Saving takes at most one of so many seconds."""
+VERDICT_BYTES = 1 << 15
+"""What stays of the reserve for the verdict, when the notebook has needed the rest."""
 
 
 class NotebookAttempt:
@@ -117,8 +119,10 @@ class NotebookAttempt:
                 attempt=self,
             )
         except DeadKernelError:
-            failure = death(self._where("the kernel"), self._kernel_status(), self._oom)
-            if not self.kernel:
+            status = self._kernel_status()
+            failure = death(self._where("the kernel"), status, self._oom)
+            # what somebody killed says nothing about the environment
+            if not self.kernel and status != -signal.SIGKILL:
                 failure = self._not_started(failure.message)
             raise failure from None
         except PapermillExecutionError as error:
@@ -138,7 +142,7 @@ class NotebookAttempt:
             if self._forked is not None:
                 self._forked.end(0)
             if self._nb is not None:
-                self.save(final=True)
+                self._save_last()
 
     def _not_started(self, why: str) -> Failure:
         return Failure(
@@ -256,6 +260,16 @@ class NotebookAttempt:
                 raise
         if final:
             step("finish.output")
+
+    def _save_last(self) -> None:
+        try:
+            self.save(final=True)
+        except OSError:
+            # a full disk fails the attempt; what was kept back still takes what its cells said
+            with suppress(OSError):
+                os.truncate(self._output.with_name(RESERVE), VERDICT_BYTES)
+                self.save(final=True)
+            raise
 
     # the verdict
 

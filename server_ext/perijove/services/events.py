@@ -19,6 +19,9 @@ from perijove.models.events import EventType, SpoolEvent
 from perijove.models.jobs import Job
 from perijove.models.workspaces import WorkspaceFolder
 
+PROGRESS = (EventType.ATTEMPT, EventType.NOTEBOOK, EventType.CELL_FINISHED)
+"""Events that move a job on."""
+
 
 @dataclass
 class _Tail:
@@ -83,6 +86,19 @@ class EventLogs:
         except FileNotFoundError:
             return [], offset
         return data.decode("ascii").splitlines(), offset + len(data)
+
+    def of_attempt(self, job_id: str, attempt: int) -> list[SpoolEvent]:
+        """What an attempt's runner has reported so far, without outputs and log lines."""
+        found: list[SpoolEvent] = []
+        offset = 0
+        while True:
+            lines, offset = self.read(job_id, offset)
+            if not lines:
+                return found
+            for event in map(json.loads, lines):
+                if event["attempt"] == attempt and event["type"] in PROGRESS:
+                    event["seq"] = event["spool_seq"] or 0
+                    found.append(SpoolEvent.model_validate(event))
 
     def forget(self, job_id: str) -> None:
         """The job is over: let go of what is remembered of its log."""

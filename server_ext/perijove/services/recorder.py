@@ -63,6 +63,7 @@ class Recorder:
     """MLflow's database is not there yet: nothing can be in it."""
     _sure: bool = False
     """MLflow has answered, and nothing has failed since."""
+    _patience: float = RETRY_FIRST
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _working: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _experiments: dict[str, str] = field(default_factory=dict)
@@ -154,7 +155,9 @@ class Recorder:
         except TrackingUnreachable as error:
             self.reachable = self._sure = False
             log.info("MLflow is away, job %s is recorded later: %s", job.id, error)
-            await asyncio.sleep(RETRY_FIRST)
+            # it may answer and yet not take anything, as with a full disk
+            await asyncio.sleep(self._patience)
+            self._patience = min(RETRY_LAST, self._patience * 2)
             return
         except InvalidInput as error:
             # the experiment may have been deleted since it was looked up: once more, afresh
@@ -168,6 +171,7 @@ class Recorder:
             log.exception("Recording the %s of job %s failed", found.step, job.id)
             await asyncio.sleep(RETRY_LAST)
             return
+        self._patience = RETRY_FIRST
         step("finish.recorded")
         self.store.outbox_done(found)
         if found.step == "finish":

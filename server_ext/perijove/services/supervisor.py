@@ -239,6 +239,8 @@ class Supervisor:
             await target.cancel(job.id, job.attempt)
 
     async def _adopt(self, job: Job) -> None:
+        # the hub before may have kept a runner's events, and died before it stored what they mean
+        self._advance(job, self.logs.of_attempt(job.id, job.attempt))
         target = self.targets[job.compute]
         path = self.folder.attempt(job.id, job.attempt) / SPEC
         if path.exists() and await target.adopt(AttemptSpec.model_validate_json(path.read_text())):
