@@ -44,17 +44,19 @@ def read_config(folder: WorkspaceFolder) -> WorkspaceConfig:
         data = yaml.safe_load(folder.config.read_text("utf-8"))
     except FileNotFoundError:
         data = None
-    except yaml.YAMLError as error:
-        raise InvalidInput(f"{folder.config} is no valid YAML: {error}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        said = " ".join(str(error).split())  # the last line of the log is what is shown
+        raise InvalidInput(f"{folder.config} is no valid YAML: {said}") from None
+    data = data or {}
+    uri = os.environ.get("PERIJOVE_TRACKING_URI")
+    if uri and isinstance(data, dict) and data.get("tracking_uri") is None:
+        data["tracking_uri"] = uri
     try:
-        config = WorkspaceConfig.model_validate(data or {})
+        return WorkspaceConfig.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"]))
         raise InvalidInput(f"{folder.config}: {field}: {first['msg']}", field=field) from None
-    if config.tracking_uri is None and (uri := os.environ.get("PERIJOVE_TRACKING_URI")):
-        config.tracking_uri = uri
-    return config
 
 
 def read_secrets(folder: WorkspaceFolder) -> dict[str, str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
 from perijove.models.jobs import JobState
 
@@ -40,6 +41,17 @@ class WorkspaceConfig(BaseModel, extra="forbid"):
     snapshot_bytes: int = Field(default=100 * 1024 * 1024, ge=1)
     snapshot_files: int = Field(default=10_000, ge=1)
     lease_seconds: float = Field(default=30.0, gt=0)
+
+    @field_validator("tracking_uri")
+    @classmethod
+    def _is_a_server(cls, uri: str | None) -> str | None:
+        if uri is not None:
+            parts = urlsplit(uri)
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                raise ValueError(
+                    f"must be the address of an MLflow server, http://… or https://…, not {uri!r}"
+                )
+        return uri
 
 
 class HubInfo(BaseModel):
