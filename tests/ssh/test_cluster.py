@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Callable
@@ -71,6 +73,62 @@ def nodes(home: Path) -> list[dict[str, str]]:
 def left(host: Host) -> list[str]:
     lines = [" ".join(process.cmdline()) for process in host.processes()]
     return [line for line in lines if "perijove" in line]
+
+
+def answers(ip: str, port: int) -> bool:
+    """Does it speak with somebody who has no certificate of the cluster's?"""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        with (
+            socket.create_connection((ip, port), 20) as plain,
+            context.wrap_socket(plain) as secured,
+        ):
+            return bool(secured.recv(1))
+    except (ssl.SSLError, ConnectionError):
+        return False
+
+
+@pytest.mark.integration
+def test_a_node_that_dies_and_a_pool_that_is_deleted(
+    hosts: Hosts, node: Path, home: Path, tmp_path: Path
+) -> None:
+    box = hosts.add(node=node)
+    create(home, box)
+    folder = tmp_path / "work"  # what lies beside a notebook goes with it
+    folder.mkdir()
+    path = write_notebook(
+        folder / "job.ipynb",
+        "import mlflow, os, time\nmlflow.log_metric('seen', 1)",
+        "time.sleep(600 if os.environ['PERIJOVE_ATTEMPT'] == '1' else 1)",
+    )
+    submit = ("job", "submit", str(path), "--compute", "pool", "--retries", "1")
+
+    def running(job: dict[str, object]) -> None:
+        until(lambda: said("job", "show", str(job["id"]), home=home)["state"] == "running")
+
+    job = said(*submit, home=home)
+    running(job)
+    # sshd and a worker that speaks TLS only are all that the network sees
+    seen = [at for at in box.listeners() if not at.startswith("127.0.0.1:")]
+    ports = {int(at.rpartition(":")[2]) for at in seen}
+    assert len(ports) == 2
+    (port,) = ports - {22}
+    assert not answers(box.ip, port)
+    for process in box.processes():
+        if "distributed.cli.dask_worker" in process.cmdline():
+            process.kill()
+    job = said("job", "wait", str(job["id"]), home=home)
+    assert (job["state"], job["attempt"]) == ("succeeded", 2), job
+
+    job = said(*submit, home=home)
+    running(job)
+    refused = said("compute", "delete", "pool", home=home, code=2)
+    assert "is not over" in json.dumps(refused)
+    assert perijove("compute", "delete", "pool", "--force", home=home).returncode == 0
+    assert said("job", "show", str(job["id"]), home=home)["state"] == "canceled"
+    until(lambda: not left(box))
+    assert not list((box.home / ".perijove-node" / "nodes").iterdir())
 
 
 @pytest.mark.integration
