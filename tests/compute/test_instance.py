@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -153,6 +154,11 @@ class TestCarried(TestShared):
             await target.kernels.start(KernelRequest(kernel_id=str(uuid4())))
             await self.until(lambda: target.nodes_now.nodes[0].memory_used)
             assert target.nodes_now.node_seconds
+            [kernel] = await target.kernels.list()
+            assert target.in_use == [kernel.kernel_id]
+            # one that has died is nobody's reason to keep the machine up
+            await target.kernels.signal(kernel.kernel_id, signal.SIGKILL)
+            await self.until(lambda: not target.in_use)
 
     async def test_what_mlflow_has_not_got_comes_along(self, tmp_path: Path) -> None:
         """MLflow cannot be reached from the machine: the hub gets what user code has logged."""

@@ -140,6 +140,7 @@ import mlflow.version
 mlflow.version.VERSION = os.environ.get("VERSION", mlflow.version.VERSION)
 from mlflow import MlflowClient
 
+assert "perijove_job.tracking.context" in sys.modules
 client = MlflowClient()
 run_id = client.create_run("0", tags={"a": "b"}).info.run_id
 client.log_metric(run_id, "loss", 0.5)

@@ -16,7 +16,7 @@ import os
 
 from mlflow.tracking.context.abstract_context import RunContextProvider
 
-from perijove.tracking import ownrun
+from . import ownrun
 
 EXPERIMENTS = 1000
 """Experiments that are searched for the job's run, those used last first."""

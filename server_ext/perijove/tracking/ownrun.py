@@ -15,7 +15,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from perijove.models.logged import URI_VARIABLE
+from ..models.logged import URI_VARIABLE
+from . import versions
 
 RUN, EXPERIMENT = "PERIJOVE_RUN_ID", "PERIJOVE_EXPERIMENT_ID"
 """What MLflow's own variables say at first; user code changes those."""
@@ -23,6 +24,8 @@ RUN, EXPERIMENT = "PERIJOVE_RUN_ID", "PERIJOVE_EXPERIMENT_ID"
 
 def apply() -> None:
     """From now on, and for what is forked from here. MLflow is still being imported."""
+    if not versions.is_known():
+        return
     from mlflow import environment_variables as variables
     from mlflow.utils.import_hooks import register_post_import_hook
 

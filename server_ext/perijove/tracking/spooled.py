@@ -20,14 +20,11 @@ another name: see `perijove.runner.paths`. That is why they import each other re
 from __future__ import annotations
 
 import os
-import re
 from functools import partial
 from typing import Any
 
 from ..models.logged import EXISTING_VARIABLE, SPOOL_VARIABLE, URI_VARIABLE
-
-OLDEST = (3, 17)
-"""The first version of MLflow that ours is made for: an environment may have an older one."""
+from . import versions
 
 
 def job_store(store_uri: str, artifact_uri: str | None = None) -> Any:
@@ -35,10 +32,9 @@ def job_store(store_uri: str, artifact_uri: str | None = None) -> Any:
     # mlflow is still being imported when it imports this module
     from mlflow.store.tracking.rest_store import RestStore
     from mlflow.utils.credentials import get_default_host_creds
-    from mlflow.version import VERSION
 
     credentials = partial(get_default_host_creds, store_uri)
-    if tuple(map(int, re.findall(r"\d+", VERSION)[:2])) < OLDEST:
+    if not versions.is_known():
         return RestStore(credentials)
     from . import repeated
 

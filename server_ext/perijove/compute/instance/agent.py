@@ -53,6 +53,7 @@ from perijove.models.agents import (
     Usage,
 )
 from perijove.models.attempts import LOG, RUNNER, SPEC, RunnerProcess
+from perijove.models.kernels import KernelInfo, KernelState
 from perijove.models.processes import (
     current_process,
     end_attempt,
@@ -169,7 +170,7 @@ class Agent:
                 log.warning("The hub does not want this agent (%s)", error)
             except GateError as error:
                 log.info("The hub is away: %s", error)
-            busy = self._couriers or self._shared or await self._kernels.list()
+            busy = self._couriers or self._shared or await self._living_kernels()
             if not busy and time.monotonic() - heard > patience:
                 log.warning("Nothing runs here, and nobody asks: the agent ends")
                 self._stopping.set()
@@ -230,7 +231,7 @@ class Agent:
                     await self._wake.wait()
             self._wake.clear()
             report, self._report = self._report, AgentReport()
-            kernels = await self._kernels.list()
+            kernels = await self._living_kernels()
             report.usage = await asyncio.to_thread(self._measure)
             report.usage.cpu_percent += sum(kernel.cpu_percent or 0 for kernel in kernels)
             report.usage.memory += sum(kernel.memory_used or 0 for kernel in kernels)
@@ -247,6 +248,11 @@ class Agent:
                 self._report.answers = report.answers + self._report.answers
                 await asyncio.sleep(delay)
                 delay = min(BACK_OFF[1], 2 * delay)
+
+    async def _living_kernels(self) -> list[KernelInfo]:
+        # dead ones are kept, to be started again, until they are ended; nobody may come to do so
+        kernels = await self._kernels.list()
+        return [kernel for kernel in kernels if kernel.state is not KernelState.DEAD]
 
     def _measure(self) -> Usage:
         """What jobs use."""
