@@ -108,10 +108,7 @@ describe('ComputeManager', () => {
     await manager.delete('train', true);
     expect(asked).toEqual([
       ['POST /perijove/api/compute', { kind: 'cluster', name: 'train', max_nodes: 2 }],
-      [
-        'POST /perijove/api/host-keys',
-        { host: 'node-1', proxy_jump: null, identity_file: null }
-      ],
+      ['POST /perijove/api/host-keys', { host: 'node-1', proxy_jump: null, identity_file: null }],
       ['POST /perijove/api/compute/box/keep-running', {}],
       ['POST /perijove/api/compute/train/stop', { force: false }],
       ['POST /perijove/api/compute/a%20b/scale', { max_nodes: 3 }],
