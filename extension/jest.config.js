@@ -1,6 +1,8 @@
 /** Managers and models are plain TypeScript; what they import of JupyterLab is ESM. */
 module.exports = {
   testEnvironment: 'node',
+  // other tests run beside these
+  testTimeout: 60_000,
   roots: ['<rootDir>/src'],
   testMatch: ['**/__tests__/*.spec.ts'],
   transform: {

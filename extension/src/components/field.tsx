@@ -1,6 +1,7 @@
 /** A labelled field with its type, a note, and what is wrong with it. */
-import { caretDownEmptyIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
+
+import { Select } from './select';
 
 export interface IFieldProps {
   label: string;
@@ -39,20 +40,17 @@ export function Field(props: IFieldProps): React.ReactElement {
       </label>
       <div>
         {options ? (
-          <div className="jp-perijove-select">
-            <select
-              {...common}
-              value={props.value}
-              onChange={event => props.onChange(event.target.value)}
-            >
-              {options.map(option => (
-                <option key={option} value={option}>
-                  {props.describe ? props.describe(option) : option}
-                </option>
-              ))}
-            </select>
-            <caretDownEmptyIcon.react tag="span" width="16px" height="16px" />
-          </div>
+          <Select
+            {...common}
+            value={props.value}
+            onChange={event => props.onChange(event.target.value)}
+          >
+            {options.map(option => (
+              <option key={option} value={option}>
+                {props.describe ? props.describe(option) : option}
+              </option>
+            ))}
+          </Select>
         ) : props.multiline ? (
           <textarea
             {...common}

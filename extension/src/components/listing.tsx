@@ -1,6 +1,6 @@
 /** What MLflow lists, in a section of the left panel: to filter and to walk through, or why not. */
 import { TranslationBundle } from '@jupyterlab/translation';
-import { addIcon, FilterBox, historyIcon, ToolbarButton } from '@jupyterlab/ui-components';
+import { FilterBox, historyIcon, ToolbarButton } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { Listing } from '../api';
@@ -63,22 +63,15 @@ export function ListingView<T>(props: IListingProps<T>): React.ReactElement {
   );
 }
 
-/** The buttons of such a section: show what is put away, too; make a new one. */
-export function listingTools<T>(
-  listing: Listing<T>,
-  labels: { all: string; create: string },
-  create: () => void
-): Record<string, ToolbarButton> {
+/** The button of such a section that shows what is put away, too. */
+export function showAllButton<T>(listing: Listing<T>, tooltip: string): ToolbarButton {
   const all = new ToolbarButton({
     icon: historyIcon,
-    tooltip: labels.all,
+    tooltip,
     onClick: () => {
       listing.showAll = !listing.showAll;
       all.pressed = listing.showAll;
     }
   });
-  return {
-    all,
-    create: new ToolbarButton({ icon: addIcon, tooltip: labels.create, onClick: create })
-  };
+  return all;
 }

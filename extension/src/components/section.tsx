@@ -1,12 +1,15 @@
 /** A section of the left panel: a title to fold it by, how much there is, and what can be done. */
 import { ISignal } from '@lumino/signaling';
+import { CommandRegistry } from '@lumino/commands';
 import {
+  addIcon,
+  CommandToolbarButton,
   PanelWithToolbar,
   ReactWidget,
   Toolbar,
-  ToolbarButton,
   UseSignal
 } from '@jupyterlab/ui-components';
+import { Widget } from '@lumino/widgets';
 import * as React from 'react';
 
 export interface ISectionOptions {
@@ -15,7 +18,7 @@ export interface ISectionOptions {
   count(): string;
   /** Fires when that, or what is listed, changed. */
   changed: ISignal<unknown, unknown>;
-  tools: Record<string, ToolbarButton>;
+  tools: Record<string, Widget>;
   body: React.ReactElement;
 }
 
@@ -37,4 +40,9 @@ export class Section extends PanelWithToolbar {
     content.addClass('jp-perijove-section-body');
     this.addWidget(content);
   }
+}
+
+/** The button that makes another of what a section lists. */
+export function addButton(commands: CommandRegistry, id: string, caption: string): Widget {
+  return new CommandToolbarButton({ commands, id, caption, label: '', icon: addIcon });
 }

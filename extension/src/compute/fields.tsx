@@ -1,9 +1,10 @@
 /** The fields of new targets: their words, and the rows of schedules. */
 import { TranslationBundle } from '@jupyterlab/translation';
-import { addIcon, caretDownEmptyIcon, closeIcon } from '@jupyterlab/ui-components';
+import { addIcon, closeIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import { Field, type IFieldProps } from '../components/field';
+import { Select } from '../components/select';
 import type { Choice, Errors, Field as FieldName, Values } from './definition';
 import { DAYS, WEEKDAYS, type IRule } from './schedules';
 
@@ -189,18 +190,14 @@ function Rule(props: {
   return (
     <div className="jp-perijove-rule">
       <div>
-        <span className="jp-perijove-select">
-          <select
-            className="jp-mod-styled"
-            aria-label={trans.__('What to do')}
-            value={rule.action}
-            onChange={event => onChange({ action: event.target.value as IRule['action'] })}
-          >
-            <option value="stop">{trans.__('Stop at')}</option>
-            <option value="start">{trans.__('Start at')}</option>
-          </select>
-          <caretDownEmptyIcon.react tag="span" width="16px" height="16px" />
-        </span>
+        <Select
+          aria-label={trans.__('What to do')}
+          value={rule.action}
+          onChange={event => onChange({ action: event.target.value as IRule['action'] })}
+        >
+          <option value="stop">{trans.__('Stop at')}</option>
+          <option value="start">{trans.__('Start at')}</option>
+        </Select>
         <input
           className={`jp-mod-styled${error ? ' jp-mod-error' : ''}`}
           aria-label={trans.__('Time')}

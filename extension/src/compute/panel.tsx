@@ -1,10 +1,9 @@
 /** The left panel's section of compute targets. */
 import { TranslationBundle } from '@jupyterlab/translation';
-import { addIcon, ToolbarButton } from '@jupyterlab/ui-components';
 import { CommandRegistry } from '@lumino/commands';
 import * as React from 'react';
 
-import { Section } from '../components/section';
+import { addButton, Section } from '../components/section';
 import { useSignal } from '../components/signal';
 import { ComputeManager, isManaged } from './manager';
 import { TargetRow } from './row';
@@ -27,16 +26,11 @@ export function computeSection(
     const up = managed.filter(target => target.state === 'running').length;
     return managed.length ? trans.__('%1 up', up) : '';
   };
-  const create = new ToolbarButton({
-    icon: addIcon,
-    tooltip: trans.__('Create compute…'),
-    onClick: () => void commands.execute(CommandIDs.create)
-  });
   return new Section({
     label: trans.__('Compute'),
     changed: manager.changed,
     count,
-    tools: { create },
+    tools: { create: addButton(commands, CommandIDs.create, trans.__('Create compute…')) },
     body: wrap(<Targets {...props} />)
   });
 }

@@ -5,9 +5,9 @@ import * as React from 'react';
 
 import type { Experiment } from '../api';
 import { useClock } from '../components/clock';
-import { ListingView, listingTools } from '../components/listing';
+import { ListingView, showAllButton } from '../components/listing';
 import { type IRowPlace, rowProps } from '../components/rowlist';
-import { Section } from '../components/section';
+import { addButton, Section } from '../components/section';
 import { Dot } from '../components/state';
 import { ago } from '../jobs/format';
 import { ExperimentManager } from './manager';
@@ -25,15 +25,14 @@ export function experimentsSection(
   wrap: (body: React.ReactElement) => React.ReactElement
 ): Section {
   const { manager, commands, trans } = props;
-  const labels = {
-    all: trans.__('Show deleted experiments'),
-    create: trans.__('Create experiment…')
-  };
   return new Section({
     label: trans.__('Experiments'),
     changed: manager.changed,
     count: () => (manager.isReady ? String(manager.items.length) : ''),
-    tools: listingTools(manager, labels, () => void commands.execute(CommandIDs.create)),
+    tools: {
+      all: showAllButton(manager, trans.__('Show deleted experiments')),
+      create: addButton(commands, CommandIDs.create, trans.__('Create experiment…'))
+    },
     body: wrap(<Experiments {...props} />)
   });
 }

@@ -1,8 +1,7 @@
 /** The left panel's section of jobs. */
-import { addIcon, ToolbarButton } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
-import { Section } from '../components/section';
+import { addButton, Section } from '../components/section';
 import { useSignal } from '../components/signal';
 import { type IJobListProps, JobList } from './joblist';
 import { CommandIDs } from './tokens';
@@ -13,16 +12,11 @@ export function jobsSection(
   wrap: (body: React.ReactElement) => React.ReactElement
 ): Section {
   const { manager, commands, trans } = props;
-  const runOn = new ToolbarButton({
-    icon: addIcon,
-    tooltip: trans.__('Run a notebook…'),
-    onClick: () => void commands.execute(CommandIDs.runOn)
-  });
   return new Section({
     label: trans.__('Jobs'),
     changed: manager.changed,
     count: () => (manager.isReady ? trans.__('%1 active', manager.active.length) : ''),
-    tools: { runOn },
+    tools: { runOn: addButton(commands, CommandIDs.runOn, trans.__('Run a notebook…')) },
     body: wrap(<Jobs {...props} />)
   });
 }

@@ -6,9 +6,9 @@ import * as React from 'react';
 import type { RegisteredModel } from '../api';
 import { useClock } from '../components/clock';
 import { modelIcon } from '../components/icons';
-import { ListingView, listingTools } from '../components/listing';
+import { ListingView, showAllButton } from '../components/listing';
 import { type IRowPlace, rowProps } from '../components/rowlist';
-import { Section } from '../components/section';
+import { addButton, Section } from '../components/section';
 import { ago } from '../jobs/format';
 import { Badge } from './badges';
 import { dragModel } from './drag';
@@ -28,12 +28,14 @@ export function modelsSection(
   wrap: (body: React.ReactElement) => React.ReactElement
 ): Section {
   const { manager, commands, trans } = props;
-  const labels = { all: trans.__('Show archived models'), create: trans.__('Register model…') };
   return new Section({
     label: trans.__('Models'),
     changed: manager.changed,
     count: () => (manager.isReady ? String(manager.items.length) : ''),
-    tools: listingTools(manager, labels, () => void commands.execute(CommandIDs.register)),
+    tools: {
+      all: showAllButton(manager, trans.__('Show archived models')),
+      create: addButton(commands, CommandIDs.register, trans.__('Register model…'))
+    },
     body: wrap(<Models {...props} />)
   });
 }

@@ -2,6 +2,7 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
+import { Select } from '../components/select';
 import type { Axis } from './points';
 
 export interface IChartLook {
@@ -40,15 +41,14 @@ export function ChartControls(props: {
       )}
       <label>
         {trans.__('Axis')}
-        <select
-          className="jp-mod-styled"
+        <Select
           value={look.axis}
           onChange={event => onChange({ axis: event.target.value as Axis })}
         >
           <option value="step">{trans.__('step')}</option>
           <option value="time">{trans.__('time')}</option>
           <option value="relative">{trans.__('relative time')}</option>
-        </select>
+        </Select>
       </label>
       <label>
         <input

@@ -44,6 +44,7 @@ export function Charts(props: IViewProps & { run: Run }): React.ReactElement {
       theme={props.themes?.theme ?? ''}
       shown={props.shown}
       trans={trans}
+      isOne={true}
       said={trans._n('%1 point', '%1 points', points).replace(/\d+/, points.toLocaleString())}
     >
       <Overlay {...props} others={others} onChange={setOthers} />
@@ -58,6 +59,8 @@ export interface IMetricChartsProps {
   theme: string;
   shown: boolean;
   trans: IViewProps['trans'];
+  /** Is it about the first, with others over it? Then its last values are told. */
+  isOne?: boolean;
   /** How much there is. */
   said?: string;
   children?: React.ReactNode;
@@ -94,7 +97,8 @@ export function MetricCharts(props: IMetricChartsProps): React.ReactElement {
     }
     setLook({ ...look, ...next });
   };
-  const shared = { history, runs, look, range, start, theme: props.theme, trans };
+  const { isOne = false, theme } = props;
+  const shared = { history, runs, isOne, look, range, start, theme, trans };
   return (
     <div className="jp-perijove-scroll" tabIndex={0} aria-label={trans.__('Metrics')}>
       <ChartControls look={look} many={props.keys.length > 6} trans={trans} onChange={change}>
@@ -158,6 +162,7 @@ function MetricChart(props: {
   metric: string;
   history: History;
   runs: readonly RunRow[];
+  isOne: boolean;
   look: typeof DEFAULT_LOOK;
   range: IRange | null;
   start: number;
@@ -172,8 +177,8 @@ function MetricChart(props: {
     const one = series[index];
     return one ? linesOf(one, run.name, index, look, startOf(run)) : [];
   });
-  // of several runs the lines say it, where the pointer is
-  const values = runs.length === 1 ? series[0]?.values : undefined;
+  // where runs are compared the lines say it, at the pointer
+  const values = props.isOne ? series[0]?.values : undefined;
   const last = values?.length ? Number(values[values.length - 1]) : NaN;
   const bars = props.range ? [] : singles(lines);
   const name = metric.startsWith(SYSTEM) ? metric.slice(SYSTEM.length) : metric;

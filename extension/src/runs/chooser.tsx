@@ -2,6 +2,7 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
+import { Select } from '../components/select';
 import type { RunColumn } from '../api';
 import { ATTRIBUTES, columnName, type ColumnKind, type IColumn } from './columns';
 import { columnTitle } from './format';
@@ -73,8 +74,7 @@ export function ColumnChooser(props: {
     <div className="jp-perijove-chooser">
       <label>
         {trans.__('Group by')}
-        <select
-          className="jp-mod-styled"
+        <Select
           value={props.groupBy ?? ''}
           onChange={event => props.onGroupBy(event.target.value || null)}
         >
@@ -90,7 +90,7 @@ export function ColumnChooser(props: {
           <option value="attributes.status">{trans.__('status')}</option>
           <option value="attributes.user">{trans.__('user')}</option>
           <option value="attributes.source">{trans.__('source')}</option>
-        </select>
+        </Select>
       </label>
       <input
         type="search"

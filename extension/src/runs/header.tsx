@@ -6,6 +6,7 @@ import * as React from 'react';
 
 import { ApiError, type RunColumn, type RunsView } from '../api';
 import { Popover } from '../components/popover';
+import { Select } from '../components/select';
 import type { ExperimentManager } from '../experiments/manager';
 import { ColumnChooser } from './chooser';
 import type { Query } from './question';
@@ -62,8 +63,7 @@ export function Header(props: IHeaderProps): React.ReactElement {
           {table.isReady ? said.filter(Boolean).join(' · ') : ''}
         </span>
         <span className="jp-perijove-spacer" />
-        <select
-          className="jp-mod-styled jp-perijove-lifecycle"
+        <Select
           aria-label={trans.__('Which runs')}
           value={query.view}
           onChange={event => void table.ask({ view: event.target.value as Query['view'] })}
@@ -71,7 +71,7 @@ export function Header(props: IHeaderProps): React.ReactElement {
           <option value="active">{trans.__('Active')}</option>
           <option value="deleted">{trans.__('Deleted')}</option>
           <option value="all">{trans.__('All')}</option>
-        </select>
+        </Select>
         <Popover label={trans.__('Columns')}>
           {() => (
             <ColumnChooser

@@ -1,6 +1,7 @@
 /** The executed notebooks of two runs side by side. */
 import * as React from 'react';
 
+import { Select } from '../components/select';
 import { ApiError, type NotebookDiff, type Run } from '../api';
 import type { ICompareOptions } from './comparedocument';
 import { pairCells, pairLines, type ICellPair } from './notebookdiff';
@@ -25,17 +26,13 @@ export function NotebookDiffView(props: ICompareOptions & { found: Run[] }): Rea
   const choose = (label: string, value: string, change: (id: string) => void) => (
     <label>
       {label}
-      <select
-        className="jp-mod-styled"
-        value={value}
-        onChange={event => change(event.target.value)}
-      >
+      <Select value={value} onChange={event => change(event.target.value)}>
         {found.map(run => (
           <option key={run.run_id} value={run.run_id}>
             {run.name}
           </option>
         ))}
-      </select>
+      </Select>
     </label>
   );
   const pairs = React.useMemo(

@@ -6,6 +6,7 @@ import type { RunRow } from '../api';
 import { Bars } from '../components/bars';
 import { Lines, lineColor } from '../components/lines';
 import { Parallel } from '../components/parallel';
+import { Select } from '../components/select';
 import { axesOf } from './differences';
 import { figure } from './format';
 import type { RunManager } from './manager';
@@ -64,8 +65,7 @@ export function Pane(props: {
             {trans._n('%2, %1 run', '%2, %1 runs', runs.length, metric ?? trans.__('metrics'))}
           </h2>
           {metrics.length > 1 && (
-            <select
-              className="jp-mod-styled"
+            <Select
               aria-label={trans.__('Metric')}
               value={metric ?? ''}
               onChange={event => setChosen(event.target.value)}
@@ -73,7 +73,7 @@ export function Pane(props: {
               {metrics.map(key => (
                 <option key={key}>{key}</option>
               ))}
-            </select>
+            </Select>
           )}
           {props.runs.length > MOST && (
             <small>{trans.__('the first %1 of %2', MOST, props.runs.length)}</small>

@@ -4,6 +4,7 @@ import * as React from 'react';
 
 import type { RunRow } from '../api';
 import { lineColor } from '../components/lines';
+import { Select } from '../components/select';
 import { isNumeric, toNumber } from './columns';
 import { compare } from './differences';
 import { figure } from './format';
@@ -44,15 +45,11 @@ export function Scatter(props: {
   const choose = (label: string, value: string, change: (value: string) => void) => (
     <label>
       {label}
-      <select
-        className="jp-mod-styled"
-        value={value}
-        onChange={event => change(event.target.value)}
-      >
+      <Select value={value} onChange={event => change(event.target.value)}>
         {names.map(name => (
           <option key={name}>{name}</option>
         ))}
-      </select>
+      </Select>
     </label>
   );
   const points =
