@@ -126,14 +126,14 @@ def test_a_model_comes_from_the_job_without_start_run(mlflow: Served, tmp_path: 
     code = """
 import mlflow
 from sklearn.ensemble import RandomForestClassifier
-model = RandomForestClassifier(2).fit([[1], [2]], [0, 1])
+model = RandomForestClassifier(2, bootstrap=False).fit([[1], [2]], [0, 1])
 info = mlflow.sklearn.log_model(model, name="m")
 run = mlflow.get_run(info.run_id)
 print(info.run_id, mlflow.get_logged_model(info.model_id).source_run_id)
 print([output.model_id for output in run.outputs.model_outputs] == [info.model_id])
 class Own(RandomForestClassifier):
     pass
-own = mlflow.sklearn.log_model(Own(2).fit([[1], [2]], [0, 1]), name="own")
+own = mlflow.sklearn.log_model(Own(2, bootstrap=False).fit([[1], [2]], [0, 1]), name="own")
 try:
     mlflow.sklearn.log_model(Own(2), name="own", serialization_format="skops")
 except mlflow.MlflowException as error:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from perijove.models.logged import URI_VARIABLE
+from ..models.logged import URI_VARIABLE
 
 RUN, EXPERIMENT = "PERIJOVE_RUN_ID", "PERIJOVE_EXPERIMENT_ID"
 """What MLflow's own variables say at first; user code changes those."""
@@ -91,6 +91,6 @@ def _models(module: Any) -> None:
 
 
 def _formats(module: Any) -> None:
-    from perijove.tracking.trusted import open_to_formats
+    from .trusted import open_to_formats
 
     module.log_model = open_to_formats(module.log_model)
