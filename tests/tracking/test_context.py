@@ -126,18 +126,35 @@ def test_a_model_comes_from_the_job_without_start_run(mlflow: Served, tmp_path: 
     code = """
 import mlflow
 from sklearn.ensemble import RandomForestClassifier
-model = RandomForestClassifier(2).fit([[1], [2]], [0, 1])
+model = RandomForestClassifier(2, bootstrap=False).fit([[1], [2]], [0, 1])
 info = mlflow.sklearn.log_model(model, name="m")
 run = mlflow.get_run(info.run_id)
 print(info.run_id, mlflow.get_logged_model(info.model_id).source_run_id)
 print([output.model_id for output in run.outputs.model_outputs] == [info.model_id])
+class Own(RandomForestClassifier):
+    pass
+own = mlflow.sklearn.log_model(Own(2, bootstrap=False).fit([[1], [2]], [0, 1]), name="own")
+try:
+    mlflow.sklearn.log_model(Own(2), name="own", serialization_format="skops")
+except mlflow.MlflowException as error:
+    print("untrusted" in str(error))
+for model in (info, own):
+    print(model.flavors["sklearn"]["serialization_format"], model.model_uri)
 print(mlflow.active_run())
 """
     job_id = uuid4().hex
     run_id = mlflow.make_run(job_id)
     spool = {"PERIJOVE_SPOOL": str(tmp_path / "spool"), "PERIJOVE_SPOOL_URI": mlflow.uri}
     said = run_job(mlflow, code, job_id, run_id, **spool)
-    assert said == [run_id, run_id, "True", "None"]
+    first, own = said.pop(5), said.pop(6)
+    assert said == [run_id, run_id, "True", "True", "skops", "cloudpickle", "None"]
+    # an ordinary process has the class with the model
+    code = f"""
+import mlflow
+for uri in ("{first}", "{own}"):
+    print(mlflow.pyfunc.load_model(uri).predict([[2]]))
+"""
+    assert mlflow.python(code, MLFLOW_TRACKING_TOKEN=OWNER).stdout.split() == ["[1]", "[1]"]
 
 
 def test_outside_of_jobs_nothing_changes(mlflow: Served) -> None:

@@ -13,6 +13,7 @@ job's id, and if there is none, the one that is about to be made gets that id.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from mlflow.tracking.context.abstract_context import RunContextProvider
 
@@ -21,7 +22,8 @@ from . import ownrun
 EXPERIMENTS = 1000
 """Experiments that are searched for the job's run, those used last first."""
 
-ownrun.apply()
+with suppress(ImportError, AttributeError):  # an environment's MLflow may be an older one
+    ownrun.apply()
 
 
 class JobRunContext(RunContextProvider):

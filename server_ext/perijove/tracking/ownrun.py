@@ -33,6 +33,8 @@ def apply() -> None:
     run.get, experiment.get = _run(run.get), _experiment(experiment.get)
     run.unset = _unless_hidden(run)
     register_post_import_hook(_models, "mlflow.models.model")
+    # MLflow keeps one hook of each name
+    register_post_import_hook(_formats, "mlflow.sklearn")
 
 
 def is_at_home() -> bool:
@@ -89,3 +91,9 @@ def _models(module: Any) -> None:
         return log(cls, *args, **kwargs)
 
     module.Model.log = classmethod(logged)
+
+
+def _formats(module: Any) -> None:
+    from .trusted import open_to_formats
+
+    module.log_model = open_to_formats(module.log_model)
