@@ -83,12 +83,12 @@ async def test_the_hub_adopts_it(mlflow: Served) -> None:
     assert [run["info"]["run_id"] for run in runs_of(mlflow, job_id)] == [made]
 
 
-def test_user_code_nests_below_the_run_that_the_hub_made_first(mlflow: Served) -> None:
+def test_user_code_continues_the_run_that_the_hub_made_since_the_launch(mlflow: Served) -> None:
     job_id = uuid4().hex
     run_id = mlflow.make_run(job_id)
     first, child, second = run_job(mlflow, CODE, job_id, None)
-    assert parent(mlflow, first) == parent(mlflow, second) == run_id
-    assert parent(mlflow, child) == first
+    assert first == run_id
+    assert parent(mlflow, child) == parent(mlflow, second) == run_id
     assert [run["info"]["run_id"] for run in runs_of(mlflow, job_id)] == [run_id]
 
 

@@ -6,8 +6,8 @@ continues it. Every later one nests below it, so that a job stays one run; mlflo
 the job's, runs are the user's own.
 
 When no run was known at launch, because an existing MLflow server was away, user code may make a
-run before the hub does. Whoever comes first makes the job's run: here it is looked for by the
-job's id, and if there is none, the one that is about to be made gets that id.
+run before the hub does. Whoever comes first makes the job's run: if there is none yet, the one that
+is about to be made gets the job's id.
 """
 
 from __future__ import annotations
@@ -18,9 +18,6 @@ from contextlib import suppress
 from mlflow.tracking.context.abstract_context import RunContextProvider
 
 from . import ownrun
-
-EXPERIMENTS = 1000
-"""Experiments that are searched for the job's run, those used last first."""
 
 with suppress(ImportError, AttributeError):  # an environment's MLflow may be an older one
     ownrun.apply()
@@ -35,12 +32,12 @@ class JobRunContext(RunContextProvider):
     def tags(self) -> dict[str, str]:
         if not ownrun.is_at_home():
             return _source()
-        job_id = os.environ["PERIJOVE_JOB_ID"]
-        run_id = os.environ.get("PERIJOVE_RUN_ID") or _run_of(job_id)
+        run_id = os.environ.get(ownrun.RUN) or ownrun.look_for_it()
         if run_id is None:
+            os.environ[ownrun.RUN] = ""  # later runs nest below this one
             # the hub keeps this one if it made a run at the same moment: see RestTracker
+            job_id = os.environ["PERIJOVE_JOB_ID"]
             return _source() | {"perijove.job_id": job_id, "perijove.made_by": "job"}
-        os.environ["PERIJOVE_RUN_ID"] = run_id
         return _source() | {"mlflow.parentRunId": run_id}
 
 
@@ -51,21 +48,3 @@ def _source() -> dict[str, str]:
         return {}
     kind = "NOTEBOOK" if source.endswith(".ipynb") else "LOCAL"
     return {"mlflow.source.name": source, "mlflow.source.type": kind}
-
-
-def _run_of(job_id: str) -> str | None:
-    # mlflow is still being imported when it imports this module
-    from mlflow import MlflowClient
-    from mlflow.entities import ViewType
-
-    client = MlflowClient()
-    experiments = client.search_experiments(
-        max_results=EXPERIMENTS, order_by=["last_update_time DESC"]
-    )
-    found = client.search_runs(
-        [experiment.experiment_id for experiment in experiments],
-        f"tags.`perijove.job_id` = '{job_id}'",
-        run_view_type=ViewType.ACTIVE_ONLY,
-        max_results=1,
-    )
-    return found[0].info.run_id if found else None

@@ -6,6 +6,9 @@ server. Unchanged user code does both. So there the variable is as if it were no
 makes a run of its own, in the experiment it chose (below the job's: see
 `perijove.tracking.context`), or on the server it chose. And `log_model`, which starts no run,
 notes the job's as the one a model comes from.
+
+Where an existing MLflow server was away at launch, no run was known: it is looked for by the job's
+id, since the hub may have made it meanwhile.
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ from . import versions
 
 RUN, EXPERIMENT = "PERIJOVE_RUN_ID", "PERIJOVE_EXPERIMENT_ID"
 """What MLflow's own variables say at first; user code changes those."""
+EXPERIMENTS = 1000
+"""Experiments that are searched for the job's run, those used last first."""
 
 
 def apply() -> None:
@@ -30,7 +35,7 @@ def apply() -> None:
     from mlflow.utils.import_hooks import register_post_import_hook
 
     run, experiment = variables.MLFLOW_RUN_ID, variables.MLFLOW_EXPERIMENT_ID
-    run.get, experiment.get = _run(run.get), _experiment(experiment.get)
+    run.get, experiment.get = _run(run), _experiment(experiment.get)
     run.unset = _unless_hidden(run)
     register_post_import_hook(_models, "mlflow.models.model")
     # MLflow keeps one hook of each name
@@ -45,10 +50,37 @@ def is_at_home() -> bool:
     return uri is None or str(get_tracking_uri()).rstrip("/") == uri.rstrip("/")
 
 
-def _run(get: Callable[[], Any]) -> Callable[[], Any]:
+def look_for_it() -> str | None:
+    """The id of the job's run if it was made since the launch; then it is known from now on."""
+    # mlflow is still being imported when it imports this module
+    from mlflow import MlflowClient
+    from mlflow.entities import ViewType
+
+    client = MlflowClient()
+    experiments = client.search_experiments(
+        max_results=EXPERIMENTS, order_by=["last_update_time DESC"]
+    )
+    found = client.search_runs(
+        [experiment.experiment_id for experiment in experiments],
+        f"tags.`perijove.job_id` = '{os.environ['PERIJOVE_JOB_ID']}'",
+        run_view_type=ViewType.ACTIVE_ONLY,
+        max_results=1,
+    )
+    if not found:
+        return None
+    os.environ |= {RUN: found[0].info.run_id, EXPERIMENT: found[0].info.experiment_id}
+    return os.environ[RUN]
+
+
+def _run(variable: Any) -> Callable[[], Any]:
+    get: Callable[[], Any] = variable.get
+
     def found() -> Any:
         from mlflow.tracking import fluent
 
+        unknown = "PERIJOVE_JOB_ID" in os.environ and RUN not in os.environ
+        if unknown and is_at_home() and (late := look_for_it()) is not None:
+            variable.set(late)
         value = get()
         if value is None or value != os.environ.get(RUN):
             return value
