@@ -17,8 +17,9 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 LONG = ("browser", "ssh", "slurm", "container", "chaos", "runner", "integration", "gallery")
-TOGETHER = {"browser": "screen", "ssh": "machines", "container": "machines", "slurm": "slurm"}
-"""Folders whose tests share servers, or machines that are slow to prepare."""
+TOGETHER = dict.fromkeys(("browser", "ssh", "slurm", "container"), "machines")
+"""Folders whose tests are one worker's: they share servers, or machines that are slow to prepare,
+and Chromium drops its requests when a network interface comes or goes beside it."""
 OURS = ("PERIJOVE_SCREENSHOTS", "PERIJOVE_TESTS", "PERIJOVE_TORCH")
 """Variables that are for the tests themselves."""
 THEIRS = ("IPYTHON", "JUPYTER", "MLFLOW_", "PERIJOVE_", "XDG_CACHE", "XDG_CONFIG", "XDG_DATA")

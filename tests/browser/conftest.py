@@ -163,7 +163,8 @@ OpenPage = Callable[..., Page]
 def open_page(lab: Lab, browser: Browser) -> Iterator[OpenPage]:
     """Open JupyterLab; a script error in the page fails the test.
 
-    But not a part of a page that is lost on the way: the page may ask for it again."""
+    But not a part of a page that is lost on the way: the page may ask for it again.
+    """
     errors: list[str] = []
     lost: list[str] = []
     pages: list[Page] = []
