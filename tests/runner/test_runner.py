@@ -120,6 +120,19 @@ def test_two_runners_make_one_attempt(tmp_path: Path) -> None:
 
 
 @pytest.mark.integration
+def test_what_a_killed_runner_had_begun_is_not_run_again(tmp_path: Path) -> None:
+    folder = attempt(tmp_path, "import time; open('ran', 'a').write('x'); time.sleep(600)")
+    runner = start(folder)
+    while not (folder / "work/ran").exists():
+        time.sleep(0.02)
+    runner.kill()
+    runner.wait()
+    assert start(folder).wait(60) == 0
+    assert (folder / "work/ran").read_text() == "x"
+    assert not (folder / "status.json").exists()
+
+
+@pytest.mark.integration
 def test_a_verdict_given_by_the_hub_stands_and_ends_the_runner(tmp_path: Path) -> None:
     folder = attempt(tmp_path, "import time; time.sleep(600)")
     runner = start(folder)

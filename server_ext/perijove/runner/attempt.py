@@ -151,13 +151,14 @@ class _Parts:
 
 
 def _take(folder: Path) -> int | None:
-    """Lock the attempt for as long as this process lives; None: it is taken or over."""
+    """Lock the attempt for as long as this process lives; None: it is taken or over, or another
+    runner had it and was killed: it may have begun, and nothing runs twice."""
     lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return None
-    return None if (folder / STATUS).exists() else lock
+    return None if (folder / STATUS).exists() or (folder / RUNNER).exists() else lock
 
 
 def _settle(folder: Path, spec: AttemptSpec) -> AttemptPlace:
