@@ -163,12 +163,15 @@ class ComputeTarget(Resource[ComputeTargetInfo]):
         return displays.targets([self.data.model_dump(mode="json")])
 
     def _path(self, part: str = "") -> str:
-        path = f"/compute/{segment(self.name, 'compute target', 'name')}"
-        return f"{path}/{part}" if part else path
+        return _path(self.name) + (f"/{part}" if part else "")
 
     def _do(self, verb: str, body: Mapping[str, Any] | None = None) -> ComputeTarget:
         found = self.client.request("POST", self._path(verb), json=body, timeout=LONG)
         return self._take(found)
+
+
+def _path(name: str) -> str:
+    return f"/compute/{segment(name, 'compute target', 'name')}"
 
 
 class Compute:
@@ -184,7 +187,7 @@ class Compute:
 
     def get(self, name: str) -> ComputeTarget:
         """The target of this name; raises NotFound."""
-        found = self._client.request("GET", f"/compute/{segment(name, 'compute target', 'name')}")
+        found = self._client.request("GET", _path(name))
         return ComputeTarget(self._client, ComputeTargetInfo.model_validate(found))
 
     def __getitem__(self, name: str) -> ComputeTarget:

@@ -112,8 +112,7 @@ class Environment(Resource[EnvironmentSummary]):
         return f"<b>{escape(self.reference)}</b><table>{cells}</table>"
 
     def _path(self, part: str = "") -> str:
-        path = f"/environments/{segment(self.reference, 'environment', 'name')}"
-        return f"{path}/{part}" if part else path
+        return _path(self.reference) + (f"/{part}" if part else "")
 
 
 class Environments:
@@ -129,7 +128,7 @@ class Environments:
 
     def get(self, name: str) -> Environment:
         """The environment of this name, ``name:version`` or ``name@latest``; raises NotFound."""
-        found = self._client.request("GET", f"/environments/{segment(name, 'environment', 'name')}")
+        found = self._client.request("GET", _path(name))
         return Environment(self._client, EnvironmentDetails.model_validate(found))
 
     def __getitem__(self, name: str) -> Environment:
@@ -177,8 +176,11 @@ class Environments:
         ------
         Conflict: a job that is not over uses it.
         """
-        path = f"/environments/{segment(name, 'environment', 'name')}"
-        return DeletedEnvironment.model_validate(self._client.request("DELETE", path))
+        return DeletedEnvironment.model_validate(self._client.request("DELETE", _path(name)))
+
+
+def _path(reference: str) -> str:
+    return f"/environments/{segment(reference, 'environment', 'name')}"
 
 
 def read_source(
