@@ -189,6 +189,23 @@ def test_odd_outputs_arrive(tmp_path: Path) -> None:
     assert [event["seq"] for event in events(folder)] == list(range(1, len(kinds) + 1))
 
 
+@pytest.mark.integration
+def test_output_that_cannot_be_sent_holds_nothing_up(tmp_path: Path) -> None:
+    """As printing half a surrogate pair now and then stops ipykernel's IOPub thread."""
+    cell = (
+        "import sys\n"
+        "from ipykernel.kernelapp import IPKernelApp\n"
+        "sys.stdout.flush_timeout = sys.stderr.flush_timeout = 0.1\n"
+        "for _ in range(2): IPKernelApp.instance().iopub_thread.schedule(lambda: 1 / 0)\n"
+        "print('said')"
+    )
+    found = run(attempt(tmp_path, cell, "print('went on')"))
+    assert found.state is JobState.SUCCEEDED, found
+    executed = (tmp_path / "output.ipynb").read_text()
+    assert "said" in executed
+    assert "went on" in executed
+
+
 def test_a_torn_spool_goes_on_where_it_was_whole(tmp_path: Path) -> None:
     spool = Spool(tmp_path, "job", 1, None)
     spool.emit((EventType.LOG, {"text": "1"}), (EventType.LOG, {"text": "2"}))

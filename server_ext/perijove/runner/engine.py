@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any
 
 from jupyter_client.client import KernelClient
@@ -32,6 +33,8 @@ ASK_AGAIN = 0.1
 
 IOPUB = 60
 """Seconds for the output of a cell that has ended to arrive; nbclient's 4 s lose some of much."""
+NUDGE = 1.0
+"""Seconds without the end of an ended cell's output after which the kernel is asked something."""
 
 
 class PerijoveEngine(NBClientEngine):
@@ -115,6 +118,24 @@ class AttemptClient(PapermillNotebookClient):
             await asyncio.sleep(0.05)
             self.task_poll_for_reply.cancel()
 
+    async def _async_poll_for_reply(
+        self, msg_id: str, cell: Any, timeout: Any, output: asyncio.Future[Any], alive: Any
+    ) -> dict[str, Any]:
+        """nbclient's, but it does not just wait for the output of a cell that has ended."""
+        all_output = _Lazily(lambda: self._nudge_until(output))
+        reply: dict[str, Any] = await super()._async_poll_for_reply(
+            msg_id, cell, timeout, all_output, alive
+        )
+        return reply
+
+    async def _nudge_until(self, output: asyncio.Future[Any]) -> None:
+        """Wait for `output`. Where something cannot be sent (half a surrogate pair), ipykernel's
+        IOPub thread keeps what comes after it, until another of its threads has news."""
+        assert self.kc is not None
+        while not (await asyncio.wait({output}, timeout=NUDGE))[0]:
+            self.kc.control_channel.send(self.kc.session.msg("kernel_info_request", {}))
+        output.result()
+
     def papermill_execute_cells(self) -> None:
         """papermill's loop, with a report before and after each cell."""
         for index, cell in enumerate(self.nb.cells):
@@ -151,6 +172,16 @@ class AttemptClient(PapermillNotebookClient):
             merge_streams(cell.outputs)
         self._attempt.autosave()
         return output
+
+
+class _Lazily:
+    """Something to await that begins when it is awaited."""
+
+    def __init__(self, begin: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._begin = begin
+
+    def __await__(self) -> Generator[Any, None, None]:
+        return self._begin().__await__()
 
 
 def _bind_sync() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import nbformat
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from jupyter_client.manager import AsyncKernelManager
-from nbclient.exceptions import DeadKernelError
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillException, PapermillExecutionError
 from papermill.execute import execute_notebook
 
@@ -125,6 +125,9 @@ class NotebookAttempt:
             if not self.kernel and status != -signal.SIGKILL:
                 failure = self._not_started(failure.message)
             raise failure from None
+        except CellTimeoutError:
+            what = self._where("the kernel ended it, but the rest of its output never came")
+            raise Failure(FailureReason.KERNEL_DIED, what) from None
         except PapermillExecutionError as error:
             at = self._raised or (error.cell_index, error.ename, error.evalue)
             raise self._user_failure(*at) from None
