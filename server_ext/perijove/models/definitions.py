@@ -90,6 +90,12 @@ def parse_definition(text: str) -> JobDefinition:
     data = load_yaml(text)
     if not isinstance(data, dict):
         raise InvalidInput("A job definition must be a mapping of keys to values.")
+    if "root" in data:
+        raise InvalidInput(
+            "root: the path of a job definition is relative to its own folder.",
+            field="root",
+            remedy="Leave root out.",
+        )
     return make_definition(data)
 
 

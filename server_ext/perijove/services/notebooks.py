@@ -73,7 +73,7 @@ def _saved(source: Source) -> dict[str, object] | None:
     """The run configuration beside it; one that cannot be read is as good as none."""
     try:
         text = Path(definition_path(source.file)).read_text("utf-8")
-        saved = parse_definition(text).model_dump(mode="json", exclude={"root"}, exclude_unset=True)
+        saved = parse_definition(text).model_dump(mode="json", exclude_unset=True)
         return saved | {"path": source.path}
     except (OSError, UnicodeDecodeError, InvalidInput):
         return None
