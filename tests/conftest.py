@@ -8,11 +8,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import nbformat
+import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
@@ -94,6 +97,45 @@ def perijove(*words: str, home: Path, timeout: float = 120) -> subprocess.Comple
         stdin=subprocess.DEVNULL,
         check=False,
     )
+
+
+@contextmanager
+def at_home(home: Path, **settings: object) -> Iterator[None]:
+    """PERIJOVE_HOME is this folder; the hub that is made in it is stopped at the end."""
+    configure(home, **settings)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PERIJOVE_HOME", str(home))
+        try:
+            yield
+        finally:
+            perijove("down", "--force", home=home)
+
+
+def said(*words: str, home: Path, code: int = 0) -> Any:
+    """What a command prints with ``--json``; it ends with `code`."""
+    done = perijove(*words, "--json", home=home, timeout=600)
+    assert done.returncode == code, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+def until(condition: Callable[[], Any], seconds: float = 120) -> Any:
+    """Wait until there is something; `seconds` are only there so that it ends."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.05)
+    return found
+
+
+def processes(*needles: str | Path) -> list[psutil.Process]:
+    """Those whose command lines name all of these."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            command = " ".join(process.cmdline())
+            if all(str(needle) in command for needle in needles):
+                found.append(process)
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ import pytest
 
 from chaos.oracle import JupyterServer, Oracle, kill, start_hub
 from chaos.storm import killing, storm, submit
-from conftest import configure, perijove
+from conftest import configure, perijove, until
 from perijove.errors import Conflict, PerijoveError
 from perijove.faults import STEPS
 from perijove.models.jobs import JobState
@@ -169,10 +169,8 @@ def test_a_kernel_killed_in_the_last_cell_fails(shared: Oracle) -> None:
 def test_a_stopped_runner_loses_its_lease_and_is_not_heard_again(oracle: Oracle) -> None:
     configure(oracle.home, lease_seconds=6)
     job = submit(oracle, oracle.notebook("import time; time.sleep(3)"))
-    while not oracle.runners():
-        time.sleep(0.05)
+    until(lambda: oracle.said(job, 1))
     [runner] = oracle.runners()
-    time.sleep(1)
     kill(runner, signal.SIGSTOP)
     [ended] = oracle.verify({job})
     assert (ended["state"], ended["reason"]) == ("failed", "lost")

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import psutil
 import pytest
 from distributed.security import Security
 
-from conftest import perijove, write_notebook
+from conftest import perijove, until, write_notebook
 from perijove.abc import ComputeTarget
 from perijove.compute.cluster.borrowed import AttachedTarget
 from perijove.compute.cluster.checks import check_scheduler
@@ -269,13 +269,6 @@ def test_certificates_must_be_there(tmp_path: Path) -> None:
         with pytest.raises(InvalidInput) as caught:
             check_scheduler(definition)
         assert caught.value.field == "certificates"
-
-
-def until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root: hides the hub's disk from a worker")

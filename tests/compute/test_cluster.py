@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
+from conftest import processes
 from perijove.abc import ComputeTarget
 from perijove.compute.cluster.target import ClusterTarget
 from perijove.errors import Conflict
@@ -49,7 +50,7 @@ class TestCluster(ComputeTargetContract):
     @pytest.fixture(autouse=True)
     def _nothing_left(self, tmp_path: Path):  # type: ignore[no-untyped-def]
         yield
-        for process in _processes(tmp_path):
+        for process in processes(tmp_path):
             process.kill()
 
     @asynccontextmanager
@@ -172,7 +173,7 @@ class TestCluster(ComputeTargetContract):
     async def test_a_killed_node_loses_its_attempt(self, tmp_path: Path) -> None:
         async with self.cluster(tmp_path) as (target, sink):
             spec = await self.run(target, tmp_path, "time.sleep(600)")
-            for process in _processes(tmp_path, "dask_worker"):
+            for process in processes(tmp_path, "dask_worker"):
                 process.kill()
             await self.until(lambda: sink.ends)
             found = self.verdict(spec)
@@ -204,8 +205,8 @@ class TestCluster(ComputeTargetContract):
     async def test_destroyed_nothing_is_left(self, tmp_path: Path) -> None:
         async with self.cluster(tmp_path, min_nodes=1) as (target, _):
             await self.until(lambda: _states(target) == [NodeState.IDLE])
-            assert _processes(tmp_path)
-        await self.until(lambda: not _processes(tmp_path))
+            assert processes(tmp_path)
+        await self.until(lambda: not processes(tmp_path))
         assert not (tmp_path / "train").exists()
 
     async def test_nobody_without_the_certificate_gets_in(self, tmp_path: Path) -> None:
@@ -239,15 +240,3 @@ class TestCluster(ComputeTargetContract):
 
 def _states(target: ClusterTarget) -> list[NodeState]:
     return [node.state for node in target.nodes_now.nodes]
-
-
-def _processes(folder: Path, needle: str = "") -> list[psutil.Process]:
-    found = []
-    for process in psutil.process_iter():
-        try:
-            command = " ".join(process.cmdline())
-        except psutil.Error:
-            continue
-        if str(folder) in command and needle in command:
-            found.append(process)
-    return found

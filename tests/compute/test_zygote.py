@@ -17,7 +17,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.asyncio]
 async def test_where_imports_take_long_the_next_zygote_may_end_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "slow.py").write_text("import time; time.sleep(5)")
+    begun = tmp_path / "begun"
+    (tmp_path / "slow.py").write_text(f"import time; open({str(begun)!r}, 'w'); time.sleep(5)")
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{Path(program.__file__).parents[2]}")
     monkeypatch.setattr(module, "PATIENCE", 0.5)
     monkeypatch.setattr(module, "RESTART_DELAY", 0.1)
@@ -27,7 +28,8 @@ async def test_where_imports_take_long_the_next_zygote_may_end_them(
         async with asyncio.timeout(60):
             await zygote.ready.wait()
             first = zygote.pid
-            await asyncio.sleep(0.5)  # it imports now
+            while not begun.exists():
+                await asyncio.sleep(0.01)
             ask = ("inspect", {}, tmp_path / "result.json")
             assert await zygote.fork_task(*ask) is None
             await zygote.ready.wait()

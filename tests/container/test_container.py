@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pty
 import subprocess
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import perijove, write_notebook
+from conftest import perijove, said, write_notebook
 from perijove.compute.instance.container import WAYS
 
 from .image import copy_node, make_image, remove_image, unusable
@@ -65,13 +64,6 @@ def _can_run(request: pytest.FixtureRequest) -> None:
             return
         said = done.stderr.strip()
     pytest.skip(f"podman runs no containers here: {said[-300:]}")
-
-
-def said(*words: str, home: Path, code: int = 0) -> dict[str, object]:
-    done = perijove(*words, "--json", home=home, timeout=600)
-    assert done.returncode == code, done.stdout + done.stderr
-    found: dict[str, object] = json.loads(done.stdout)
-    return found
 
 
 def containers(home: Path) -> list[str]:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 import pytest
 
-from conftest import MakeNotebook, configure, perijove
+from conftest import MakeNotebook, at_home, perijove, processes, said, until
 from perijove.client.discovery import find_hub
 from perijove.client.workspace import Workspace
 from perijove.errors import Conflict, InvalidInput, NotFound
@@ -25,19 +22,15 @@ from perijove.models.workspaces import WorkspaceFolder
 
 pytestmark = pytest.mark.integration
 
+COMPUTE = "workspaces/default/compute"
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     home = tmp_path_factory.mktemp("compute")
-    configure(home)
-    before = os.environ.get("PERIJOVE_HOME")
-    os.environ["PERIJOVE_HOME"] = str(home)
-    yield home
-    perijove("down", "--force", home=home)
-    os.environ.pop("PERIJOVE_HOME")
-    if before is not None:
-        os.environ["PERIJOVE_HOME"] = before
-    assert processes(home) == []
+    with at_home(home):
+        yield home
+    assert processes(home / COMPUTE) == []
 
 
 @pytest.fixture
@@ -49,51 +42,24 @@ def ws(place: Path) -> Iterator[Workspace]:
             target.delete(force=True)
 
 
-def processes(folder: Path) -> list[psutil.Process]:
-    """Of clusters in this folder."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            command = " ".join(process.cmdline())
-        except psutil.Error:
-            continue
-        if f"{folder}/workspaces/default/compute" in command:
-            found.append(process)
-    return found
-
-
-def until(condition: Callable[[], Any], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def said(*words: str, home: Path) -> Any:
-    done = perijove(*words, "--json", home=home)
-    return done.returncode, json.loads(done.stdout)
-
-
 def test_a_cluster_from_the_shell(ws: Workspace, place: Path, notebook: MakeNotebook) -> None:
-    code, made = said("compute", "create", "train", "--max-nodes", "2", home=place)
-    assert (code, made["state"], made["kind"], made["on"]) == (0, "running", "cluster", "local")
+    made = said("compute", "create", "train", "--max-nodes", "2", home=place)
+    assert (made["state"], made["kind"], made["on"]) == ("running", "cluster", "local")
     assert (made["current_nodes"], made["min_nodes"], made["max_nodes"]) == (0, 0, 2)
-    code, job = said(
-        *("job", "submit", str(notebook("1")), "--compute", "train", "--wait"), home=place
-    )
-    assert (code, job["state"], job["compute"]) == (0, "succeeded", "train")
-    code, nodes = said("compute", "nodes", "train", home=place)
+    job = said("job", "submit", str(notebook("1")), "--compute", "train", "--wait", home=place)
+    assert (job["state"], job["compute"]) == ("succeeded", "train")
+    nodes = said("compute", "nodes", "train", home=place)
     assert [node["state"] for node in nodes] == ["idle"]
-    code, scaled = said("compute", "scale", "train", "--max-nodes", "3", home=place)
+    scaled = said("compute", "scale", "train", "--max-nodes", "3", home=place)
     assert (scaled["max_nodes"], scaled["last_operation"]["name"]) == (3, "scale")
-    assert said("compute", "stop", "train", home=place)[1]["state"] == "stopped"
-    assert processes(place) == []
-    assert said("compute", "start", "train", home=place)[1]["state"] == "running"
-    assert "scheduler" in said("compute", "logs", "train", home=place)[1]["log"].lower()
-    assert {t["name"] for t in said("compute", "list", home=place)[1]} == {"local", "train"}
-    assert said("compute", "delete", "train", home=place)[0] == 0
-    assert processes(place) == []
-    assert said("compute", "show", "train", home=place)[0] == 2
+    assert said("compute", "stop", "train", home=place)["state"] == "stopped"
+    assert processes(place / COMPUTE) == []
+    assert said("compute", "start", "train", home=place)["state"] == "running"
+    assert "scheduler" in said("compute", "logs", "train", home=place)["log"].lower()
+    assert {t["name"] for t in said("compute", "list", home=place)} == {"local", "train"}
+    said("compute", "delete", "train", home=place)
+    assert processes(place / COMPUTE) == []
+    said("compute", "show", "train", home=place, code=2)
     assert not (place / "workspaces/default/compute/train").exists()
 
 
@@ -150,7 +116,7 @@ def test_of_many_creators_of_one_name_one_succeeds(ws: Workspace, place: Path, k
     folders = place / "workspaces/default/compute"
     assert len([path for path in folders.iterdir() if path.name.lower() == "same"]) == 1
     mains = ("cluster.process", "instance.agent")
-    commands = [" ".join(process.cmdline()) for process in processes(place)]
+    commands = [" ".join(process.cmdline()) for process in processes(place / COMPUTE)]
     assert len([line for line in commands if any(main in line for main in mains)]) == 1
 
 
@@ -177,7 +143,7 @@ def test_deleting_and_stopping_are_refused_while_jobs_run(
             verb()
     target.delete(force=True)
     assert (runs.state, waits.state) == ("canceled", "canceled")
-    assert processes(place) == []
+    assert processes(place / COMPUTE) == []
 
 
 def test_jobs_wait_for_a_stopped_cluster(ws: Workspace, notebook: MakeNotebook) -> None:
@@ -196,13 +162,13 @@ def test_a_new_hub_finds_clusters_and_their_jobs_as_they_are(
     ws.compute.create_cluster("stays", max_nodes=1)
     job = ws.jobs.submit(notebook("import time; time.sleep(6)"), compute="stays")
     until(lambda: job.state == "running")
-    before = sorted(process.pid for process in processes(place))
+    before = sorted(process.pid for process in processes(place / COMPUTE))
     info = find_hub(WorkspaceFolder(place, "default"))
     assert info is not None
     os.kill(info.pid, signal.SIGKILL)
     assert job.wait(60).state == "succeeded"
     assert job.data.attempt == 1
-    assert sorted(process.pid for process in processes(place)) == before
+    assert sorted(process.pid for process in processes(place / COMPUTE)) == before
     assert ws.compute.get("stays").state == "running"
 
 
@@ -231,8 +197,8 @@ def test_down_ends_what_a_killed_hub_left_and_up_brings_it_back(ws: Workspace, p
     info = find_hub(WorkspaceFolder(place, "default"))
     assert info is not None
     os.kill(info.pid, signal.SIGKILL)
-    assert said("down", home=place)[1]["state"] == "stopped"
-    assert processes(place) == []
+    assert said("down", home=place)["state"] == "stopped"
+    assert processes(place / COMPUTE) == []
     assert find_hub(WorkspaceFolder(place, "default")) is None
     perijove("up", home=place)
     until(lambda: ws.compute.get("later").current_nodes == 1)

@@ -7,18 +7,16 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 import pytest
 from jupyter_core.paths import jupyter_data_dir
 
-from conftest import MakeNotebook, configure, perijove
+from conftest import MakeNotebook, at_home, processes, said, until
 from perijove.client.discovery import find_hub
 from perijove.client.workspace import Workspace
 from perijove.errors import Conflict, EnvironmentFailed, InvalidInput, NotFound
@@ -26,6 +24,7 @@ from perijove.models.workspaces import HubInfo, WorkspaceFolder
 
 pytestmark = pytest.mark.integration
 
+ENVIRONMENTS = "workspaces/default/environments"
 SIX = """
 import importlib.util, json, six, sys
 lent = importlib.util.find_spec("perijove_job") is not None
@@ -38,15 +37,9 @@ PROJECT = '[project]\nname = "p"\nversion = "1"\ndependencies = ["{}"]\n'
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     home = tmp_path_factory.mktemp("environments")
-    configure(home)
-    before = os.environ.get("PERIJOVE_HOME")
-    os.environ["PERIJOVE_HOME"] = str(home)
-    yield home
-    perijove("down", "--force", home=home)
-    os.environ.pop("PERIJOVE_HOME")
-    if before is not None:
-        os.environ["PERIJOVE_HOME"] = before
-    until(lambda: processes(home) == [])
+    with at_home(home):
+        yield home
+    until(lambda: processes(home / ENVIRONMENTS) == [])
 
 
 @pytest.fixture
@@ -58,39 +51,14 @@ def ws(place: Path) -> Workspace:
 def geo(place: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """An environment with six 1.16."""
     file = write(tmp_path_factory.mktemp("files"), "six==1.16.0")
-    code, made = said("environment", "create", "geo", "--requirements", str(file), home=place)
-    assert (code, made["state"], made["reference"]) == (0, "ready", "geo:1"), made
+    made = said("environment", "create", "geo", "--requirements", str(file), home=place)
+    assert (made["state"], made["reference"]) == ("ready", "geo:1"), made
     return "geo"
 
 
 def write(folder: Path, text: str, name: str = "requirements.txt") -> Path:
     (folder / name).write_text(text)
     return folder / name
-
-
-def processes(home: Path) -> list[psutil.Process]:
-    """Of environments in this folder."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if f"{home}/workspaces/default/environments" in " ".join(process.cmdline()):
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
-
-
-def until(condition: Callable[[], Any], seconds: float = 120) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return found
-
-
-def said(*words: str, home: Path) -> Any:
-    done = perijove(*words, "--json", home=home)
-    return done.returncode, json.loads(done.stdout)
 
 
 def hub(home: Path) -> HubInfo:
@@ -106,13 +74,13 @@ def output(job: Any) -> Any:
 def test_a_job_runs_in_what_was_built(
     ws: Workspace, place: Path, geo: str, notebook: MakeNotebook, tmp_path: Path
 ) -> None:
-    _, shown = said("environment", "show", geo, home=place)
+    shown = said("environment", "show", geo, home=place)
     assert (shown["kind"], shown["source"], shown["warm"]) == ("built", "requirements", True)
     assert "six==1.16.0" in shown["text"]
-    assert "+ six==1.16.0" in said("environment", "logs", geo, home=place)[1]["log"]
+    assert "+ six==1.16.0" in said("environment", "logs", geo, home=place)["log"]
     source = str(notebook(SIX))
-    code, job = said("job", "submit", source, "--environment", "geo", "--wait", home=place)
-    assert (code, job["state"], job["environment"]) == (0, "succeeded", "geo:1")
+    job = said("job", "submit", source, "--environment", "geo", "--wait", home=place)
+    assert (job["state"], job["environment"]) == ("succeeded", "geo:1")
     done = ws.jobs.get(job["id"])
     assert output(done) == ["1.16.0", shown["interpreter"], True]
     [begun] = [event for event in done.events() if event.type.value == "attempt"]
@@ -214,10 +182,10 @@ def test_a_build_that_cannot_be_says_why_and_can_be_tried_again(
 ) -> None:
     file = write(tmp_path, "six==999.0")
     command = ("environment", "create", "broken", "--requirements", str(file))
-    code, made = said(*command, home=place)
-    assert (code, made["state"]) == (1, "failed")
+    made = said(*command, home=place, code=1)
+    assert made["state"] == "failed"
     assert "six==999.0" in made["message"]
-    assert "error" in said("environment", "logs", "broken", home=place)[1]["log"]
+    assert "error" in said("environment", "logs", "broken", home=place)["log"]
     job = ws.jobs.submit(notebook(SIX), environment="broken").wait(60)
     assert (job.state, job.reason) == ("failed", "environment_failed")
     assert "six==999.0" in job.message
@@ -267,8 +235,8 @@ def test_files_that_cannot_be_read_are_refused_by_the_shell(place: Path, tmp_pat
         ((), "requirements"),
         (("--requirements", "a", "--conda", "b"), "requirements"),
     ):
-        code, answer = said("environment", "create", "bad", *words, home=place)
-        assert (code, answer["error"]["field"]) == (2, field)
+        answer = said("environment", "create", "bad", *words, home=place, code=2)
+        assert answer["error"]["field"] == field
 
 
 def test_a_conda_file_without_conda_is_its_pip_part_with_a_warning(
@@ -289,7 +257,7 @@ def test_a_hub_and_a_build_that_are_killed_are_taken_up_by_the_next(
     folder = place / "workspaces/default/environments" / made.digest
     until(lambda: (folder / "build.log").exists() and (folder / "venv").exists())
     os.kill(hub(place).pid, signal.SIGKILL)
-    for process in processes(place):
+    for process in processes(place / ENVIRONMENTS):
         if "perijove.runner.build" in process.cmdline():
             process.kill()
     assert not (folder / "done.json").exists()
@@ -322,11 +290,13 @@ def test_what_a_job_uses_is_not_deleted_and_cancel_leaves_no_process(
     with pytest.raises(Conflict, match="1 job"):
         ws.environments.delete("geo")
     job.cancel().wait(60)
-    assert [x for x in processes(place) if "environment.py" not in " ".join(x.cmdline())] == []
+    assert [
+        x for x in processes(place / ENVIRONMENTS) if "environment.py" not in " ".join(x.cmdline())
+    ] == []
     assert ws.environments.delete("geo").freed_bytes > 1_000_000
     with pytest.raises(NotFound):
         ws.environments.get("geo")
-    until(lambda: processes(place) == [])
+    until(lambda: processes(place / ENVIRONMENTS) == [])
 
 
 def test_a_file_of_bad_kind_is_refused_by_the_sdk(ws: Workspace) -> None:

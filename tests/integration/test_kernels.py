@@ -9,8 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ import psutil
 import pytest
 from jupyter_client.manager import AsyncKernelManager
 
-from conftest import MakeNotebook, configure, perijove
+from conftest import MakeNotebook, at_home, until
 from perijove.client.discovery import find_hub, workspace_folder
 from perijove.client.workspace import Workspace
 from perijove.errors import Conflict, InvalidInput, NotFound
@@ -41,18 +40,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("kernels")
     home, data, user = folder / "home", folder / "data", folder / "user"
     user.mkdir()
-    configure(home, local_kernels=True, preload=["numpy"])
-    ours = {"PERIJOVE_HOME": str(home), "JUPYTER_DATA_DIR": str(data), "HOME": str(user)}
-    before = {name: os.environ.get(name) for name in ours}
-    os.environ.update(ours)
-    Workspace().up()
-    until((data / "kernels" / KERNEL / "kernel.json").exists)
-    yield folder
-    perijove("down", "--force", home=home)
-    for name, value in before.items():
-        os.environ.pop(name)
-        if value is not None:
-            os.environ[name] = value
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JUPYTER_DATA_DIR", str(data))
+        patch.setenv("HOME", str(user))
+        with at_home(home, local_kernels=True, preload=["numpy"]):
+            Workspace().up()
+            until((data / "kernels" / KERNEL / "kernel.json").exists)
+            yield folder
 
 
 @pytest.fixture
@@ -63,20 +57,23 @@ def ws(place: Path) -> Iterator[Workspace]:
         workspace.kernels.end(kernel.kernel_id)
 
 
-def until(true: Callable[[], object]) -> Any:
-    deadline = time.monotonic() + PATIENCE
-    while not (found := true()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return found
-
-
 def alive(ws: Workspace) -> list[str]:
     return [k.kernel_id for k in ws.kernels.list("local") if k.state is not KernelState.DEAD]
 
 
+async def sleeping(client: Any, begun: Path) -> asyncio.Task[str]:
+    """A long cell, in which the kernel is."""
+    code = f"import time; open({str(begun)!r}, 'w'); time.sleep(600)"
+    cell = asyncio.create_task(evaluate(client, code))
+    while not begun.exists():
+        await asyncio.sleep(0.02)
+    return cell
+
+
 @pytest.mark.asyncio
-async def test_a_kernel_manager_starts_interrupts_restarts_and_ends_it(ws: Workspace) -> None:
+async def test_a_kernel_manager_starts_interrupts_restarts_and_ends_it(
+    ws: Workspace, tmp_path: Path
+) -> None:
     manager = AsyncKernelManager(kernel_name=KERNEL)
     await manager.start_kernel(env=os.environ | {"JPY_SESSION_NAME": "x.ipynb", "SHADE": "red"})
     client = manager.client()
@@ -85,8 +82,7 @@ async def test_a_kernel_manager_starts_interrupts_restarts_and_ends_it(ws: Works
     assert await evaluate(client, "import os; print(os.environ['SHADE'])") == "red"
     assert [kernel.name for kernel in ws.kernels.list("local")] == ["x.ipynb"]
 
-    slow = asyncio.create_task(evaluate(client, "print('in'); import time; time.sleep(600)"))
-    await asyncio.sleep(0.5)
+    slow = await sleeping(client, tmp_path / "begun")
     await manager.interrupt_kernel()
     with pytest.raises(RuntimeError, match="KeyboardInterrupt"):
         await slow
@@ -151,7 +147,7 @@ def test_a_kernel_ends_with_what_started_it(ws: Workspace, tmp_path: Path) -> No
 
 
 @pytest.mark.asyncio
-async def test_a_killed_hub_touches_no_kernel(ws: Workspace) -> None:
+async def test_a_killed_hub_touches_no_kernel(ws: Workspace, tmp_path: Path) -> None:
     manager = AsyncKernelManager(kernel_name=KERNEL)
     await manager.start_kernel()
     client = manager.client()
@@ -163,8 +159,7 @@ async def test_a_killed_hub_touches_no_kernel(ws: Workspace) -> None:
     os.kill(hub.pid, signal.SIGKILL)
     assert await evaluate(client, "print(answer)") == "42"
     assert await manager.is_alive()
-    slow = asyncio.create_task(evaluate(client, "import time; time.sleep(600)"))
-    await asyncio.sleep(0.5)
+    slow = await sleeping(client, tmp_path / "begun")
     await manager.interrupt_kernel()  # brings the next hub up
     with pytest.raises(RuntimeError, match="KeyboardInterrupt"):
         await slow

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from conftest import MakeNotebook, configure, perijove
+from conftest import MakeNotebook, at_home, perijove, until
 from perijove.client.jobs import Job
 from perijove.client.workspace import Workspace
 from perijove.models.workspaces import WorkspaceFolder
@@ -68,22 +67,11 @@ class Place:
         until(lambda: self.ws.jobs.get(job.id).data.recorded)
 
 
-def until(condition: Callable[[], object], seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     home = tmp_path_factory.mktemp("logging")
-    configure(home)
-    patch = pytest.MonkeyPatch()
-    patch.setenv("PERIJOVE_HOME", str(home))
-    yield Place(home)
-    perijove("down", "--force", home=home)
-    patch.undo()
+    with at_home(home):
+        yield Place(home)
 
 
 @pytest.fixture

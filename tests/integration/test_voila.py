@@ -8,8 +8,7 @@ import re
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,7 +17,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from conftest import configure, perijove
+from conftest import configure, perijove, until
 from perijove.client.workspace import Workspace
 
 pytestmark = pytest.mark.integration
@@ -27,13 +26,6 @@ CELLS = (
     "import os, ipywidgets\nprint('in', os.getcwd(), 'of', os.environ['PERIJOVE_WORKSPACE'])",
     "slider = ipywidgets.IntSlider(7, description='depth of the trees')\nslider",
 )
-
-
-def until(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")

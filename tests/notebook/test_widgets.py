@@ -15,6 +15,7 @@ import pytest
 import traitlets
 from ipywidgets import Widget
 
+from conftest import until
 from perijove.client import displays
 from perijove.client.http import HubClient
 from perijove.client.workspace import Workspace
@@ -140,16 +141,6 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
     made.server.server_close()
 
 
-def eventually(condition: Any) -> None:
-    """Wait until it is so."""
-    done = threading.Event()
-    for _ in range(500):
-        if condition():
-            return
-        done.wait(0.02)
-    raise AssertionError("it did not become so")
-
-
 def test_a_table_asks_anew_when_its_question_changes(hub: FakeHub) -> None:
     table = RunTable("churn", filter="metrics.auc > 0.5")
     assert hub.asked[1][1] == {
@@ -191,20 +182,20 @@ def test_widgets_that_are_shown_are_live_over_one_stream(hub: FakeHub) -> None:
     names = [thread.name for thread in threading.enumerate()]
     assert names.count("perijove widgets") == 2
     # each looked when it was made, and looks again when it is shown
-    eventually(lambda: hub.count("/runs/search") == 2 and hub.count("/runs/a") == 2)
+    until(lambda: hub.count("/runs/search") == 2 and hub.count("/runs/a") == 2)
     searched, looked = hub.count("/runs/search"), hub.count("/runs/a")
     change = {"experiments": ["7"], "runs": ["z"], "models": [], "everything": False}
     hub.say("tracking", change)
-    eventually(lambda: hub.count("/runs/search") > searched)
+    until(lambda: hub.count("/runs/search") > searched)
     assert hub.count("/runs/a") == looked  # another run's
     hub.say("tracking", change | {"everything": True})
-    eventually(lambda: hub.count("/runs/a") > looked)
+    until(lambda: hub.count("/runs/a") > looked)
     table._on_message(table, {"do": "shown"}, [])
     table._on_message(table, {"do": "hidden"}, [])
     view.close()
     jobs.close()
     assert workspace_live.viewers == 0
-    eventually(lambda: all(thread.name != "perijove widgets" for thread in threading.enumerate()))
+    until(lambda: all(thread.name != "perijove widgets" for thread in threading.enumerate()))
 
 
 def test_a_hub_that_is_away_is_said_and_comes_back(
@@ -222,11 +213,11 @@ def test_a_hub_that_is_away_is_said_and_comes_back(
     monkeypatch.setattr(HubClient, "request", request)
     monkeypatch.setattr("perijove.notebook.widgets.live.RETRY", 0.05)
     table._repr_mimebundle_()
-    eventually(lambda: table.problem)
+    until(lambda: table.problem)
     assert table.problem == "The hub does not answer. perijove status"
     is_away = False
     hub.say("status", {})
-    eventually(lambda: not table.problem)
+    until(lambda: not table.problem)
 
 
 def test_what_is_saved_is_html_without_markup_of_users(hub: FakeHub) -> None:

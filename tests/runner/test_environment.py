@@ -6,14 +6,14 @@ import json
 import os
 import signal
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from conftest import until
 from perijove.compute.environments import EnvironmentZygotes, warm_attempt
 from perijove.models.attempts import KEEPER
 from perijove.models.jobs import FailureReason, JobState
@@ -45,14 +45,6 @@ def warm(folder: Path) -> bool:
 def printed(folder: Path) -> Any:
     notebook = json.loads((folder / "output.ipynb").read_text())
     return json.loads("".join(notebook["cells"][-1]["outputs"][0]["text"]))
-
-
-def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return found
 
 
 def keeper(folder: Path) -> psutil.Process:

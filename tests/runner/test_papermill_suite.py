@@ -32,7 +32,7 @@ def _outcomes(folder: Path, *words: str) -> dict[str, str]:
             "--continue-on-collection-errors",
         ],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(folder)},
+        env=os.environ | {"PYTHONPATH": str(folder), "PYTEST_ADDOPTS": ""},
         capture_output=True,
         text=True,
         check=False,

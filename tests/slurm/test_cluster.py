@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from conftest import processes
 from perijove.abc import ComputeTarget
 from perijove.compute.cluster.checks import check_slurm
 from perijove.compute.cluster.target import ClusterTarget
@@ -69,7 +70,7 @@ class TestSlurmCluster(ComputeTargetContract):
     @pytest.fixture(autouse=True)
     def _nothing_left(self, tmp_path: Path):  # type: ignore[no-untyped-def]
         yield
-        for process in _processes(tmp_path):
+        for process in processes(tmp_path):
             process.kill()
 
     @asynccontextmanager
@@ -196,7 +197,7 @@ class TestSlurmCluster(ComputeTargetContract):
             await self.run(target, tmp_path, "time.sleep(600)")
             here = [
                 (found.laddr.ip, found.laddr.port)
-                for process in _processes(tmp_path)
+                for process in processes(tmp_path)
                 for found in process.net_connections("tcp")
                 if found.status == psutil.CONN_LISTEN and found.laddr.ip != "127.0.0.1"
             ]
@@ -237,7 +238,7 @@ class TestSlurmCluster(ComputeTargetContract):
             await self.run(target, tmp_path, "time.sleep(600)")
         assert slurm.queue() == []
         assert not (tmp_path / "train").exists()
-        await self.until(lambda: not _processes(tmp_path))
+        await self.until(lambda: not processes(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -259,15 +260,3 @@ async def test_what_slurm_refuses_is_said_in_its_words(
     with pytest.raises(Conflict, match=words) as raised:
         await check_slurm(definition)
     assert raised.value.field == field
-
-
-def _processes(folder: Path) -> list[psutil.Process]:
-    found = []
-    for process in psutil.process_iter():
-        try:
-            command = " ".join(process.cmdline())
-        except psutil.Error:
-            continue
-        if str(folder) in command:
-            found.append(process)
-    return found

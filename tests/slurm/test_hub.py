@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from conftest import MakeNotebook, configure, perijove
+from conftest import MakeNotebook, configure, perijove, said, until
 from perijove.client.discovery import find_hub
 from perijove.client.workspace import Workspace
 from perijove.errors import Conflict
@@ -32,33 +29,21 @@ def ws(slurm: Slurm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     assert slurm.queue() == []
 
 
-def until(condition: Callable[[], Any], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def said(*words: str, home: Path) -> Any:
-    done = perijove(*words, "--json", home=home)
-    return done.returncode, json.loads(done.stdout)
-
-
 def test_a_cluster_s_whole_life(
     ws: Workspace, slurm: Slurm, tmp_path: Path, notebook: MakeNotebook
 ) -> None:
     home = tmp_path / "home"
     create = ("compute", "create", "train", "--on", "slurm", "--max-nodes", "1", "--cpus", "2")
-    code, refused = said(*create, "--partition", "nope", home=home)
-    assert (code, refused["error"]["field"]) == (2, "partition")
-    code, refused = said(*create, "--directive=--time=9", home=home)
-    assert (code, refused["error"]["field"]) == (2, "directives"), refused
-    code, refused = said(*create[:3], "--walltime", "1:00", home=home)
-    assert (code, refused["error"]["field"]) == (2, "walltime")
+    refused = said(*create, "--partition", "nope", home=home, code=2)
+    assert refused["error"]["field"] == "partition"
+    refused = said(*create, "--directive=--time=9", home=home, code=2)
+    assert refused["error"]["field"] == "directives"
+    refused = said(*create[:3], "--walltime", "1:00", home=home, code=2)
+    assert refused["error"]["field"] == "walltime"
     assert [target.name for target in ws.compute.list()] == ["local"]
     options = ("--partition", "debug", "--walltime", "01:00:00", "--directive=--comment=x")
-    code, made = said(*create, *options, home=home)
-    assert (code, made["state"], made["on"]) == (0, "running", "slurm"), made
+    made = said(*create, *options, home=home)
+    assert (made["state"], made["on"]) == ("running", "slurm")
     wish = {key: made["properties"][key] for key in ("partition", "walltime", "directives")}
     assert wish == {"partition": "debug", "walltime": "01:00:00", "directives": ["--comment=x"]}
 

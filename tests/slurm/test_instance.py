@@ -8,18 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from conftest import perijove, write_notebook
+from conftest import perijove, said, write_notebook
 from perijove.models.attempts import WORK
 from slurm.bed import Slurm
 
 pytestmark = pytest.mark.integration
-
-
-def said(*words: str, home: Path, code: int = 0) -> dict[str, object]:
-    done = perijove(*words, "--json", home=home)
-    assert done.returncode == code, done.stdout + done.stderr
-    found: dict[str, object] = json.loads(done.stdout)
-    return found
 
 
 def test_an_allocation_runs_jobs_and_leaves_nothing(

@@ -7,13 +7,11 @@ import json
 import socket
 import ssl
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from conftest import perijove, write_notebook
+from conftest import perijove, said, until, write_notebook
 from perijove.compute.cluster.checks import check_hosts
 from perijove.compute.ssh.connection import SshHost
 from perijove.compute.ssh.prepare import prepare
@@ -25,20 +23,6 @@ from perijove.models.problems import validated
 from .hosts import Host, Hosts
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBC2bPn3yDLuhXHmCS6wQDK0NqJxPzVTz0y5v7aQDX1T"
-
-
-def said(*words: str, home: Path, code: int = 0) -> dict[str, object]:
-    done = perijove(*words, "--json", home=home, timeout=600)
-    assert done.returncode == code, done.stdout + done.stderr
-    found: dict[str, object] = json.loads(done.stdout)
-    return found
-
-
-def until(condition: Callable[[], object], seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.3)
 
 
 def create(home: Path, *hosts: Host, more: tuple[str, ...] = ()) -> dict[str, object]:

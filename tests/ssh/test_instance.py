@@ -7,31 +7,16 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from conftest import perijove, write_notebook
+from conftest import perijove, said, until, write_notebook
 from perijove.models.attempts import WORK
 
 from .hosts import Host, Hosts
 
 pytestmark = pytest.mark.integration
-
-
-def said(*words: str, home: Path, code: int = 0) -> dict[str, object]:
-    done = perijove(*words, "--json", home=home, timeout=600)
-    assert done.returncode == code, done.stdout + done.stderr
-    found: dict[str, object] = json.loads(done.stdout)
-    return found
-
-
-def until(condition: Callable[[], object], seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
 
 
 @pytest.fixture

@@ -7,14 +7,13 @@ import json
 import socket
 import ssl
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
 from distributed.security import Security
 
-from conftest import perijove, write_notebook
+from conftest import perijove, until, write_notebook
 from perijove.client.workspace import Workspace
 from perijove.errors import Conflict
 from perijove.models.attempts import WORK
@@ -24,13 +23,6 @@ from .hosts import Host, Hosts
 pytestmark = pytest.mark.integration
 PORT = 8786
 FILES = {"tls_ca_file": "ca.pem", "tls_client_cert": "cert.pem", "tls_client_key": "key.pem"}
-
-
-def until(condition: Callable[[], object], seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 @pytest.fixture

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
-from pathlib import Path
 
 import psutil
 
@@ -13,8 +11,7 @@ from perijove.abc import InstanceFiles, KernelHost
 from perijove.compute.environments import EnvironmentZygotes, warm_attempt
 from perijove.compute.folders import Attempt, FolderTarget
 from perijove.compute.waiting import wait_for_exit
-from perijove.compute.zygote import Zygote
-from perijove.models.attempts import LOG
+from perijove.compute.zygote import Zygote, start_cold
 from perijove.models.compute import Resources
 from perijove.models.workspaces import TargetSummary
 
@@ -82,16 +79,7 @@ class LocalTarget(FolderTarget):
             pid = await self._zygote.fork_attempt(folder, kernel=not elsewhere)
             if pid is not None:
                 return pid
-        environ = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-        with (Path(folder) / LOG).open("ab") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "perijove.runner", folder],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                env=environ,
-                start_new_session=True,
-            )
+        process = start_cold(folder)
         self.spawn(_reap(process))
         return process.pid
 

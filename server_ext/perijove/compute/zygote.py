@@ -20,6 +20,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from perijove.models.attempts import LOG
+
 log = logging.getLogger(__name__)
 
 PATIENCE = 3.0
@@ -27,6 +29,24 @@ PATIENCE = 3.0
 RESTART_DELAY = 5.0
 """Seconds before a zygote that died is replaced."""
 MESSAGE = 1 << 16
+
+
+def start_cold(folder: str) -> subprocess.Popen[bytes]:
+    """The runner of the attempt in `folder` as an ordinary process, where none can be forked."""
+    with (Path(folder) / LOG).open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "perijove.runner", folder],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=_environ(),
+            start_new_session=True,
+        )
+
+
+def _environ() -> dict[str, str]:
+    """Ours, but modules are compiled once and not at each start."""
+    return {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 
 
 class Zygote:
@@ -54,7 +74,6 @@ class Zygote:
         """Start the process; it serves as soon as `ready` is set."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
-        environ = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
         with theirs, self._log_file.open("ab") as output:
             self._process = subprocess.Popen(
                 [
@@ -70,7 +89,7 @@ class Zygote:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env=environ,
+                env=_environ(),
                 start_new_session=True,
             )
         self._socket = ours

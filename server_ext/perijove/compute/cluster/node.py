@@ -25,8 +25,9 @@ from typing import Any, BinaryIO
 from perijove.compute.cluster.usage import Usage
 from perijove.compute.environments import EnvironmentZygotes, warm_attempt
 from perijove.compute.gpus import VISIBLE, own_gpus
+from perijove.compute.zygote import start_cold
 from perijove.models.agents import GateAddress
-from perijove.models.attempts import LOG, RUNNER, SPEC, STATUS, AttemptSpec, RunnerProcess
+from perijove.models.attempts import RUNNER, SPEC, STATUS, AttemptSpec, RunnerProcess
 from perijove.models.processes import end_attempt, is_alive
 
 PATIENCE = 15.0
@@ -263,14 +264,7 @@ def _start(folder: str, kernel: bool) -> int | subprocess.Popen[bytes]:
     pid = None if _zygote is None else _zygote.fork(folder, kernel)
     if pid is not None:
         return pid
-    with (Path(folder) / LOG).open("ab") as output:
-        return subprocess.Popen(
-            [sys.executable, "-m", "perijove.runner", folder],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
+    return start_cold(folder)
 
 
 def _wait(runner: int | subprocess.Popen[bytes]) -> None:

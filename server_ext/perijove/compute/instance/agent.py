@@ -14,7 +14,6 @@ import logging
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 from contextlib import suppress
@@ -36,7 +35,7 @@ from perijove.compute.instance.verbs import Verbs
 from perijove.compute.relay import Relay
 from perijove.compute.tidy import remove_unwanted
 from perijove.compute.waiting import wait_for_exit
-from perijove.compute.zygote import Zygote
+from perijove.compute.zygote import Zygote, start_cold
 from perijove.errors import PerijoveError
 from perijove.models.agents import (
     AGENT_LOCK,
@@ -52,7 +51,7 @@ from perijove.models.agents import (
     AttemptOrder,
     Usage,
 )
-from perijove.models.attempts import LOG, RUNNER, SPEC, RunnerProcess
+from perijove.models.attempts import RUNNER, SPEC, RunnerProcess
 from perijove.models.kernels import KernelInfo, KernelState
 from perijove.models.processes import (
     current_process,
@@ -319,7 +318,7 @@ class Agent:
                         await self._zygote.ready.wait()
                 pid = await self._zygote.fork_attempt(folder, kernel=not elsewhere)
             if pid is None:
-                process = _start_cold(folder)
+                process = start_cold(folder)
                 pid = process.pid
             self._usage.add(pid, Path(folder))
             try:
@@ -351,19 +350,6 @@ class Agent:
                     key = f"{message['job_id']}/{message['attempt']}"
                     if key in self._couriers:
                         self._couriers[key].poked.set()
-
-
-def _start_cold(folder: str) -> subprocess.Popen[bytes]:
-    environ = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    with (Path(folder) / LOG).open("ab") as output:
-        return subprocess.Popen(
-            [sys.executable, "-m", "perijove.runner", folder],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            env=environ,
-            start_new_session=True,
-        )
 
 
 def _address(config: AgentConfig) -> str:
