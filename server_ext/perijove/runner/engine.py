@@ -8,10 +8,13 @@ kernel rather than the notebook: papermill marks cells *completed* after a kerne
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Coroutine, Generator
+from queue import Empty
 from typing import TYPE_CHECKING, Any
 
+from jupyter_client.channels import AsyncZMQSocketChannel
 from jupyter_client.client import KernelClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
@@ -33,6 +36,8 @@ ASK_AGAIN = 0.1
 
 IOPUB = 60
 """Seconds for the output of a cell that has ended to arrive; nbclient's 4 s lose some of much."""
+LOOK_AGAIN = 0.1
+"""Seconds after which a reply that was not announced is found."""
 NUDGE = 1.0
 """Seconds without the end of an ended cell's output after which the kernel is asked something."""
 
@@ -77,6 +82,7 @@ class AttemptClient(PapermillNotebookClient):
         waits 0.2 s for messages that may come, where we wait for the one that must."""
         assert self.km is not None
         self.kc = self.km.client()
+        self.kc.shell_channel_class = ShellChannel
         self.kc.start_channels()
         await self._wait_ready(self.kc)
         self.kc.allow_stdin = False
@@ -150,7 +156,10 @@ class AttemptClient(PapermillNotebookClient):
                 ran = True
             except CellExecutionError as error:
                 failed = True
-                self._attempt.cell_failed(index, error.ename, error.evalue)
+                # as papermill: the first error is what came about, a debugger's comes after it
+                errors = [o for o in cell.outputs if o.output_type == "error"]
+                first = errors[0] if errors else error
+                self._attempt.cell_failed(index, first.ename, first.evalue)
                 self.nb_man.cell_exception(cell, cell_index=index, exception=error)
             finally:
                 self.nb_man.cell_complete(cell, cell_index=index)
@@ -174,6 +183,22 @@ class AttemptClient(PapermillNotebookClient):
         return output
 
 
+class ShellChannel(AsyncZMQSocketChannel):
+    """nbclient answers Output widgets on this channel while it waits for a cell's reply here. If
+    the reply comes just then, sending takes the news of it, and one would wait for ever."""
+
+    async def get_msg(self, timeout: float | None = None) -> dict[str, Any]:
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
+        while True:
+            try:
+                left = max(0.0, deadline - time.monotonic())
+                found: dict[str, Any] = await super().get_msg(min(LOOK_AGAIN, left))
+                return found
+            except Empty:
+                if time.monotonic() >= deadline:
+                    raise
+
+
 class _Lazily:
     """Something to await that begins when it is awaited."""
 
@@ -194,8 +219,6 @@ _bind_sync()
 
 
 async def _message(channel: Any, timeout: float) -> dict[str, Any] | None:
-    from queue import Empty
-
     try:
         found: dict[str, Any] = await channel.get_msg(timeout=timeout)
     except Empty:

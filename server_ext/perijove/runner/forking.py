@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import ctypes
 import gc
+import inspect
 import json
 import os
 import signal
@@ -65,6 +66,7 @@ def become_kernel(
             app.initialize([*options, f"--IPKernelApp.parent_handle={os.getppid()}"])
         sys.setswitchinterval(interval)
         gc.enable()
+        inspect.modulesbyfile = FilesOfModules(inspect.modulesbyfile)
         os.write(ready, b"1")
         os.close(ready)
         with open(place, "rb") as pipe:
@@ -127,6 +129,21 @@ def _few_modules() -> Iterator[None]:
         yield
     finally:
         ipkernel.sys = sys
+
+
+class FilesOfModules(dict[str, str]):
+    """What `inspect` knows, and that cells are no modules. It would look through all modules for
+    each frame of a traceback: with thousands of them, an endless recursion takes a minute."""
+
+    def __init__(self, known: dict[str, str]) -> None:
+        super().__init__(known)
+        self._cells = f"{os.sep}ipykernel_{os.getpid()}{os.sep}"
+
+    def __contains__(self, file: object) -> bool:
+        return self._cells in str(file) or super().__contains__(file)
+
+    def __missing__(self, file: str) -> str:
+        return ""
 
 
 def leave(code: int) -> NoReturn:

@@ -1,0 +1,56 @@
+"""What the engine adds to nbclient, and a fork to ipykernel."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+import sys
+import time
+from typing import Any
+
+import papermill.execute  # noqa: F401  it imports the engine
+import pytest
+import zmq
+import zmq.asyncio
+from jupyter_client.session import Session
+
+from perijove.runner.engine import ShellChannel
+from perijove.runner.forking import FilesOfModules
+
+
+@pytest.mark.asyncio
+async def test_a_reply_that_comes_while_a_widget_is_answered_is_found() -> None:
+    session = Session(key=b"key")
+    with zmq.asyncio.Context() as context:
+        kernel, client = context.socket(zmq.ROUTER), context.socket(zmq.DEALER)
+        port = kernel.bind_to_random_port("tcp://127.0.0.1")
+        client.connect(f"tcp://127.0.0.1:{port}")
+        channel = ShellChannel(client, session)
+        channel.send(session.msg("execute_request"))
+        who, *_ = await kernel.recv_multipart()
+        waiting = asyncio.create_task(channel.get_msg())
+        await asyncio.sleep(0)
+        session.send(kernel, "execute_reply", ident=who)
+        time.sleep(0.05)  # the reply is there before the loop looks
+        channel.send(session.msg("comm_msg"))
+        reply = await asyncio.wait_for(waiting, 30)
+        assert reply["msg_type"] == "execute_reply"
+        kernel.close()
+        client.close()
+
+
+def test_the_frames_of_cells_are_not_looked_for_among_all_modules(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cell = compile("1", f"/tmp/ipykernel_{os.getpid()}/1.py", "exec")
+    known = FilesOfModules({__file__: __name__})
+    monkeypatch.setattr(inspect, "modulesbyfile", known)
+    monkeypatch.setattr(sys, "modules", _Unsearchable(sys.modules))
+    assert inspect.getmodule(cell) is None
+    assert inspect.getmodule(FilesOfModules).__name__ == FilesOfModules.__module__  # type: ignore[union-attr]
+
+
+class _Unsearchable(dict[str, Any]):
+    def copy(self) -> dict[str, Any]:
+        raise AssertionError("all modules were searched")
