@@ -26,8 +26,10 @@ class ForkedKernelManager(AsyncKernelManager):
     def has_kernel(self) -> bool:
         return True
 
-    async def is_alive(self) -> bool:
+    async def _async_is_alive(self) -> bool:
         return self.forked.poll() is None
+
+    is_alive = _async_is_alive  # its clients ask for the one, everybody else for the other
 
     async def interrupt_kernel(self) -> None:
         self.forked.send_signal(signal.SIGINT)

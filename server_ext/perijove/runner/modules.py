@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import builtins
 import importlib
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from perijove.runner import plots
 
@@ -41,7 +43,25 @@ def load(name: str) -> None:
     if package == plots.PACKAGE:
         plots.put_away()
         return
-    importlib.import_module(name)
-    for companion in COMPANIONS.get(package, ()):
-        with suppress(ImportError):
-            importlib.import_module(companion)
+    with _as_in_a_kernel():
+        importlib.import_module(name)
+        for companion in COMPANIONS.get(package, ()):
+            with suppress(ImportError):
+                importlib.import_module(companion)
+
+
+class ZMQInteractiveShell:
+    """Has the name and the attribute that modules know a notebook's shell by."""
+
+    kernel = None
+
+
+@contextmanager
+def _as_in_a_kernel() -> Iterator[None]:
+    """While it is imported, pandas asks whether it is in a notebook or in a terminal, and decides
+    how many columns of a table it shows."""
+    builtins.get_ipython = ZMQInteractiveShell  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        del builtins.get_ipython  # type: ignore[attr-defined]

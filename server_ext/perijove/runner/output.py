@@ -69,7 +69,8 @@ class Outputs:
         """Tell of what the message changed; there were `before` outputs, `output` is new."""
         kind, content = msg["msg_type"], msg["content"]
         if kind == "clear_output":
-            if not content.get("wait"):
+            # one that an Output widget takes leaves the cell's outputs
+            if not content.get("wait") and not cell.outputs:
                 self._clear()
         elif kind == "update_display_data":
             self.flush()
