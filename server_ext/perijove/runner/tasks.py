@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 import sys
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from perijove.errors import InvalidInput, PerijoveError
+from perijove.runner.pages import render
 from perijove.writing import replace_file
 
 
@@ -66,43 +65,6 @@ def _parameter(parameter: Any) -> dict[str, Any]:
         "source": parameter.default,
         "help": parameter.help or "",
     }
-
-
-def render(notebook: str, html: str, title: str) -> dict[str, Any]:
-    """An HTML page of an executed notebook, all in one file."""
-    import nbformat
-
-    node = nbformat.read(notebook, as_version=4)
-    body, _ = _exporter().from_notebook_node(node, resources={"metadata": {"name": title}})
-    partial = Path(html).with_name(f".{Path(html).name}")
-    partial.write_text(body, encoding="utf-8", errors="replace")
-    os.replace(partial, html)
-    return {"html": html}
-
-
-@cache
-def _exporter() -> Any:
-    from nbconvert import HTMLExporter
-
-    return HTMLExporter(template_name="lab")
-
-
-def rehearse_render() -> None:
-    """Render what most notebooks have, so that forks find templates and lexers compiled."""
-    from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-
-    outputs = [
-        new_output("stream", name="stdout", text="\x1b[31mred\x1b[0m"),
-        new_output("display_data", data={"text/html": "<p>a</p>", "text/plain": "a"}),
-        new_output("error", ename="E", evalue="v", traceback=["\x1b[31mE\x1b[0m: v"]),
-    ]
-    code = "import os  # why\nfor i in range(3):\n    print(f'{i:.2f}', os.sep)\n%time 1 + 1"
-    cells = [
-        new_markdown_cell("# Title\n\n*a* [b](c) `d` $e$\n\n- f\n\n```python\ng = 1\n```"),
-        new_code_cell(code, outputs=outputs, execution_count=1),
-    ]
-    metadata = {"language_info": {"name": "ipython", "pygments_lexer": "ipython3"}}
-    _exporter().from_notebook_node(new_notebook(cells=cells, metadata=metadata))
 
 
 def table(file: str, rows: int, columns: int, cell: int) -> dict[str, Any]:

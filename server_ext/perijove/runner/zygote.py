@@ -106,7 +106,7 @@ class Zygote:
             state.watch_pools()
             self._settle(name)
         from perijove.runner.packages import our_packages
-        from perijove.runner.tasks import rehearse_render
+        from perijove.runner.pages import rehearse_render
 
         our_packages()
         self.serve(block=False)

@@ -20,6 +20,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pydantic import JsonValue
+
 from perijove.abc import JobStore, OutboxStep, TaskRunner, Tracker
 from perijove.errors import InvalidInput, PerijoveError, TrackingUnreachable
 from perijove.faults import step
@@ -30,7 +32,7 @@ from perijove.models.logged import LOGGED, LoggedSpool
 from perijove.models.workspaces import WorkspaceFolder
 from perijove.services.broker import Broker
 from perijove.services.events import EventLogs
-from perijove.services.files import ENVIRONMENT, HTML, JOB_LOG, job_files
+from perijove.services.files import ENVIRONMENT, HTML, JOB_LOG, job_files, outputs_folder
 from perijove.services.logs import log_text
 
 log = logging.getLogger(__name__)
@@ -231,11 +233,19 @@ class Recorder:
                 await self.tracker.log_artifacts(job.run_id, [(rendered, path)])
 
     async def _render(self, job: Job, folder: Path, target: Path) -> None:
+        # what the job made comes before what lay beside its notebook
+        beside = [
+            outputs_folder(self.folder, job, job.attempt).parent,
+            Path(job.root, job.path).parent,
+        ]
+        asked: dict[str, JsonValue] = {
+            "notebook": str(folder / OUTPUT),
+            "html": str(target),
+            "title": job.name,
+            "folders": [str(place) for place in beside],
+        }
         try:
-            await self.tasks.run(
-                "render",
-                {"notebook": str(folder / OUTPUT), "html": str(target), "title": job.name},
-            )
+            await self.tasks.run("render", asked)
         except PerijoveError as error:
             log.warning("The notebook of job %s has no HTML view: %s", job.id, error)
 
