@@ -38,10 +38,13 @@ def notebook(**changes: object) -> bytes:
         (notebook(cells=[1]), "Cell 1"),
         (notebook(cells=[{"cell_type": "code", "source": 1}]), "Cell 1"),
         (notebook(cells=[{"cell_type": "page", "source": ""}]), "Cell 1"),
+        (notebook(cells=[{"cell_type": "code", "source": "1"}]), "metadata"),
+        (notebook(nbformat_minor=None), "nbformat_minor"),
+        (notebook(nbformat_minor=True), "nbformat_minor"),
         (notebook(metadata=[]), "metadata"),
         (notebook(metadata={"kernelspec": "python3"}), "metadata.kernelspec"),
         (
-            notebook(cells=[{"cell_type": "code", "source": "'\ud800'", "outputs": []}]),
+            notebook(cells=[{"cell_type": "code", "source": "'\ud800'", "metadata": {}}]),
             "lone surrogate",
         ),
     ],
@@ -54,12 +57,12 @@ def test_a_broken_notebook_is_refused_with_the_rule(content: bytes, rule: str) -
 
 
 def test_emoji_are_no_lone_surrogates() -> None:
-    cell = {"cell_type": "code", "source": "'\U0001f680'", "outputs": []}
+    cell = {"cell_type": "code", "source": "'\U0001f680'", "metadata": {}}
     parse_notebook(notebook(cells=[cell]), "n.ipynb")
 
 
 def test_ten_thousand_cells_are_fine() -> None:
-    cells = [{"cell_type": "code", "source": f"x = {n}", "outputs": []} for n in range(10_000)]
+    cells = [{"cell_type": "code", "source": f"x = {n}", "metadata": {}} for n in range(10_000)]
     assert len(parse_notebook(notebook(cells=cells), "n.ipynb")["cells"]) == 10_000
 
 
@@ -106,7 +109,7 @@ def test_paths_stay_below_the_root(tmp_path: Path) -> None:
 def test_the_experiment_is_the_one_the_notebook_sets(
     cell: str, experiment: str, tmp_path: Path
 ) -> None:
-    cells = [{"cell_type": "code", "source": cell, "outputs": []}]
+    cells = [{"cell_type": "code", "source": cell, "metadata": {}}]
     (tmp_path / "n.ipynb").write_bytes(notebook(cells=cells))
     assert read_source("n.ipynb", str(tmp_path)).experiment == experiment
 

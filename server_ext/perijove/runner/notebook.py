@@ -109,7 +109,8 @@ class NotebookAttempt:
         _log_to(self.spool)
         try:
             execute_notebook(
-                self.spec.source,
+                # papermill fills in what stands in braces
+                self.spec.source.replace("{", "{{").replace("}", "}}"),
                 None,
                 parameters=self.spec.parameters,
                 engine_name="perijove",
@@ -138,6 +139,12 @@ class NotebookAttempt:
             if self.kernel or self._nb is None or full:
                 raise
             raise self._not_started(str(error)) from None
+        except Exception as error:
+            if self._nb is not None:
+                raise
+            said = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:300]}"
+            what = f"papermill cannot read the notebook ({said}); save it with a current JupyterLab"
+            raise Failure(FailureReason.USER_ERROR, what) from None
         else:
             self._check_complete()
         finally:

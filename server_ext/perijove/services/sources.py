@@ -191,6 +191,13 @@ def parse_notebook(content: bytes, path: str) -> dict[str, Any]:
             if version in (1, 2, 3)
             else "Save it with a current JupyterLab.",
         )
+    minor = notebook.get("nbformat_minor")
+    if type(minor) is not int or minor < 0:
+        raise NotebookUnreadable(
+            f"{path} must have a whole number as nbformat_minor.",
+            field="path",
+            remedy="Save it with a current JupyterLab.",
+        )
     _check_cells(notebook, path)
     _check_unicode(content, notebook, path)
     return notebook
@@ -220,11 +227,11 @@ def _check_cells(notebook: dict[str, Any], path: str) -> None:
             not isinstance(cell, dict)
             or cell.get("cell_type") not in ("code", "markdown", "raw")
             or not _is_text(cell.get("source"))
-            or not isinstance(cell.get("metadata", {}), dict)
+            or not isinstance(cell.get("metadata"), dict)
         ):
             raise NotebookUnreadable(
                 f"Cell {number} of {path} must have a cell_type of code, markdown or raw, "
-                "and a source text.",
+                "a source text, and an object as metadata.",
                 field="path",
             )
         if cell["cell_type"] == "code" and not isinstance(cell.get("outputs", []), list):
