@@ -7,16 +7,19 @@ import inspect
 import os
 import sys
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import papermill.execute  # noqa: F401  it imports the engine
 import pytest
 import zmq
 import zmq.asyncio
+from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.session import Session
 
 from perijove.runner.engine import ShellChannel
 from perijove.runner.forking import FilesOfModules
+from perijove.runner.manager import ForkedKernelManager
 
 
 @pytest.mark.asyncio
@@ -38,6 +41,15 @@ async def test_a_reply_that_comes_while_a_widget_is_answered_is_found() -> None:
         assert reply["msg_type"] == "execute_reply"
         kernel.close()
         client.close()
+
+
+@pytest.mark.asyncio
+async def test_the_end_of_a_forked_kernel_is_seen_by_its_clients() -> None:
+    manager = ForkedKernelManager()
+    client = AsyncKernelClient(parent=manager)
+    for status in (None, 0):
+        manager.forked = SimpleNamespace(poll=lambda: status)  # type: ignore[assignment]  # noqa: B023
+        assert await client.is_alive() is (status is None)
 
 
 def test_the_frames_of_cells_are_not_looked_for_among_all_modules(

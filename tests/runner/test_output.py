@@ -89,6 +89,19 @@ def test_pieces_are_of_one_stream() -> None:
     assert told == [("stdout", "a"), ("stdout", "b"), ("stderr", "c")]
 
 
+@pytest.mark.asyncio
+async def test_what_an_output_widget_clears_is_not_the_cell_s(tmp_path: Path) -> None:
+    outputs, cell = Outputs(Spool(tmp_path, "job", 1, None), 10**6), new_code_cell()
+    clear = {"msg_type": "clear_output", "content": {"wait": False}}
+    feed(outputs, cell, stream("kept"))
+    feed(outputs, cell, clear)
+    outputs.flush()
+    assert [e["type"] for e in events(tmp_path)] == ["output"]
+    cell.outputs.clear()  # as nbclient does
+    feed(outputs, cell, clear)
+    assert [e["type"] for e in events(tmp_path)] == ["output", "output_cleared"]
+
+
 def test_neighbouring_streams_become_one() -> None:
     outputs = [new_output("stream", name="stdout", text="a")]
     for name, text in (("stdout", "b"), ("stderr", "c"), ("stdout", "d")):

@@ -42,6 +42,8 @@ from runner.helpers import attempt, events, run, start, status
         # IPython prints these without an error output of their own
         (["raise ExceptionGroup('many', [ValueError(1)])"], "user_error", "ExceptionGroup: many"),
         (["%no_such_magic"], "user_error", "UsageError"),
+        # the debugger's failure comes after the one it was called for
+        (["%pdb on\n1 / 0"], "user_error", "cell 1: ZeroDivisionError"),
     ],
 )
 def test_verdicts(tmp_path: Path, cells: list[str], reason: str, message: str) -> None:
@@ -61,6 +63,21 @@ def test_a_failure_names_the_cell_that_raised_though_later_ones_ran(tmp_path: Pa
     path.write_text(json.dumps(notebook))
     # papermill goes on, and fails the notebook at its end
     assert (run(folder).message or "").startswith("cell 2: ZeroDivisionError")
+
+
+@pytest.mark.integration
+def test_braces_in_a_path_are_not_filled_in(tmp_path: Path) -> None:
+    assert run(attempt(tmp_path / "{{name}} {b}", "1")).state is JobState.SUCCEEDED
+
+
+@pytest.mark.integration
+def test_what_papermill_cannot_read_is_the_notebook_s_fault(tmp_path: Path) -> None:
+    folder = attempt(tmp_path, "1")
+    path = folder / "work/n.ipynb"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"nbformat_minor": None}))
+    found = run(folder)
+    assert found.reason == "user_error"
+    assert "papermill cannot read the notebook" in (found.message or "")
 
 
 @pytest.mark.integration
