@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -239,8 +240,15 @@ def list_jobs(
 def show(job_id: str, workspace: str | None, as_json: bool) -> None:
     """Show a job."""
     found = Workspace(workspace).jobs.get(job_id).data
-    rows = [[key, str(value)] for key, value in plain(found).items() if value not in (None, {}, [])]
+    rows = [[k, _told(v)] for k, v in plain(found).items() if v not in (None, {}, [])]
     emit(found, as_json, "\n".join(f"{click.style(k.ljust(17), bold=True)} {v}" for k, v in rows))
+
+
+def _told(value: Any) -> str:
+    """A field of a job, for people: ``done=3 total=7``."""
+    if isinstance(value, dict):
+        return " ".join(f"{key}={_told(item)}" for key, item in value.items())
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 @job.command()

@@ -6,6 +6,7 @@ import ast
 import json
 import os
 import re
+import shlex
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -187,7 +188,8 @@ def parse_notebook(content: bytes, path: str) -> dict[str, Any]:
         raise NotebookUnreadable(
             f"{path} has nbformat {version!r}; only format 4 can be run.",
             field="path",
-            remedy="Convert it with: jupyter nbconvert --to notebook --nbformat 4."
+            remedy="Convert it with: jupyter nbconvert --to notebook --nbformat 4 "
+            + shlex.quote(Path(path).name)
             if version in (1, 2, 3)
             else "Save it with a current JupyterLab.",
         )
