@@ -66,7 +66,7 @@ def become_kernel(
             app.initialize([*options, f"--IPKernelApp.parent_handle={os.getppid()}"])
         sys.setswitchinterval(interval)
         gc.enable()
-        inspect.modulesbyfile = FilesOfModules(inspect.modulesbyfile)
+        inspect.modulesbyfile = FilesOfModules(getattr(inspect, "modulesbyfile", {}))
         os.write(ready, b"1")
         os.close(ready)
         with open(place, "rb") as pipe:
