@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+import subprocess
 import sys
 import time
 from types import SimpleNamespace
@@ -66,3 +67,12 @@ def test_the_frames_of_cells_are_not_looked_for_among_all_modules(
 class _Unsearchable(dict[str, Any]):
     def copy(self) -> dict[str, Any]:
         raise AssertionError("all modules were searched")
+
+
+def test_pandas_is_imported_as_in_a_notebook() -> None:
+    code = (
+        "from perijove.runner.modules import load; load('pandas'); import builtins, pandas\n"
+        "print(pandas.get_option('display.max_columns'), hasattr(builtins, 'get_ipython'))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["20", "False"]
