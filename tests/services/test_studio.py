@@ -101,9 +101,10 @@ async def test_a_table_of_runs() -> None:
     pieces = await service.csv(RunSearch(experiment_ids=["1"]))
     text = b"".join([piece async for piece in pieces]).decode()
     assert text.splitlines() == [
-        "run_id,name,status,started_at,duration,user,source,metrics.m,params.p",
-        'a,\'=x,FINISHED,,1.5,,,NaN,"1,2"',
-        "b,y,FINISHED,,1.5,,,,",
+        "run_id,name,status,start_time,end_time,duration,user,source,experiment_id,parent_run_id,"
+        "metrics.m,params.p",
+        'a,\'=x,FINISHED,,,1.5,,,1,,NaN,"1,2"',
+        "b,y,FINISHED,,,1.5,,,1,,,",
     ]
 
 
