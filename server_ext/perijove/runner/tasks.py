@@ -18,6 +18,9 @@ from typing import Any
 from perijove.errors import InvalidInput, PerijoveError
 from perijove.writing import replace_file
 
+VIEW, WIDGET = "application/vnd.perijove.view+json", "application/vnd.jupyter.widget-view+json"
+"""What marks the outputs of our widgets, and what makes a page draw any widget."""
+
 
 def run_task(task: str, args: dict[str, Any], result: Path) -> None:
     """Do the task and put its result, or its error, at `result`."""
@@ -72,12 +75,27 @@ def render(notebook: str, html: str, title: str) -> dict[str, Any]:
     """An HTML page of an executed notebook, all in one file."""
     import nbformat
 
-    node = nbformat.read(notebook, as_version=4)
+    node = _still(nbformat.read(notebook, as_version=4))
     body, _ = _exporter().from_notebook_node(node, resources={"metadata": {"name": title}})
     partial = Path(html).with_name(f".{Path(html).name}")
     partial.write_text(body, encoding="utf-8", errors="replace")
     os.replace(partial, html)
     return {"html": html}
+
+
+def _still(node: Any) -> Any:
+    """Our widgets as they looked last: their HTML, where a page would fetch what draws them live
+    from elsewhere."""
+    left = False
+    for cell in node.cells:
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            if VIEW in data:
+                data.pop(WIDGET, None)
+            left = left or WIDGET in data
+    if not left:
+        node.metadata.pop("widgets", None)
+    return node
 
 
 @cache
