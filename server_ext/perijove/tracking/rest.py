@@ -199,7 +199,13 @@ class RestTracker(Tracker):
 
         await asyncio.to_thread(spool.drain, send, log.warning)
 
-    async def end_run(self, run_id: str, status: str, end_time_ms: int) -> None:
+    async def end_run(
+        self, run_id: str, status: str, end_time_ms: int, *, unless_ended: bool = False
+    ) -> None:
+        if unless_ended:
+            found = await self._connection.get("runs/get", {"run_id": run_id})
+            if found["run"]["info"].get("status") in ("FAILED", "KILLED"):
+                return
         await self._connection.post(
             "runs/update", {"run_id": run_id, "status": status, "end_time": end_time_ms}
         )
