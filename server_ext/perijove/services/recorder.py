@@ -227,9 +227,7 @@ class Recorder:
         # a job may succeed whose code calls its run a failure
         keeps = has_logged and job.state is JobState.SUCCEEDED
         ended = _milliseconds(job.ended_at)
-        await self.tracker.end_run(
-            job.run_id, RUN_STATUS[job.state], ended, unless_ended=keeps
-        )
+        await self.tracker.end_run(job.run_id, RUN_STATUS[job.state], ended, unless_ended=keeps)
         if job.kind is JobKind.NOTEBOOK and (folder / OUTPUT).exists():
             if not rendered.exists():
                 await self._render(job, folder, rendered)
