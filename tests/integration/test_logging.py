@@ -210,3 +210,10 @@ def test_a_job_reads_what_it_wrote_and_saves_models(
     )
     job = place.ws.jobs.submit(path).wait(180)
     assert job.state == "succeeded", job.data.message
+
+
+def test_what_code_calls_a_failure_stays_one(place: Place, notebook: MakeNotebook) -> None:
+    path = notebook("import mlflow\nmlflow.log_metric('auc', 0.1)\nmlflow.end_run('FAILED')")
+    job = place.ws.jobs.submit(path).wait(120)
+    place.recorded(job)
+    assert (job.state, job.run.status) == ("succeeded", "FAILED")

@@ -128,6 +128,14 @@ def test_a_line_is_the_command_line(kernel: Kernel, folder: Path) -> None:
     assert asked == shown
 
 
+def test_lists_are_dataframes(kernel: Kernel) -> None:
+    for command, column in (("experiment list", "name"), ("model list", "aliases")):
+        ran = kernel.good(f"found = %perijove {command}\nprint(found[{column!r}].tolist())")
+        assert ran.stdout.startswith("[")
+        assert ran.stderr == ""
+    assert json.loads(kernel.good("%perijove model list --json").stdout) == []
+
+
 def test_a_cell_becomes_a_job_with_its_options(kernel: Kernel, folder: Path) -> None:
     (folder / "beside.py").write_text("FACTOR = 3")
     ran = kernel.good(

@@ -18,8 +18,11 @@ from ipywidgets import Widget
 from conftest import until
 from perijove.client import displays
 from perijove.client.http import HubClient
+from perijove.client.listed import Listed
+from perijove.client.models import Model
 from perijove.client.workspace import Workspace
 from perijove.errors import HubUnreachable, NotFound
+from perijove.models.registry import RegisteredModel
 from perijove.models.workspaces import HubInfo
 from perijove.notebook.widgets import CompareRuns, JobTable, RunTable, RunView, base, best_order
 from perijove.notebook.widgets.live import Live, parse
@@ -232,6 +235,26 @@ def test_what_is_saved_is_html_without_markup_of_users(hub: FakeHub) -> None:
     differs = displays.differences(list(RUNS.values()))
     assert "auc" in differs
     assert "same" not in differs
+
+
+def test_a_picture_without_lines_says_why(hub: FakeHub) -> None:
+    one = [{"run_id": "a", "series": [SERIES | {"steps": [0], "values": [0.5]}]}]
+    assert "<circle" in displays.charts([RUNS["a"]], one)
+    assert "No metrics yet." in displays.charts([], [])
+    assert "No differences." in displays.differences([RUNS["a"], RUNS["a"]])
+
+
+def test_lists_are_tables(hub: FakeHub) -> None:
+    data = RegisteredModel.model_validate(
+        {"name": "<i>x", "versions": 1, "aliases": [{"alias": "best", "version": "1"}],
+         "tags": {"team": "red"}}
+    )  # fmt: skip
+    listed = Listed([Model(Workspace().client, data)], RegisteredModel, displays.models)
+    assert "&lt;i&gt;x" in listed._repr_html_()
+    [line] = listed.dataframe()[["name", "aliases", "tags.team"]].to_numpy().tolist()
+    assert line == ["<i>x", {"best": "1"}, "red"]
+    empty = Listed[Model]([], RegisteredModel, displays.models)
+    assert list(empty.dataframe().columns) == list(RegisteredModel.model_fields)
 
 
 def test_the_code_travels_once(hub: FakeHub) -> None:

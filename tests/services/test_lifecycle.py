@@ -260,7 +260,10 @@ async def test_mlflow_away_delays_only_the_record(tmp_path: Path) -> None:
         assert {run.status for run in tracker.runs.values()} == {"FINISHED"}
 
 
-async def test_what_a_runner_could_not_send_is_recorded_first(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("said", "kept"), [("RUNNING", "FINISHED"), ("FAILED", "FAILED")])
+async def test_what_a_runner_could_not_send_is_recorded_first(
+    tmp_path: Path, said: str, kept: str
+) -> None:
     tracker = InMemoryTracker()
     async with world(tmp_path, tracker=tracker) as w:
         job = await w.submit()
@@ -269,13 +272,13 @@ async def test_what_a_runner_could_not_send_is_recorded_first(tmp_path: Path) ->
         run_id = str(w.store.get(job.id).run_id)  # type: ignore[union-attr]
         start = metric_start(run_id, "loss")
         lines = [metric_record(start, i / 2, 5, i) for i in range(2500)]
-        lines.append(record("u", run_id, {"status": "FAILED"}))
+        lines.append(record("u", run_id, {"status": said}))
         spool.write_text("".join(lines))
         await w.target.finish(job.id, 1)
         assert (await w.jobs.wait(job.id, 10, "recorded")).recorded
         run = tracker.runs[run_id]
         assert [point.step for point in run.metrics["loss"]] == list(range(2500))
-        assert run.status == "FINISHED"
+        assert run.status == kept
         assert not spool.exists()
 
 

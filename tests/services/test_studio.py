@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 
 from perijove.errors import InvalidInput
 from perijove.models.events import TrackingChange
 from perijove.models.runs import Run, RunSearch
-from perijove.runner.tasks import notebook_diff, table
+from perijove.runner.tasks import notebook_diff, render, table
 from perijove.services.broker import Broker
 from perijove.services.changes import Changes
 from perijove.services.experiments import check_tags
@@ -49,7 +51,6 @@ def test_previews_have_bounds() -> None:
 
 
 def test_tables_and_notebooks_are_read_elsewhere(tmp_path: Any) -> None:
-    import nbformat
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -82,6 +83,26 @@ def test_no_formulas_in_tables(text: str, written: str) -> None:
     assert safe(text) == written
 
 
+def test_our_widgets_are_still_pictures_in_a_page(tmp_path: Path) -> None:
+    def shown(data: dict[str, Any]) -> Any:
+        widget = {"model_id": "m", "version_major": 2, "version_minor": 1}
+        return nbformat.v4.new_output(
+            "display_data", data | {"application/vnd.jupyter.widget-view+json": widget}
+        )
+
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("")])
+    view = {"application/vnd.perijove.view+json": {}, "text/html": "<b>our table</b>"}
+    state = {"state": {"m": {}}, "version_major": 2, "version_minor": 0}
+    for outputs, is_drawn in (([shown(view)], False), ([shown(view), shown({})], True)):
+        made.cells[0].outputs = outputs
+        made.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": state}
+        nbformat.write(made, tmp_path / "n.ipynb")
+        render(str(tmp_path / "n.ipynb"), str(tmp_path / "n.html"), "n")
+        page = (tmp_path / "n.html").read_text()
+        assert "<b>our table</b>" in page
+        assert ("html-manager" in page) == is_drawn
+
+
 class Answering:
     """Records that answer searches."""
 
@@ -101,9 +122,10 @@ async def test_a_table_of_runs() -> None:
     pieces = await service.csv(RunSearch(experiment_ids=["1"]))
     text = b"".join([piece async for piece in pieces]).decode()
     assert text.splitlines() == [
-        "run_id,name,status,started_at,duration,user,source,metrics.m,params.p",
-        'a,\'=x,FINISHED,,1.5,,,NaN,"1,2"',
-        "b,y,FINISHED,,1.5,,,,",
+        "run_id,name,status,start_time,end_time,duration,user,source,experiment_id,parent_run_id,"
+        "metrics.m,params.p",
+        'a,\'=x,FINISHED,,,1.5,,,1,,NaN,"1,2"',
+        "b,y,FINISHED,,,1.5,,,1,,,",
     ]
 
 

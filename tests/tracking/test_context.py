@@ -70,6 +70,19 @@ def test_the_first_run_is_the_jobs_when_none_was_known(mlflow: Served) -> None:
     assert parent(mlflow, child) == parent(mlflow, second) == first
 
 
+def test_a_run_that_is_not_there_is_looked_for_once(mlflow: Served) -> None:
+    code = """
+import mlflow
+from perijove.tracking import ownrun
+looks = []
+look = ownrun.look_for_it
+ownrun.look_for_it = lambda: looks.append(1) or look()
+mlflow.start_run()
+print(len(looks))
+"""
+    assert run_job(mlflow, code, uuid4().hex, None) == ["1"]
+
+
 @pytest.mark.asyncio
 async def test_the_hub_adopts_it(mlflow: Served) -> None:
     job_id = uuid4().hex

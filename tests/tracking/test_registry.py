@@ -321,6 +321,25 @@ def test_a_logged_model_s_name_is_a_path_of_its_run(bench: Bench) -> None:
     bench.run(work)
 
 
+def test_a_source_that_names_a_run_is_read(bench: Bench) -> None:
+    name, run_id = fresh(), bench.logged_run()
+    bench.call("POST", "registered-models/create", json={"name": name})
+    source = {"name": name, "source": f"runs:/{run_id}/model", "run_id": run_id}
+    bench.call("POST", "model-versions/create", json=source)
+
+    async def work(models: Registry) -> None:
+        page = await models.files.page(name, "1")
+        assert "MLmodel" in {entry.path for entry in page.entries}
+        with pytest.raises(NotFound) as told:
+            await models.get("nobody's")
+        assert told.value.field == "name"
+        with pytest.raises(NotFound) as told:
+            await models.version(name, "7")
+        assert told.value.field == "version"
+
+    bench.run(work)
+
+
 def test_32_registrations_of_one_name_at_once(bench: Bench) -> None:
     name, run_id = fresh(), bench.logged_run()
 

@@ -59,7 +59,15 @@ with mlflow.start_run(run_name="outer", tags={"a": "b"}, description="# text") a
     said.append([(m.key, m.value) for m in mlflow.get_logged_model(model.model_id).metrics])
     mlflow.log_dict({"a": 1}, "folder/a.json")
     mlflow.log_text("text", "b.txt")
-    said.append(sorted(f.path for f in client.list_artifacts(outer.info.run_id)))
+    with tempfile.TemporaryDirectory() as folder:
+        os.makedirs(f"{folder}/deep/er")
+        for number in range(9):
+            open(f"{folder}/deep/{'er/' * (number % 2)}{number}", "w").write(str(number))
+        mlflow.log_artifacts(folder, "many")
+        open(f"{folder}/deep/a#b", "w").close()
+        tell(lambda: mlflow.log_artifacts(folder, "none"))
+    said.append([sorted(f.path for f in client.list_artifacts(outer.info.run_id, place))
+                 for place in ("", "many/deep", "many/deep/er")])
     with mlflow.start_run(run_name="inner", nested=True) as inner:
         mlflow.log_metric("deep", 1.0)
         thread = threading.Thread(target=client.log_param, args=(inner.info.run_id, "p", 1))
@@ -131,6 +139,30 @@ def test_user_code_does_the_same(mlflow: Served, tmp_path: Path) -> None:
     assert (tmp_path / "mlflow.spool").stat().st_size > 0
     for number, (said, said_by_ours) in enumerate(zip(theirs, ours, strict=True)):
         assert said_by_ours == said, number
+
+
+SHORT = """
+import mlflow, time
+mlflow.enable_system_metrics_logging()
+with mlflow.start_run() as run:
+    time.sleep(0.1)
+with mlflow.start_run(run.info.run_id):
+    pass
+client = mlflow.MlflowClient()
+[(name, points)] = [(name, client.get_metric_history(run.info.run_id, name)) for name in
+    client.get_run(run.info.run_id).data.metrics if "cpu_utilization" in name]
+print(name, [point.step for point in points])
+"""
+
+
+def test_a_run_of_a_moment_has_system_metrics(mlflow: Served, tmp_path: Path) -> None:
+    done = mlflow.python(
+        SHORT,
+        MLFLOW_TRACKING_TOKEN=attempt_token(mlflow.folder),
+        PERIJOVE_SPOOL=str(tmp_path / "mlflow.spool"),
+        PERIJOVE_SPOOL_URI=mlflow.uri,
+    )
+    assert done.stdout.strip() == "system/cpu_utilization_percentage [0]", done.stderr[-3000:]
 
 
 LENT = """

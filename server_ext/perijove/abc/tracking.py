@@ -67,8 +67,11 @@ class Tracker(ABC):
         """Send what user code has logged and its runner could not send."""
 
     @abstractmethod
-    async def end_run(self, run_id: str, status: str, end_time_ms: int) -> None:
-        """Set FINISHED, FAILED or KILLED and the end time."""
+    async def end_run(
+        self, run_id: str, status: str, end_time_ms: int, *, unless_ended: bool = False
+    ) -> None:
+        """Set the final status: FINISHED, FAILED or KILLED. `unless_ended`: what user code has
+        ended as FAILED or KILLED stays that."""
 
     @abstractmethod
     async def log_artifacts(self, run_id: str, files: Sequence[tuple[Path, str]]) -> None:

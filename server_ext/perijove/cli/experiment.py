@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from perijove.cli.output import ago, emit, table
+from perijove.cli.parameters import tagged
 from perijove.cli.program import common
 from perijove.client.workspace import Workspace
 from perijove.models.experiments import Experiment
@@ -22,7 +23,8 @@ def list_experiments(workspace: str | None, as_json: bool, deleted: bool) -> Non
     """List the experiments, those used last first."""
     found = Workspace(workspace).experiments.list("deleted" if deleted else "active")
     rows = [[e.id, e.name, _count(e.runs), _count(e.running), ago(e.last_run_at)] for e in found]
-    emit(found, as_json, table(["ID", "NAME", "RUNS", "RUNNING", "LAST RUN"], rows))
+    human = table(["ID", "NAME", "RUNS", "RUNNING", "LAST RUN"], rows)
+    emit(found, as_json, human, found.dataframe)
 
 
 @experiment.command()
@@ -52,6 +54,16 @@ def rename(name: str, new: str, workspace: str | None, as_json: bool) -> None:
     """Give an experiment another name."""
     found = Workspace(workspace).experiments.rename(name, new)
     emit(found, as_json, f"Experiment {found.id} is named {found.name}.")
+
+
+@experiment.command()
+@click.argument("name")
+@click.argument("tags", nargs=-1, required=True, metavar="NAME=TEXT|NAME-…")
+@common
+def tag(name: str, tags: tuple[str, ...], workspace: str | None, as_json: bool) -> None:
+    """Set tags of an experiment (NAME=TEXT) or remove them (NAME-)."""
+    found = Workspace(workspace).experiments.set_tags(name, tagged(tags))
+    emit(found, as_json, _told(found))
 
 
 @experiment.command()

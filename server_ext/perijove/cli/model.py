@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from perijove.cli.output import ago, emit, say, table, writing
+from perijove.cli.output import Frame, ago, emit, say, table, writing
+from perijove.cli.parameters import tagged
 from perijove.cli.program import common
 from perijove.client.models import Model, Version
 from perijove.client.workspace import Workspace
@@ -15,6 +16,8 @@ from perijove.models.registry import SignatureColumn
 
 HEAD = ["NAME", "LATEST", "VERSIONS", "ALIASES", "CHANGED"]
 VERSIONS = ["VERSION", "ALIASES", "CREATED", "RUN", "METRICS"]
+WIDTH = 60
+"""Characters of a cell."""
 SHOWN = 4
 """Metrics of a version in a table."""
 
@@ -29,7 +32,8 @@ def model() -> None:
 @common
 def list_models(archived: bool, workspace: str | None, as_json: bool) -> None:
     """List the registered models, those changed last first."""
-    _tell(Workspace(workspace).models.list(archived=archived), as_json)
+    found = Workspace(workspace).models.list(archived=archived)
+    _tell(found, as_json, frame=found.dataframe)
 
 
 @model.command()
@@ -38,7 +42,8 @@ def list_models(archived: bool, workspace: str | None, as_json: bool) -> None:
 @common
 def search(filter: str, archived: bool, workspace: str | None, as_json: bool) -> None:
     """List the models that FILTER, in MLflow's language, is true of: "name LIKE 'churn%'"."""
-    _tell(Workspace(workspace).models.list(filter, archived), as_json)
+    found = Workspace(workspace).models.list(filter, archived)
+    _tell(found, as_json, frame=found.dataframe)
 
 
 @model.command()
@@ -58,6 +63,7 @@ def show(name: str, version: str | None, workspace: str | None, as_json: bool) -
                 "flavors": ", ".join(facts.flavors),
                 "inputs": _signature(facts.inputs),
                 "outputs": _signature(facts.outputs),
+                "tags": _tags(one.data.tags),
                 "description": one.data.description or "",
             }
             for key, value in lines.items():
@@ -72,11 +78,15 @@ def show(name: str, version: str | None, workspace: str | None, as_json: bool) -
         found.data.model_dump(mode="json") | {"all_versions": listed},
         as_json,
         table(VERSIONS, [_row(other) for other in versions]),
+        versions.dataframe,
     )
     if not as_json:
         for alias in found.data.aliases:
             why = f": {alias.reason}" if alias.reason else ""
             click.echo(f"{alias.alias} → version {alias.version}{why}")
+        for text in (_tags(found.data.tags), found.data.description):
+            if text:
+                click.echo(text)
 
 
 @model.command()
@@ -154,19 +164,17 @@ def alias(
 
 @model.command()
 @click.argument("name")
-@click.argument("tags", nargs=-1, required=True, metavar="KEY=VALUE…")
+@click.argument("tags", nargs=-1, required=True, metavar="NAME=TEXT|NAME-…")
 @click.option("--version", help="Tag this version instead of the model.")
 @common
 def tag(
     name: str, tags: tuple[str, ...], version: str | None, workspace: str | None, as_json: bool
 ) -> None:
-    """Set tags; KEY= removes one."""
-    given: dict[str, Any] = {key: value or None for key, value in map(_pair, tags)}
+    """Set tags (NAME=TEXT) or remove them (NAME-)."""
+    given = {key: value or None for key, value in tagged(tags).items()}
     found = Workspace(workspace).models.get(name)
-    if version is None:
-        _tell([found.tag(**given)], as_json, one=True)
-    else:
-        emit(found.version(version).tag(**given).data, as_json)
+    data = (found if version is None else found.version(version)).tag(**given).data
+    emit(data, as_json, _tags(data.tags) or f"{name} has no tags.")
 
 
 @model.command()
@@ -243,12 +251,15 @@ def compare(name: str, versions: tuple[str, ...], workspace: str | None, as_json
         cells["flavors"] = ", ".join(said.flavors)
         for key, value in cells.items():
             lines.setdefault(key, ["–"] * len(listed))[index] = value
-    rows = [["≠" if len(set(row)) > 1 else "", key, *row] for key, row in lines.items()]
+    rows = [
+        ["≠" if len(set(row)) > 1 else "", key, *(cell[:WIDTH] for cell in row)]
+        for key, row in lines.items()
+    ]
     head = ["", "", *(f"V{one.data.version}" for one in listed)]
     emit(shown, as_json, table(head, rows))
 
 
-def _tell(found: list[Model], as_json: bool, one: bool = False) -> None:
+def _tell(found: list[Model], as_json: bool, one: bool = False, frame: Frame | None = None) -> None:
     rows = []
     for item in found:
         aliases = ", ".join(f"{a}→{v}" for a, v in item.aliases.items())
@@ -257,7 +268,7 @@ def _tell(found: list[Model], as_json: bool, one: bool = False) -> None:
         rows.append([item.name, latest, str(item.data.versions), aliases or "–", changed])
     shown: Any = found[0].data if one else [item.data for item in found]
     none = "No models yet. Register one: perijove model register NAME --run RUN_ID"
-    emit(shown, as_json, table(HEAD, rows) if rows else none)
+    emit(shown, as_json, table(HEAD, rows) if rows else none, frame)
 
 
 def _row(found: Version) -> list[str]:
@@ -271,6 +282,10 @@ def _row(found: Version) -> list[str]:
         data.run_name or data.run_id or "–",
         " ".join(metrics) or "–",
     ]
+
+
+def _tags(tags: dict[str, str]) -> str:
+    return "  ".join(f"{key}={text}" for key, text in sorted(tags.items()))
 
 
 def _figure(value: Any) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from pydantic import BaseModel
@@ -16,6 +16,10 @@ from pydantic import BaseModel
 from perijove.client.runs import RunList
 from perijove.errors import InvalidInput
 
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+Frame = Callable[[], "DataFrame"]
 STYLES = {
     "succeeded": "green",
     "failed": "red",
@@ -36,13 +40,13 @@ def plain(result: Any) -> Any:
     return result
 
 
-_caught: ContextVar[list[RunList] | None] = ContextVar("caught", default=None)
+_caught: ContextVar[list[Frame] | None] = ContextVar("caught", default=None)
 
 
 @contextmanager
-def caught() -> Iterator[list[RunList]]:
-    """Lists of runs that commands would print within, for who can do more with them."""
-    tables: list[RunList] = []
+def caught() -> Iterator[list[Frame]]:
+    """Makers of the tables that commands would print within, for who can do more with them."""
+    tables: list[Frame] = []
     mark = _caught.set(tables)
     try:
         yield tables
@@ -50,11 +54,11 @@ def caught() -> Iterator[list[RunList]]:
         _caught.reset(mark)
 
 
-def emit(result: Any, as_json: bool, human: str = "") -> None:
-    """Print a result: the JSON document, or the text for people. A table that is `caught` is not
-    printed."""
-    if not as_json and isinstance(result, RunList) and (tables := _caught.get()) is not None:
-        tables.append(result)
+def emit(result: Any, as_json: bool, human: str = "", frame: Frame | None = None) -> None:
+    """Print a result: the JSON document, or the text for people. Where tables are `caught`, what
+    makes the result a `frame` is kept instead of the text."""
+    if not as_json and frame is not None and (tables := _caught.get()) is not None:
+        tables.append(frame)
     elif as_json:
         click.echo(json.dumps(plain(result), indent=1))
     elif human:
@@ -115,7 +119,8 @@ def writing(folder: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise InvalidInput(f"{folder} cannot be written: {error}.", field="folder") from None
+        why = error.strerror or error
+        raise InvalidInput(f"{folder} cannot be written: {why}.", field="folder") from None
 
 
 def is_terminal() -> bool:

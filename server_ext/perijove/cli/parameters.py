@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterable
 from typing import Any
 
 from perijove.errors import InvalidInput
@@ -60,3 +61,24 @@ def _mapping(text: str, option: str) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise InvalidInput(f"{option} must be a YAML mapping of names to values.", field=option)
     return data
+
+
+def tagged(words: Iterable[str]) -> dict[str, str | None]:
+    """Tags by their names; None removes one.
+
+    Raises
+    ------
+    InvalidInput: a word is neither NAME=TEXT nor NAME-.
+    """
+    return dict(map(_tag, words))
+
+
+def _tag(word: str) -> tuple[str, str | None]:
+    key, equals, text = word.partition("=")
+    if equals and key:
+        return key, text
+    if word.endswith("-") and len(word) > 1:
+        return word[:-1], None
+    raise InvalidInput(
+        f"{word[:80]!r} is no tag.", field="tags", remedy="Write NAME=TEXT, or NAME- to remove it."
+    )

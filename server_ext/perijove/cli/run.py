@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
 from perijove.cli.output import ago, emit, table, writing
+from perijove.cli.parameters import tagged
 from perijove.cli.program import common
-from perijove.client.runs import Run, RunList, differences
+from perijove.client.runs import Run, RunList, compared, differences
 from perijove.client.workspace import Workspace
-from perijove.errors import InvalidInput
+from perijove.models.experiments import Lifecycle
+from perijove.models.runs import RunRow
 
 LIMIT = 100
+MOST = 6
+"""Columns that are shown if none are asked for."""
 WIDTH = 24
 """Characters of a cell in tables for people."""
 
@@ -67,15 +72,16 @@ def _list(
     columns: str | None,
     deleted: bool,
 ) -> None:
+    names = None if columns is None else [c.strip() for c in columns.split(",") if c.strip()]
     found = place.runs.search(
         experiments,
         text,
         order_by,
-        columns=None if columns is None else [c.strip() for c in columns.split(",") if c.strip()],
+        columns=names,
         limit=limit,
         view="deleted" if deleted else "active",
     )
-    emit(found, as_json, _table(found, columns))
+    emit(found, as_json, _table(found, names), found.dataframe)
 
 
 @run.command()
@@ -85,12 +91,14 @@ def show(run_id: str, workspace: str | None, as_json: bool) -> None:
     """Show a run."""
     found = Workspace(workspace).runs.get(run_id)
     data = found.data
+    deleted = ", deleted," if data.lifecycle_stage is Lifecycle.DELETED else ""
     lines = [
         f"{data.name} ({data.run_id})",
-        f"{data.status} in {data.experiment_name}, started {ago(data.started_at)}",
+        f"{data.status}{deleted} in {data.experiment_name}, started {ago(data.started_at)}",
         *(f"param   {key} = {text}" for key, text in sorted(data.params.items())),
         *(f"metric  {key} = {value}" for key, value in sorted(data.metrics.items())),
         *(f"tag     {key} = {text}" for key, text in sorted(data.tags.items())),
+        *(f"logged  {logged.name} ({logged.model_id})" for logged in data.logged_models),
         *(f"model   {version.name} version {version.version}" for version in data.model_versions),
     ]
     emit(data, as_json, "\n".join(lines))
@@ -112,7 +120,8 @@ def compare(run_ids: tuple[str, ...], workspace: str | None, as_json: bool) -> N
         [click.style(name, bold=True) if differ else name, *map(_cell, values)]
         for name, values, differ in lines
     ]
-    emit(result, as_json, table(["NAME", *(found.name[:WIDTH] for found in runs)], rows))
+    human = table(["NAME", *(found.name[:WIDTH] for found in runs)], rows)
+    emit(result, as_json, human, lambda: compared(runs))
 
 
 @run.command()
@@ -121,7 +130,7 @@ def compare(run_ids: tuple[str, ...], workspace: str | None, as_json: bool) -> N
 @common
 def tag(run_id: str, tags: tuple[str, ...], workspace: str | None, as_json: bool) -> None:
     """Set tags of a run (NAME=TEXT) or remove them (NAME-)."""
-    found = Run(Workspace(workspace).client, run_id).set_tags(dict(map(_tag, tags)))
+    found = Run(Workspace(workspace).client, run_id).set_tags(tagged(tags))
     emit(found.data, as_json, f"Run {found.name} has the tags {', '.join(found.data.tags) or '–'}.")
 
 
@@ -158,37 +167,29 @@ def download(run_id: str, folder: str, path: str, workspace: str | None, as_json
     emit({"run_id": found.run_id, "path": str(place)}, as_json, told)
 
 
-def _tag(word: str) -> tuple[str, str | None]:
-    key, equals, text = word.partition("=")
-    if equals and key:
-        return key, text
-    if word.endswith("-") and len(word) > 1:
-        return word[:-1], None
-    raise InvalidInput(
-        f"{word!r} is no tag.", field="tags", remedy="Write NAME=TEXT, or NAME- to remove it."
-    )
-
-
-def _table(found: RunList, columns: str | None) -> str:
-    names = {
-        f"{kind}.{key}": None
-        for kind in ("metrics", "params")
-        for run in found
-        for key in getattr(run.row, kind)
-    }
-    shown = list(names) if columns is not None else list(names)[:6]
-    rows = []
-    for run in found:
-        row = run.row
-        values = {f"metrics.{k}": v for k, v in row.metrics.items()}
-        texts = {f"params.{k}": v for k, v in row.params.items()}
-        cells = [_cell((values | texts).get(name)) for name in shown]
-        rows.append([row.run_id, row.name[:WIDTH], row.status, ago(row.started_at), *cells])
-    more = f"\n{found.total - len(found)} more." if found.total > len(found) else ""
+def _table(found: RunList, columns: list[str] | None) -> str:
     if not found.total:
         return "There are no such runs."
-    head = ["ID", "NAME", "STATUS", "STARTED", *(name.partition(".")[2] for name in shown)]
+    lines = [_values(run.row) for run in found]
+    common = [name for line in lines for name in line if not name.startswith("tags.")]
+    shown = list(dict.fromkeys(common))[:MOST] if columns is None else columns
+    rows = []
+    for run, line in zip(found, lines, strict=True):
+        cells = [_cell(line.get(name.replace("`", ""))) for name in shown]
+        rows.append([run.run_id, run.name[:WIDTH], run.status, ago(run.row.started_at), *cells])
+    more = f"\n{found.total - len(found)} more." if found.total > len(found) else ""
+    head = ["ID", "NAME", "STATUS", "STARTED", *(name.partition(".")[2] or name for name in shown)]
     return table(head, rows) + more
+
+
+def _values(row: RunRow) -> dict[str, Any]:
+    """By the names of columns, without quotes."""
+    kinds: tuple[tuple[str, Mapping[str, Any]], ...] = (
+        ("metrics", row.metrics),
+        ("params", row.params),
+        ("tags", row.tags),
+    )
+    return {f"{kind}.{key}": value for kind, known in kinds for key, value in known.items()}
 
 
 def _cell(value: Any) -> str:

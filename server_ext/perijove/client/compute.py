@@ -6,18 +6,16 @@ import subprocess
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from perijove.client import displays
 from perijove.client.http import LONG, HubClient, segment
+from perijove.client.listed import Listed
 from perijove.client.resource import Resource
 from perijove.errors import Conflict, MissingExtra, PerijoveError
 from perijove.models.compute import ComputeTargetInfo, Kind, Node, Scale, TargetEvent
 from perijove.models.instances import CERTIFICATES, DEFINITIONS, PluginDefinition, ShownKey
 from perijove.models.problems import validated
-
-if TYPE_CHECKING:
-    import builtins
 
 STAY = 30.0
 """Seconds between two signs of a shell that is open: its machine is in use."""
@@ -180,10 +178,11 @@ class Compute:
     def __init__(self, client: HubClient) -> None:
         self._client = client
 
-    def list(self) -> builtins.list[ComputeTarget]:
+    def list(self) -> Listed[ComputeTarget]:
         """The compute targets, this machine first."""
         found = self._client.request("GET", "/compute")
-        return [ComputeTarget(self._client, ComputeTargetInfo.model_validate(x)) for x in found]
+        made = (ComputeTarget(self._client, ComputeTargetInfo.model_validate(x)) for x in found)
+        return Listed(made, ComputeTargetInfo, displays.targets)
 
     def get(self, name: str) -> ComputeTarget:
         """The target of this name; raises NotFound."""

@@ -112,7 +112,8 @@ def differences(found: Sequence[Mapping[str, Any]]) -> str:
             if len(set(map(str, values))) > 1 or len(found) == 1:
                 cells = ["–" if each is None else figure(each) for each in values]
                 rows.append([text(key), *cells])
-    return table(["", *(each["name"] for each in found)], rows[:ROWS], len(rows))
+    head = ["", *(each["name"] for each in found)]
+    return table(head, rows[:ROWS], len(rows), "No differences." if found else "")
 
 
 def models(found: Sequence[Mapping[str, Any]]) -> str:
@@ -153,6 +154,17 @@ def figures(found: Sequence[Mapping[str, Any]]) -> str:
     return f'<div style="display:flex;flex-wrap:wrap;{FONT}">{tiles}</div>'
 
 
+def experiments(found: Sequence[Mapping[str, Any]]) -> str:
+    """Experiments as a table."""
+    rows = [
+        [text(each["id"]), text(each["name"]),
+         *("–" if each[key] is None else str(each[key]) for key in ("runs", "running")),
+         when(each["last_run_at"])]
+        for each in found[:ROWS]
+    ]  # fmt: skip
+    return table(["id", "experiment", "runs", "running", "last run"], rows, len(found))
+
+
 def charts(found: Sequence[Mapping[str, Any]], history: Sequence[Mapping[str, Any]]) -> str:
     """Metrics over their steps: a picture for each metric, a line for each run."""
     names = {each["run_id"]: each["name"] for each in found}
@@ -162,6 +174,7 @@ def charts(found: Sequence[Mapping[str, Any]], history: Sequence[Mapping[str, An
             line = (names.get(each["run_id"], ""), series["steps"], series["values"])
             lines.setdefault(series["key"], []).append(line)
     drawn = "".join(_chart(key, several) for key, several in sorted(lines.items())[:COLUMNS])
+    drawn = drawn or "No metrics yet."
     return f'<div style="display:flex;flex-wrap:wrap;gap:16px;{FONT}">{drawn}</div>'
 
 
@@ -184,6 +197,9 @@ def _chart(key: str, lines: Sequence[tuple[str, Sequence[int], Sequence[Any]]]) 
             for x, y in line
         )
         colour = LINES[at % len(LINES)]
+        if len(line) == 1:
+            x, _, y = places.partition(",")
+            drawn.append(f'<circle cx="{x}" cy="{y}" r="3" fill="{colour}"/>')
         drawn.append(
             f'<polyline points="{places}" fill="none" stroke="{colour}" stroke-width="1.5"/>'
         )
@@ -198,8 +214,14 @@ def _chart(key: str, lines: Sequence[tuple[str, Sequence[int], Sequence[Any]]]) 
     )
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], total: int) -> str:
-    """A table of escaped cells; `head` is escaped here. More than the rows: it says so."""
+def table(
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    total: int,
+    empty: str = "Nothing yet.",
+) -> str:
+    """A table of escaped cells; `head` is escaped here. More than the rows: it says so. `empty`:
+    what it says without rows."""
     cell = "padding:3px 12px 3px 0;text-align:left;border-bottom:1px solid "
     cell += "var(--jp-border-color2,#e0e0e0)"
     first = "".join(f'<th style="{cell}">{text(name)}</th>' for name in head)
@@ -208,7 +230,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], total: int) -> str
         for row in rows
     )
     more = f"<div>{len(rows)} of {total}</div>" if total > len(rows) else ""
-    none = "<div>Nothing yet.</div>" if not rows else ""
+    none = f"<div>{escape(empty)}</div>" if not rows else ""
     return (
         f'<div style="{FONT}"><table style="border-collapse:collapse;margin:4px 0">'
         f"<thead><tr>{first}</tr></thead><tbody>{body}</tbody></table>{more}{none}</div>"

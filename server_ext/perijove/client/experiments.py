@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
+from perijove.client import displays
 from perijove.client.http import HubClient
+from perijove.client.listed import Listed
 from perijove.errors import NotFound
 from perijove.models.experiments import Experiment
 
@@ -19,10 +20,10 @@ class Experiments:
     def __init__(self, client: HubClient) -> None:
         self._client = client
 
-    def list(self, view: str = "active") -> builtins.list[Experiment]:
+    def list(self, view: str = "active") -> Listed[Experiment]:
         """Those used last first; `view`: ``active``, ``deleted`` or ``all``."""
         found = self._client.request("GET", f"/experiments?view={quote(view)}")
-        return [Experiment.model_validate(item) for item in found]
+        return Listed(map(Experiment.model_validate, found), Experiment, displays.experiments)
 
     def get(self, experiment: str) -> Experiment:
         """One of them, deleted or not. Raises NotFound."""

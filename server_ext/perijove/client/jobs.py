@@ -10,7 +10,9 @@ from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
+from perijove.client import displays
 from perijove.client.http import HubClient, segment
+from perijove.client.listed import Listed
 from perijove.client.resource import Resource
 from perijove.client.runs import Run
 from perijove.client.sources import locate
@@ -204,12 +206,13 @@ class Jobs:
 
     def list(
         self, state: str | None = None, limit: int = 100, experiment: str | None = None
-    ) -> list[Job]:
+    ) -> Listed[Job]:
         """Jobs, newest first."""
         query = {"state": state, "limit": limit, "experiment": experiment}
         given = {key: value for key, value in query.items() if value is not None}
         listed = self._client.request("GET", "/jobs", params=given)
-        return [Job(self._client, JobData.model_validate(item)) for item in listed]
+        made = (Job(self._client, JobData.model_validate(item)) for item in listed)
+        return Listed(made, JobData, displays.jobs)
 
     def submit(
         self,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from perijove.client import displays
 from perijove.client.http import HubClient
+from perijove.client.listed import Listed
 from perijove.client.resource import Resource
 from perijove.errors import InvalidInput
 from perijove.models.problems import validated
@@ -123,10 +124,11 @@ class Model(Resource[RegisteredModel]):
         return {alias.alias: alias.version for alias in self.data.aliases}
 
     @property
-    def versions(self) -> list[Version]:
+    def versions(self) -> Listed[Version]:
         """Its versions now, newest first."""
         found = self.client.request("GET", "/model/versions", params={"name": self.name})
-        return [Version(self.client, ModelVersion.model_validate(item)) for item in found]
+        made = (Version(self.client, ModelVersion.model_validate(item)) for item in found)
+        return Listed(made, ModelVersion, displays.versions)
 
     def version(self, version: str | int) -> Version:
         """A version by its number, or as ``@alias``."""
@@ -213,11 +215,12 @@ class Models:
     def __init__(self, client: HubClient) -> None:
         self._client = client
 
-    def list(self, filter: str = "", archived: bool = False) -> list[Model]:
+    def list(self, filter: str = "", archived: bool = False) -> Listed[Model]:
         """The registered models, those changed last first; `filter` is MLflow's language."""
         query = {"filter": filter, "archived": archived}
         found = self._client.request("GET", "/models", params=query)
-        return [Model(self._client, RegisteredModel.model_validate(item)) for item in found]
+        made = (Model(self._client, RegisteredModel.model_validate(item)) for item in found)
+        return Listed(made, RegisteredModel, displays.models)
 
     def get(self, name: str) -> Model:
         """A registered model."""

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from perijove.client import displays
 from perijove.client.http import HubClient
 from perijove.errors import InvalidInput, NotFound, PerijoveError
-from perijove.models.runs import Artifact, Lineage, RunPage, RunRow
+from perijove.models.runs import EXPORTED, Artifact, Lineage, RunPage, RunRow
 from perijove.models.runs import Run as RunData
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 POINTS = 100_000
 """Points of a metric that one answer brings."""
 PAGE = 5000
-ATTRIBUTES = ("run_id", "name", "status", "started_at", "duration", "user", "source")
 
 
 class Run:
@@ -264,25 +263,22 @@ class RunList(list[Run]):
         self.total = total
 
     def dataframe(self) -> DataFrame:
-        """A line for each run: attributes, then ``metrics.…``, ``params.…`` and ``tags.…``."""
+        """A line for each run: attributes, then ``metrics.…``, ``params.…`` and ``tags.…``, named
+        and typed as those of ``mlflow.search_runs``; durations are in seconds."""
         import pandas as pd
 
-        lines = []
-        for run in self:
-            row = run.row
-            line: dict[str, Any] = {name: getattr(row, name) for name in ATTRIBUTES}
-            line |= {f"metrics.{key}": value for key, value in run.metrics.items()}
-            line |= {f"params.{key}": value for key, value in row.params.items()}
-            line |= {f"tags.{key}": value for key, value in row.tags.items()}
-            lines.append(line)
-        if not lines:
-            return pd.DataFrame(columns=list(ATTRIBUTES))
-        order = {"metrics": 1, "params": 2, "tags": 3}
-        names = sorted(
-            {name: None for line in lines for name in line},
-            key=lambda name: order.get(name.partition(".")[0] if "." in name else "", 0),
-        )
-        return pd.DataFrame(lines, columns=names)
+        rows = [run.row for run in self]
+        table: dict[str, Any] = {
+            name: [getattr(row, of) for row in rows] for name, of in EXPORTED.items()
+        }
+        for name in ("start_time", "end_time"):
+            table[name] = pd.to_datetime(table[name], utc=True)
+        table["duration"] = pd.Series(table["duration"], dtype="float64")
+        for kind, empty in (("metrics", float("nan")), ("params", None), ("tags", None)):
+            for key in dict.fromkeys(key for row in rows for key in getattr(row, kind)):
+                values = (getattr(row, kind).get(key, empty) for row in rows)
+                table[f"{kind}.{key}"] = list(map(float, values) if kind == "metrics" else values)
+        return pd.DataFrame(table)
 
     def compare(self) -> DataFrame:
         """Parameters and metrics side by side."""

@@ -47,9 +47,19 @@ class Tracking:
         if config.tracking_uri is None:
             self._server = MlflowServer(folder, poke)
             self._server.bind()
-            self.connection = Connection(self._server.uri, token=token, embedded=True)
+            server = self._server
+            uri = server.uri
+
+            def starting() -> bool:
+                return server.state != "running"
+
+            self.connection = Connection(uri, token=token, embedded=True, starting=starting)
             self.tracker: Tracker = RestTracker(
-                self._server.uri, token=token, assigns_run_ids=True, artifacts=folder.artifacts
+                uri,
+                token=token,
+                assigns_run_ids=True,
+                artifacts=folder.artifacts,
+                starting=starting,
             )
             self.records: Records = EmbeddedRecords(self.connection)
             self.registry = RestRegistry(Api(self.connection, embedded=True), folder.artifacts)

@@ -41,6 +41,21 @@ class RunRow(BaseModel):
     tags: dict[str, str] = Field(default_factory=dict, description="the user's own")
 
 
+EXPORTED = {
+    "run_id": "run_id",
+    "name": "name",
+    "status": "status",
+    "start_time": "started_at",
+    "end_time": "ended_at",
+    "duration": "duration",
+    "user": "user",
+    "source": "source",
+    "experiment_id": "experiment_id",
+    "parent_run_id": "parent_run_id",
+}
+"""Columns of runs as a DataFrame or CSV, called as in MLflow, and where a row has them."""
+
+
 class RunSearch(BaseModel, extra="forbid"):
     """A question for runs. ``columns`` limits which metrics, parameters and tags rows bring."""
 

@@ -41,7 +41,8 @@ class PerijoveMagics(Magics):
 
         ``%perijove job list`` — ``%%perijove job --experiment churn -p lr=0.1``
 
-        Lists of runs are DataFrames: ``best = %perijove run list churn``.
+        Lists of experiments, runs and models, and comparisons of runs, are DataFrames:
+        ``best = %perijove run list churn``.
         """
         try:
             words = shlex.split(line)
@@ -51,7 +52,7 @@ class PerijoveMagics(Magics):
         if cell is None:
             with caught() as tables:
                 run(words)
-            return tables[0].dataframe() if tables else None
+            return tables[0]() if tables else None
         submitted: list[Job] = []
 
         def submit_and_wait() -> None:

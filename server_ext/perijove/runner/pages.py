@@ -24,6 +24,9 @@ BESIDE = re.compile(
 )
 """An image whose source is a relative path."""
 
+VIEW, WIDGET = "application/vnd.perijove.view+json", "application/vnd.jupyter.widget-view+json"
+"""What marks the outputs of our widgets, and what makes a page draw any widget."""
+
 
 def render(notebook: str, html: str, title: str, folders: Sequence[str] = ()) -> dict[str, Any]:
     """An HTML page of an executed notebook.
@@ -32,7 +35,7 @@ def render(notebook: str, html: str, title: str, folders: Sequence[str] = ()) ->
     """
     import nbformat
 
-    node = nbformat.read(notebook, as_version=4)
+    node = _still(nbformat.read(notebook, as_version=4))
     for cell in node.cells:
         _complete_attachments(cell)
     resources = {"metadata": {"name": title}}
@@ -70,6 +73,21 @@ def rehearse_render() -> None:
     ]
     metadata = {"language_info": {"name": "ipython", "pygments_lexer": "ipython3"}}
     _exporter().from_notebook_node(new_notebook(cells=cells, metadata=metadata))
+
+
+def _still(node: Any) -> Any:
+    """Our widgets as they looked last: their HTML, where a page would fetch what draws them live
+    from elsewhere."""
+    left = False
+    for cell in node.cells:
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            if VIEW in data:
+                data.pop(WIDGET, None)
+            left = left or WIDGET in data
+    if not left:
+        node.metadata.pop("widgets", None)
+    return node
 
 
 def _without_metadata(node: Any) -> Any:

@@ -209,8 +209,10 @@ class Recorder:
         if not job.deleted:
             with suppress(OSError):
                 self.logs.note_state(job)
+        has_logged = False
         for attempt in range(1, job.attempt + 1):
             spool = LoggedSpool(self.folder.attempt(job.id, attempt) / LOGGED)
+            has_logged = spool.path.exists()  # by the last attempt
             if spool.pending():
                 await self.tracker.send_logged(spool)
             spool.remove()
@@ -224,7 +226,10 @@ class Recorder:
             job.run_id, [(file, path) for path, file in files.items() if file != rendered]
         )
         await self.tracker.set_tags(job.run_id, _finish_tags(job, status))
-        await self.tracker.end_run(job.run_id, RUN_STATUS[job.state], _milliseconds(job.ended_at))
+        # a job may succeed whose code calls its run a failure
+        keeps = has_logged and job.state is JobState.SUCCEEDED
+        ended = _milliseconds(job.ended_at)
+        await self.tracker.end_run(job.run_id, RUN_STATUS[job.state], ended, unless_ended=keeps)
         if job.kind is JobKind.NOTEBOOK and (folder / OUTPUT).exists():
             if not rendered.exists():
                 await self._render(job, folder, rendered)

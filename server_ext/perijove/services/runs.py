@@ -13,7 +13,15 @@ from typing import Any
 from perijove.abc.records import Records
 from perijove.errors import Conflict, InvalidInput, NotFound
 from perijove.models.experiments import Lifecycle
-from perijove.models.runs import HistoryWish, Lineage, Run, RunChange, RunsDone, RunSearch
+from perijove.models.runs import (
+    EXPORTED,
+    HistoryWish,
+    Lineage,
+    Run,
+    RunChange,
+    RunsDone,
+    RunSearch,
+)
 from perijove.services.experiments import NOTE, check_lengths, check_tags
 from perijove.services.lineage import lineage_of
 from perijove.services.runfiles import RunFiles
@@ -22,7 +30,6 @@ TAG_LENGTH = 8000
 """What MLflow keeps of a run's tag; the rest it cuts off without a word."""
 CSV_ROWS = 500
 """Lines of a table that are written at a time."""
-ATTRIBUTES = ("run_id", "name", "status", "started_at", "duration", "user", "source")
 
 
 @dataclass
@@ -113,14 +120,14 @@ class RunService:
 async def _pieces(runs: list[dict[str, Any]], columns: list[str] | None) -> AsyncIterator[bytes]:
     kinds = ("metrics", "params", "tags")
     keys = [(kind, key) for kind in kinds for key in sorted({k for run in runs for k in run[kind]})]
-    head = [*ATTRIBUTES, *(f"{kind}.{key}" for kind, key in keys)]
+    head = [*EXPORTED, *(f"{kind}.{key}" for kind, key in keys)]
     yield _lines([[safe(name) for name in head]])
     for start in range(0, len(runs), CSV_ROWS):
         yield _lines(_row(run, keys) for run in runs[start : start + CSV_ROWS])
 
 
 def _row(run: dict[str, Any], keys: Sequence[tuple[str, str]]) -> list[str]:
-    found = [run[name] for name in ATTRIBUTES] + [run[kind].get(key) for kind, key in keys]
+    found = [run.get(of) for of in EXPORTED.values()] + [run[kind].get(key) for kind, key in keys]
     return ["" if item is None else safe(str(item)) for item in found]
 
 

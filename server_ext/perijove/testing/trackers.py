@@ -109,8 +109,12 @@ class InMemoryTracker(Tracker):
 
         spool.drain(send, lambda _: None)
 
-    async def end_run(self, run_id: str, status: str, end_time_ms: int) -> None:
-        self._run(run_id).status = status
+    async def end_run(
+        self, run_id: str, status: str, end_time_ms: int, *, unless_ended: bool = False
+    ) -> None:
+        run = self._run(run_id)
+        if not (unless_ended and run.status in ("FAILED", "KILLED")):
+            run.status = status
 
     async def log_artifacts(self, run_id: str, files: Sequence[tuple[Path, str]]) -> None:
         self._run(run_id).artifacts |= {path for file, path in files if file.is_file()}
@@ -228,6 +232,7 @@ class TrackerContract:
         run_id = await self.begin(tracker)
         for status in ("FINISHED", "FAILED", "KILLED", "KILLED"):
             await tracker.end_run(run_id, status, _now())
+        await tracker.end_run(run_id, "FINISHED", _now(), unless_ended=True)
 
     async def test_what_is_not_there(self, tracker: Tracker) -> None:
         assert await tracker.metrics(await self.begin(tracker)) == {}

@@ -17,6 +17,14 @@ CODES: dict[str | None, type[PerijoveError]] = {
     "NOT_FOUND": NotFound,
     "RESOURCE_ALREADY_EXISTS": Conflict,
 }
+FIELDS = {
+    "experiments": "experiment",
+    "logged-models": "model_id",
+    "model-versions": "version",
+    "registered-models": "name",
+    "runs": "run_id",
+}
+"""What is at fault where a thing is missing or taken, by the first word of its route."""
 TIMEOUT = httpx.Timeout(300, connect=5)
 """Of files on their way."""
 
@@ -47,7 +55,7 @@ class Api:
         try:
             return await self._connection.send(method, url, **content)
         except (InvalidInput, TrackingUnreachable) as error:
-            raise _understood(error) from None
+            raise _understood(error, route) from None
 
     @asynccontextmanager
     async def stream(self, url: str) -> AsyncIterator[httpx.Response]:
@@ -62,9 +70,11 @@ class Api:
             raise _understood(self._connection.unreachable(error)) from None
 
 
-def _understood(error: PerijoveError) -> PerijoveError:
+def _understood(error: PerijoveError, route: str = "") -> PerijoveError:
     """As somebody who waits for it is told."""
     if isinstance(error, TrackingUnreachable):
         return TrackingUnreachable(error.message, remedy=REMEDY)
     said = error.message.partition(": ")[2] or error.message
-    return CODES.get(error.field, InvalidInput)(said)
+    if (missing := CODES.get(error.field)) is not None:
+        return missing(said, field=FIELDS.get(route.partition("/")[0]))
+    return InvalidInput(said)

@@ -221,7 +221,7 @@ def _nothing(path: str) -> NotFound:
 
 def _refused(error: InvalidInput, run_id: str, path: str) -> Exception:
     if error.field == "RESOURCE_DOES_NOT_EXIST":
-        return NotFound(f"There is no run {run_id[:64]}.")
+        return NotFound(f"There is no run {run_id[:64]}.", field="run_id")
     return InvalidInput(error.message, field="path")
 
 

@@ -6,10 +6,11 @@ again for minutes by itself.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx
@@ -18,6 +19,11 @@ from perijove.errors import InvalidInput, TrackingUnreachable
 
 API = "/api/2.0/mlflow"
 TIMEOUT = httpx.Timeout(60, connect=5)
+LATE = 2.0
+"""Seconds after which a server that has not answered is asked whether it is there at all: an
+answer may take long, but what hangs does not say that it is well."""
+HUNG = 5.0
+"""Seconds in which it says so."""
 
 
 class Connection:
@@ -27,12 +33,23 @@ class Connection:
     `InvalidInput`, with MLflow's error code as `field`, when it refuses for good.
     """
 
-    def __init__(self, uri: str, *, token: str | None = None, embedded: bool = False) -> None:
-        """`embedded`: the server is the hub's own, on this machine."""
+    def __init__(
+        self,
+        uri: str,
+        *,
+        token: str | None = None,
+        embedded: bool = False,
+        starting: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`embedded`: the server is the hub's own, on this machine. `starting`: it is not up yet,
+        and what it is asked waits."""
         self.uri = uri
+        self._starting = starting
         self.http = httpx.AsyncClient(
             base_url=uri,
             timeout=TIMEOUT,
+            # who waits for a free one would take the server to hang
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
             # proxies and .netrc are for servers elsewhere
             trust_env=not embedded,
             verify=_verify(uri),
@@ -40,10 +57,10 @@ class Connection:
             follow_redirects=False,
         )
 
-    async def ready(self) -> bool:
+    async def ready(self, seconds: float = 2) -> bool:
         """Does the server answer now?"""
         try:
-            answer = await self.http.get("/health", timeout=2)
+            answer = await self.http.get("/health", timeout=seconds)
         except httpx.HTTPError:
             return False
         return answer.status_code < 500
@@ -70,10 +87,16 @@ class Connection:
 
     async def request(self, method: str, url: str, **content: Any) -> httpx.Response:
         """The plain answer, whatever it is."""
+        asked = asyncio.ensure_future(self.http.request(method, url, **content))
         try:
-            return await self.http.request(method, url, **content)
+            while not (await asyncio.wait([asked], timeout=LATE))[0]:
+                if not (self._starting() or await self.ready(HUNG) or asked.done()):
+                    raise self.unreachable(httpx.ReadTimeout("it hangs"))
+            return asked.result()
         except httpx.HTTPError as error:
             raise self.unreachable(error) from None
+        finally:
+            asked.cancel()
 
     def unreachable(self, error: httpx.HTTPError) -> TrackingUnreachable:
         """What it means that there is no answer."""

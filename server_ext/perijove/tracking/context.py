@@ -32,7 +32,7 @@ class JobRunContext(RunContextProvider):
     def tags(self) -> dict[str, str]:
         if not ownrun.is_at_home():
             return _source()
-        run_id = os.environ.get(ownrun.RUN) or ownrun.look_for_it()
+        run_id = ownrun.known()
         if run_id is None:
             os.environ[ownrun.RUN] = ""  # later runs nest below this one
             # the hub keeps this one if it made a run at the same moment: see RestTracker

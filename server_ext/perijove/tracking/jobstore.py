@@ -67,6 +67,8 @@ class SpoolingStore(CarefulStore):
         self._runs: dict[str, RunInfo] = {}
         self._params: dict[str, dict[str, str]] = {}
         self._models: set[tuple[str, ...]] = set()
+        self._made: dict[str, str] = {}
+        self._datasets = {(None, None)}
 
     # what is spooled
 
@@ -120,7 +122,23 @@ class SpoolingStore(CarefulStore):
         self._runs[run_id] = changed
         return _copy(changed)
 
+    # what later metrics are about
+
+    def create_logged_model(self, *args: Any, **kwargs: Any) -> Any:
+        made = super().create_logged_model(*args, **kwargs)
+        self._made[made.model_id] = made.artifact_location
+        return made
+
+    def log_inputs(self, run_id: str, datasets: Any = None, models: Any = None) -> None:
+        super().log_inputs(run_id, datasets, models)
+        self._datasets |= {(item.dataset.name, item.dataset.digest) for item in datasets or []}
+
     # what tells of runs
+
+    def location(self, of: str) -> str | None:
+        """Where the artifacts of a run or a model are, if this process was told already."""
+        run = self._runs.get(of)
+        return self._made.get(of) if run is None else run.artifact_uri
 
     def create_run(self, *args: Any, **kwargs: Any) -> Run:
         return self._met(super().create_run(*args, **kwargs))
@@ -235,7 +253,9 @@ class SpoolingStore(CarefulStore):
             return None
         if metric.model_id is None and metric.dataset_name is None:
             return metric_record(start, value, timestamp, step)
-        if _about(run_id, metric) not in self._models:
+        dataset = metric.dataset_name, metric.dataset_digest
+        known = metric.model_id in self._made and dataset in self._datasets
+        if not known and _about(run_id, metric) not in self._models:
             return None
         about = json.dumps([metric.model_id, metric.dataset_name, metric.dataset_digest])
         return metric_record(start, value, timestamp, step, f",{about[1:-1]}")

@@ -9,14 +9,19 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from copy import copy
 from functools import wraps
 from importlib import import_module
 from typing import Any
 
+from .jobstore import SpoolingStore
 from .requirements import ASKED, remembered, without_a_process
 from .trusted import noting, trusting
 
+UPLOADS = 4
+"""Files that are on their way at once."""
 _applied = False
 
 
@@ -28,12 +33,15 @@ def apply() -> None:
         _replace("mlflow.tracking._model_registry.utils", "_get_active_spark_session", _no_search)
         _replace("mlflow.tracking.fluent", "MlflowClient", _kept_client)
         _replace("mlflow.utils.requirements_utils", "_capture_imported_modules", without_a_process)
+        _replace("mlflow.tracking._tracking_service.client", "TrackingServiceClient", _knowing)
+        _replace("mlflow.store.artifact.http_artifact_repo", "HttpArtifactRepository", _together)
         for name in ASKED:
             _replace("mlflow.utils.requirements_utils", name, remembered)
         for name in ("is_in_cluster", "is_in_databricks_job", "is_in_databricks_notebook"):
             _replace("mlflow.utils.databricks_utils", name, _elsewhere)
         # importing it for nothing would take a second
         _when_imported("mlflow.sklearn", _sklearn)
+        _when_imported("mlflow.system_metrics.system_metrics_monitor", _monitor)
 
 
 def _replace(module: str, name: str, by: Callable[[Any], Any]) -> None:
@@ -57,6 +65,31 @@ def _sklearn(module: Any) -> None:
         module.save_model = trusting(module.save_model)
 
 
+def _monitor(module: Any) -> None:
+    with suppress(AttributeError):
+        found = module.SystemMetricsMonitor
+        found.finish = _with_a_sample(found.finish)
+
+
+def _with_a_sample(finish: Callable[[Any], None]) -> Callable[[Any], None]:
+    """MLflow's monitor publishes its first sample after ten seconds; a run that ends before has
+    one of its end instead of none."""
+
+    @wraps(finish)
+    def finished(monitor: Any) -> None:
+        with suppress(Exception):  # MLflow's own changes: then as it does it
+            if monitor._process is not None and monitor._logging_step == 0:
+                monitor._shutdown_event.set()
+                monitor._process.join()
+                for each in monitor.monitors:
+                    each.clear_metrics()  # the use of the processors since the start counts
+                monitor.collect_metrics()
+                monitor.publish_metrics(monitor.aggregate_metrics())
+        finish(monitor)
+
+    return finished
+
+
 def _no_search(look: Callable[[], Any]) -> Callable[[], Any]:
     """Where pyspark was not imported no Spark session is active. MLflow tries to import it for
     every client it makes, two of them for each metric, and Python looks through all folders."""
@@ -66,6 +99,42 @@ def _no_search(look: Callable[[], Any]) -> Callable[[], Any]:
         return look() if "pyspark" in sys.modules else None
 
     return found
+
+
+def _knowing(client: Any) -> Any:
+    """Before it stores a file MLflow asks where those of the run or the model are."""
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+    from mlflow.tracking._tracking_service import utils
+
+    find = client._get_artifact_repo
+
+    @wraps(find)
+    def found(self: Any, of: str, *args: Any, **named: Any) -> Any:
+        kept = utils._artifact_repos_cache
+        location = self.store.location(of) if isinstance(self.store, SpoolingStore) else None
+        if location and of not in kept:
+            kept[of] = get_artifact_repository(location, tracking_uri=self.tracking_uri)
+        return find(self, of, *args, **named)
+
+    client._get_artifact_repo = found
+    return client
+
+
+def _together(repository: Any) -> Any:
+    """The files of a folder, above all of a model's, are stored a few at a time."""
+    one_by_one = repository.log_artifacts
+
+    @wraps(one_by_one)
+    def log_artifacts(self: Any, local_dir: str, artifact_path: str | None = None) -> None:
+        files: list[tuple[Any, ...]] = []
+        listing = copy(self)
+        listing.log_artifact = lambda *file: files.append(file)
+        one_by_one(listing, local_dir, artifact_path)
+        with ThreadPoolExecutor(UPLOADS) as pool:
+            list(pool.map(lambda file: self.log_artifact(*file), files))
+
+    repository.log_artifacts = log_artifacts
+    return repository
 
 
 def _elsewhere(look: Callable[[], Any]) -> Callable[[], Any]:

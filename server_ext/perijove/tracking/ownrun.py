@@ -14,6 +14,7 @@ id, since the hub may have made it meanwhile.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -25,6 +26,8 @@ RUN, EXPERIMENT = "PERIJOVE_RUN_ID", "PERIJOVE_EXPERIMENT_ID"
 """What MLflow's own variables say at first; user code changes those."""
 EXPERIMENTS = 1000
 """Experiments that are searched for the job's run, those used last first."""
+
+_asked = threading.local()
 
 
 def apply() -> None:
@@ -72,6 +75,13 @@ def look_for_it() -> str | None:
     return os.environ[RUN]
 
 
+def known() -> str | None:
+    """The id of the job's run, which is looked for, but not again by the `start_run` that has just
+    asked for it."""
+    missed, _asked.in_vain = getattr(_asked, "in_vain", False), False
+    return os.environ.get(RUN) or (None if missed else look_for_it())
+
+
 def _run(variable: Any) -> Callable[[], Any]:
     get: Callable[[], Any] = variable.get
 
@@ -79,8 +89,11 @@ def _run(variable: Any) -> Callable[[], Any]:
         from mlflow.tracking import fluent
 
         unknown = "PERIJOVE_JOB_ID" in os.environ and RUN not in os.environ
-        if unknown and is_at_home() and (late := look_for_it()) is not None:
-            variable.set(late)
+        if unknown and is_at_home():
+            late = look_for_it()
+            _asked.in_vain = late is None
+            if late is not None:
+                variable.set(late)
         value = get()
         if value is None or value != os.environ.get(RUN):
             return value

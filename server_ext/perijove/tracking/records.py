@@ -30,7 +30,7 @@ class EmbeddedRecords(RestRecords):
             await self._ask("experiments", {"view": View.ALL, "only": experiment_id})
         )
         if not found:
-            raise NotFound(f"There is no experiment {experiment_id}.")
+            raise NotFound(f"There is no experiment {experiment_id}.", field="experiment")
         return found[0]
 
     async def columns(self, experiment_ids: Sequence[str]) -> list[Column]:

@@ -7,6 +7,9 @@ from typing import Any
 
 from perijove.errors import Conflict, InvalidInput, NotFound
 
+FIELDS = {"experiment": "experiment", "run": "run_id"}
+"""What is at fault where one is missing, if nothing else is said."""
+
 
 def said(error: InvalidInput) -> str:
     """MLflow's own sentence."""
@@ -33,9 +36,9 @@ class about:
     def __exit__(self, _: Any, error: BaseException | None, __: Any) -> None:
         if not isinstance(error, InvalidInput):
             return
-        thing, message = f"{self._kind} {self._name[:128]}", said(error)
+        message = said(error)
         if error.field == "RESOURCE_DOES_NOT_EXIST":
-            raise NotFound(f"There is no {thing}.", field=self._field) from None
+            raise self._missing() from None
         if error.field == "RESOURCE_ALREADY_EXISTS":
             raise taken(self._name) from None
         if (
@@ -43,8 +46,12 @@ class about:
             and self._kind == "run"
             and "run id" in message.lower()
         ):
-            raise NotFound(f"There is no {thing}.", field=self._field) from None
+            raise self._missing() from None
         raise InvalidInput(message, field=self._field) from None
+
+    def _missing(self) -> NotFound:
+        field = self._field or FIELDS.get(self._kind)
+        return NotFound(f"There is no {self._kind} {self._name[:128]}.", field=field)
 
 
 def taken(name: str) -> Conflict:

@@ -31,6 +31,8 @@ RUNS = 100
 """Runs asked for at once, by their ids."""
 LOGGED = 50
 """Logged models without a run that are asked for what was measured of them."""
+OF_RUN = re.compile(r"runs:/+([\w-]{1,64})((?:/.*)?)", re.ASCII)
+"""What clients may register as they know it; MLflow leaves it to those who read it."""
 UPLOADS = "Uploaded models"
 """The experiment of models from outside."""
 
@@ -350,7 +352,10 @@ class RestRegistry(ModelRegistry):
     async def location(self, version: ModelVersion) -> str:
         query = {"name": version.name, "version": version.version}
         found = await self._api.get("model-versions/get-download-uri", query)
-        return str(found["artifact_uri"])
+        place = str(found["artifact_uri"])
+        if of_run := OF_RUN.fullmatch(place):
+            return (await self.place_of_run(of_run[1], of_run[2].strip("/"))).source
+        return place
 
     async def entries(self, location: str, path: str = "") -> list[Artifact]:
         return await self._files.entries(location, path)

@@ -13,7 +13,7 @@ import logging
 import re
 import shutil
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -45,12 +45,14 @@ class RestTracker(Tracker):
         token: str | None = None,
         assigns_run_ids: bool = False,
         artifacts: Path | None = None,
+        starting: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`artifacts`: the folder the server keeps its artifacts in, if it is on this machine."""
+        """`artifacts`: the folder the server keeps its artifacts in, if it is on this machine;
+        `starting`: see `Connection`."""
         self._uri = uri
         self._assigns = assigns_run_ids
         self._artifacts = artifacts
-        self._connection = Connection(uri, token=token, embedded=assigns_run_ids)
+        self._connection = Connection(uri, token=token, embedded=assigns_run_ids, starting=starting)
         self._locations: dict[str, str] = {}
 
     @property
@@ -197,7 +199,13 @@ class RestTracker(Tracker):
 
         await asyncio.to_thread(spool.drain, send, log.warning)
 
-    async def end_run(self, run_id: str, status: str, end_time_ms: int) -> None:
+    async def end_run(
+        self, run_id: str, status: str, end_time_ms: int, *, unless_ended: bool = False
+    ) -> None:
+        if unless_ended:
+            found = await self._connection.get("runs/get", {"run_id": run_id})
+            if found["run"]["info"].get("status") in ("FAILED", "KILLED"):
+                return
         await self._connection.post(
             "runs/update", {"run_id": run_id, "status": status, "end_time": end_time_ms}
         )
