@@ -17,7 +17,7 @@ from perijove.cli.program import common
 from perijove.client.compute import ComputeTarget
 from perijove.client.workspace import Workspace
 from perijove.errors import InvalidInput, PerijoveError
-from perijove.models.compute import Node, TargetEvent, TargetState
+from perijove.models.compute import Node, TargetEvent, TargetState, show_memory
 from perijove.models.definitions import load_yaml
 
 HEAD = ["NAME", "KIND", "ON", "STATE", "NODES", "RUNNING", "QUEUED", "NODE-HOURS"]
@@ -343,7 +343,7 @@ def _event(event: TargetEvent) -> list[str]:
 
 def _shown(key: str, value: Any) -> str:
     if key in ("memory", "disk_free"):
-        return f"{value / 2**30:.4g} GiB"
+        return show_memory(value)
     if isinstance(value, list):
         return ", ".join(str(item) for item in value)
     return str(value)
