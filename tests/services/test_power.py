@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from perijove.errors import Conflict
-from perijove.models.compute import TargetState
+from perijove.models.compute import TargetEvent, TargetState
 from perijove.models.instances import InstanceDefinition
 from perijove.models.schedules import PowerSchedule
 from perijove.services.broker import Broker
@@ -28,7 +28,10 @@ class Compute:
         self.state, self.used, self.jobs = TargetState.RUNNING, list[str](), False
         self.notices: dict[str, Any] = {}
         self.broker, self.done = Broker(), list[tuple[str, str]]()
-        self.history = SimpleNamespace(note=lambda *event: self.noted.append(event))
+        self.history = SimpleNamespace(
+            note=lambda *event: self.noted.append(event), of=lambda name: self.events
+        )
+        self.events: list[TargetEvent] = []
         self.noted: list[tuple[str, ...]] = []
 
     def instances(self) -> list[tuple[str, InstanceDefinition]]:
@@ -137,6 +140,26 @@ async def test_a_scheduled_stop_waits_for_jobs_and_can_be_called_off() -> None:
     world.power.keep("box")
     await world.after(60)
     assert not compute.done
+
+
+async def test_what_was_due_while_no_hub_ran_is_done_a_little_late() -> None:
+    evening = {"action": "stop", "cron": "0 18 * * *", "timezone": "UTC"}
+    at_six = FRIDAY.replace(hour=18)
+
+    async def begun(after: timedelta, last: str, before: timedelta) -> list[tuple[str, str]]:
+        world = World(compute := Compute(schedules=[evening]), at_six + after)
+        compute.events = [
+            TargetEvent(at=at_six - before, name=last),
+            TargetEvent(at=at_six + after, name="back"),
+        ]
+        await world.after(1)
+        return compute.done
+
+    minute, hour = timedelta(minutes=1), timedelta(hours=1)
+    assert await begun(4 * minute, "start", hour) == [("stop", "schedule 0 18 * * *")]
+    assert await begun(hour, "start", hour) == []
+    assert await begun(4 * minute, "start", -minute) == []  # it was started afterwards
+    assert await begun(4 * minute, "keep running", minute) == []
 
 
 @pytest.mark.parametrize("cron", ["", "every day", "61 8 * * *", "0 8 * *", "0 8 * * 9"])

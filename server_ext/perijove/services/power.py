@@ -22,6 +22,11 @@ WARNING = timedelta(minutes=5)
 """How long before a stop people are told; for short idle times half of them."""
 CONNECTION = timedelta(seconds=90)
 """How long a sign of a connection counts."""
+KEEP = "keep running"
+DONE = (KEEP, "create", "start", "stop", "restart")
+"""Events after which a schedule that was due before has nothing more to say."""
+LATE = timedelta(minutes=10)
+"""By how much a schedule is late at most, if no hub ran when it was due."""
 
 
 @dataclass
@@ -77,7 +82,7 @@ class PowerService:
         if notice is not None:
             clock.kept = notice.at
             clock.overdue = None
-            self.compute.history.note(found.name, "keep running", notice.reason)
+            self.compute.history.note(found.name, KEEP, notice.reason)
         self.compute.broker.changed()
 
     def touch(self, name: str) -> None:
@@ -87,7 +92,7 @@ class PowerService:
 
     async def _look_at(self, name: str, definition: InstanceDefinition, clock: Clock) -> None:
         now, info = self.now(), self.compute.get(name)
-        since, clock.looked = clock.looked or now, now
+        since, clock.looked = clock.looked or self._done_until(name, now), now
         running = info.state in (TargetState.RUNNING, TargetState.UNUSABLE)
         for schedule in definition.schedules:
             at = schedule.next_time(since)
@@ -115,6 +120,13 @@ class PowerService:
             await self._stop(name, notice.reason, clock)
             return
         self._announce(name, notice)
+
+    def _done_until(self, name: str, now: datetime) -> datetime:
+        """Up to when the hub before has done what schedules say, as far as one can know."""
+        known = [event for event in self.compute.history.of(name) if event.name in DONE]
+        if not known or known[-1].name == KEEP:
+            return now
+        return max(known[-1].at, now - LATE)
 
     def _coming(
         self, definition: InstanceDefinition, clock: Clock, now: datetime
