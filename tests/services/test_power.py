@@ -162,7 +162,19 @@ async def test_what_was_due_while_no_hub_ran_is_done_a_little_late() -> None:
     assert await begun(4 * minute, "keep running", minute) == []
 
 
-@pytest.mark.parametrize("cron", ["", "every day", "61 8 * * *", "0 8 * *", "0 8 * * 9"])
+@pytest.mark.parametrize(
+    "cron",
+    [
+        "",
+        "every day",
+        "61 8 * * *",
+        "0 8 * *",
+        "0 8 * * 9",
+        "0 8 31 2 *",
+        "0 8 * * mon#1",
+        "0 8 * * x",
+    ],
+)
 async def test_a_schedule_that_is_none_is_refused(cron: str) -> None:
     with pytest.raises(ValidationError, match="not understood"):
         PowerSchedule(action="stop", cron=cron)
@@ -171,3 +183,23 @@ async def test_a_schedule_that_is_none_is_refused(cron: str) -> None:
 async def test_days_are_counted_as_cron_does() -> None:
     sunday = PowerSchedule(action="stop", cron="0 8 * * 0", timezone="UTC").next_time(FRIDAY)
     assert sunday == datetime(2026, 11, 22, 8, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("days", "numbers"),
+    [
+        ("0-5", [20, 22, 23, 24, 25, 26, 27]),
+        ("sun-tue", [22, 23, 24]),
+        ("5-1", [20, 21, 22, 23, 27]),
+        ("1-5/2,SAT", [20, 21, 23, 25, 27]),
+        ("*", [20, 21, 22, 23, 24, 25, 26, 27]),
+        ("1-7", [20, 21, 22, 23, 24, 25, 26, 27]),
+    ],
+)
+async def test_days_in_a_row(days: str, numbers: list[int]) -> None:
+    schedule = PowerSchedule(action="stop", cron=f"0 13 * * {days}", timezone="UTC")
+    week, found = FRIDAY, list[int]()
+    while (at := schedule.next_time(week)) is not None and at < FRIDAY + timedelta(days=8):
+        found.append(at.day)
+        week = at + timedelta(seconds=1)
+    assert found == numbers

@@ -154,7 +154,7 @@ def show(name: str, workspace: str | None, as_json: bool) -> None:
     _tell(target, as_json)
     if not as_json:
         for key, value in (target.data.attributes | target.data.properties).items():
-            if value not in (None, "", [], {}) and key not in ("name", "size"):
+            if value not in (None, "", [], {}, False) and key not in ("name", "size"):
                 click.echo(f"{key}: {_shown(key, value)}")
         if (last := target.data.last_operation) is not None:
             click.echo(f"last operation: {last.name} {last.outcome}, {ago(last.begun_at)}")
@@ -344,9 +344,14 @@ def _event(event: TargetEvent) -> list[str]:
 def _shown(key: str, value: Any) -> str:
     if key in ("memory", "disk_free"):
         return show_memory(value)
+    if key == "schedules":
+        return ", ".join(
+            f"{each['action']} at {each['cron']} ({each['timezone'] or 'local time'})"
+            for each in value
+        )
     if isinstance(value, list):
         return ", ".join(str(item) for item in value)
-    return str(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _node(node: Node) -> list[str]:
