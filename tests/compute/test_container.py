@@ -8,7 +8,7 @@ from perijove.compute.instance import container
 from perijove.errors import InvalidInput
 from perijove.models.instances import InstanceDefinition
 
-RETRIED = """time="2026-11-22T02:07:41Z" level=warning msg="Failed, retrying in 1s ... (3/3). Error: no"
+RETRIED = """time="2026-11-22T02:07:41Z" level=warning msg="Failed. Error: no"
 Error: initializing source docker://localhost/nothing:1: connection refused
 """
 

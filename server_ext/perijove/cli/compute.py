@@ -346,7 +346,7 @@ def _shown(key: str, value: Any) -> str:
         return show_memory(value)
     if key == "schedules":
         return ", ".join(
-            f"{each['action']} at {each['cron']} ({each['timezone'] or 'local time'})"
+            f"{each['action']} at {each['cron']} ({each.get('timezone') or 'local time'})"
             for each in value
         )
     if isinstance(value, list):
