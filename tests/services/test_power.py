@@ -135,6 +135,16 @@ async def test_a_scheduled_stop_waits_for_jobs_and_can_be_called_off() -> None:
     compute.jobs = False
     await world.after(1)
     assert compute.done
+    # while it waits for them, it is announced, and may still be called off
+    world = World(compute := Compute(schedules=[evening]), FRIDAY.replace(hour=17, minute=50))
+    compute.jobs = True
+    await world.after(30)
+    assert compute.notices["box"].at == FRIDAY.replace(hour=18)
+    assert "when its jobs are over" in compute.notices["box"].reason
+    world.power.keep("box")
+    compute.jobs = False
+    await world.after(30)
+    assert not compute.done
     world = World(compute := Compute(schedules=[evening]), FRIDAY.replace(hour=17, minute=50))
     await world.after(7)
     world.power.keep("box")

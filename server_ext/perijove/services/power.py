@@ -39,8 +39,8 @@ class Clock:
     touched: datetime | None = None
     kept: datetime | None = None
     """The stop at this time was called off."""
-    overdue: str | None = None
-    """A scheduled stop that waits for jobs to end."""
+    overdue: tuple[datetime, str] | None = None
+    """When a scheduled stop was due that waits for jobs to end, and its schedule."""
 
 
 @dataclass
@@ -102,7 +102,7 @@ class PowerService:
                 await self.compute.start(name, why=f"schedule {schedule.cron}")
                 return
             if schedule.action == "stop" and running and at != clock.kept:
-                clock.overdue = f"schedule {schedule.cron}"
+                clock.overdue = at, schedule.cron
         if not running:
             clock.idle_since = clock.overdue = None
             self._announce(name, None)
@@ -112,7 +112,7 @@ class PowerService:
             used = [*used, "a connection"]
         clock.idle_since = None if used else clock.idle_since or now
         if clock.overdue is not None and not self.compute.has_jobs(name):
-            await self._stop(name, clock.overdue, clock)
+            await self._stop(name, f"schedule {clock.overdue[1]}", clock)
             return
         coming = [notice for notice in self._coming(definition, clock, now) if notice]
         notice = min(coming, key=lambda found: found.at, default=None)
@@ -138,6 +138,10 @@ class PowerService:
             at, warning = clock.idle_since + whole, min(WARNING, whole / 2)
             reason = f"nothing has used it for {minutes:g} minute{'s' * (minutes != 1)}"
             found.append(Notice(at, reason, True) if at - now <= warning else None)
+        if clock.overdue is not None:
+            due, cron = clock.overdue
+            reason = f"its schedule says {cron}, and it is stopped when its jobs are over"
+            found.append(Notice(due, reason, False))
         for schedule in definition.schedules:
             at_ = schedule.next_time(now) if schedule.action == "stop" else None
             if at_ is not None and at_ - now <= WARNING and at_ != clock.kept:
