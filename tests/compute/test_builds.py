@@ -33,6 +33,7 @@ async def test_without_an_index_the_hubs_own_packages_are_installed(
         file.write_bytes(b"".join(packed(hub)))
 
     monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
     with pytest.raises(EnvironmentFailed, match="Failed to fetch"):
         await UvBuilder(tmp_path / "there").build(content)
