@@ -23,6 +23,7 @@ from perijove.models.compute import ClusterDefinition, NodeState, Resources
 from perijove.models.jobs import FailureReason, JobState
 from perijove.testing.targets import ComputeTargetContract, RecordingSink
 
+LISTEN = psutil.CONN_LISTEN
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio]
 
 
@@ -84,6 +85,11 @@ class TestCluster(ComputeTargetContract):
             lines = [" ".join(child.cmdline()) for child in cluster.children()]
             assert any("dask_worker" in line for line in lines)
             assert any("runner.zygote" in line for line in lines) is warm_start
+            # nobody but this machine hears them
+            ours = [cluster, *cluster.children(recursive=True)]
+            heard = [c for each in ours for c in each.net_connections("tcp") if c.status == LISTEN]
+            assert heard
+            assert {c.laddr.ip for c in heard} == {"127.0.0.1"}
 
     async def test_it_scales_with_what_waits_and_back_to_nothing(self, tmp_path: Path) -> None:
         async with self.cluster(tmp_path, idle_seconds_before_scale_down=1) as (target, sink):

@@ -21,6 +21,7 @@ import uvicorn
 from perijove.abc import ComputeTarget
 from perijove.compute.instance.local import LocalMachine
 from perijove.compute.instance.target import InstanceTarget
+from perijove.compute.wheels import packed
 from perijove.hub.gate import bind_gate, create_gate, gate_config
 from perijove.models.attempts import SPEC, AttemptSpec
 from perijove.models.instances import InstanceDefinition
@@ -101,7 +102,8 @@ class TestShared(ComputeTargetContract):
     @asynccontextmanager
     async def started(self, folder: Path) -> AsyncIterator[tuple[ComputeTarget, RecordingSink]]:
         hub: Any = Hub(folder)
-        delivery = Delivery(WorkspaceFolder(folder, "default"), WorkspaceConfig(), hub, hub)
+        where = WorkspaceFolder(folder, "default")
+        delivery = Delivery(where, WorkspaceConfig(), hub, hub, packed)
         server = uvicorn.Server(gate_config(create_gate(delivery, KEY, "http://127.0.0.1:9")))
         listener = bind_gate(folder / "gate")
         serving = asyncio.create_task(server.serve([listener]))

@@ -1,4 +1,4 @@
-"""How long nodes have been up, whatever is stopped or killed meanwhile."""
+"""How long nodes have been up, whatever is stopped or killed meanwhile; and who hears of them."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ class Counting(InMemoryTarget):
     """Its count is what the test says; None: it has not been heard yet."""
 
     count: float | None = None
+    slots = 0
     usable, in_use = True, list[str]()
 
     @property
@@ -75,12 +76,15 @@ class Hub:
         class Shop:
             changed: Callable[[], None] = lambda: None
 
+        self.woken = 0
+
+        def wake() -> None:
+            self.woken += 1
+
         jobs = SimpleNamespace(
             folder=folder,
             store=SimpleNamespace(queued_counts=dict, active=list),
-            supervisor=SimpleNamespace(
-                targets=targets, add=add, busy=lambda name: [], wake=lambda: None
-            ),
+            supervisor=SimpleNamespace(targets=targets, add=add, busy=lambda name: [], wake=wake),
         )
         self.service = ComputeService(
             store=SqlTargetStore(open_database(folder.database, folder.backups)),
@@ -125,3 +129,12 @@ async def test_node_hours_survive_stops_and_kills(tmp_path: Path) -> None:
 
     await hub.service.rest()
     assert Hub(tmp_path).seconds == 360
+
+
+async def test_a_worker_that_has_come_gets_what_waits(tmp_path: Path) -> None:
+    hub = Hub(tmp_path)
+    await hub.service.create(ClusterDefinition(name="box"))
+    for slots, woken in ((0, 0), (1, 1), (1, 0), (0, 0), (2, 1)):
+        hub.woken, hub.target.slots = 0, slots
+        hub.target.tell(0)
+        assert hub.woken == woken

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from perijove.errors import Conflict
-from perijove.models.compute import TargetState
+from perijove.models.compute import TargetEvent, TargetState
 from perijove.models.instances import InstanceDefinition
 from perijove.models.schedules import PowerSchedule
 from perijove.services.broker import Broker
@@ -28,7 +28,10 @@ class Compute:
         self.state, self.used, self.jobs = TargetState.RUNNING, list[str](), False
         self.notices: dict[str, Any] = {}
         self.broker, self.done = Broker(), list[tuple[str, str]]()
-        self.history = SimpleNamespace(note=lambda *event: self.noted.append(event))
+        self.history = SimpleNamespace(
+            note=lambda *event: self.noted.append(event), of=lambda name: self.events
+        )
+        self.events: list[TargetEvent] = []
         self.noted: list[tuple[str, ...]] = []
 
     def instances(self) -> list[tuple[str, InstanceDefinition]]:
@@ -132,6 +135,16 @@ async def test_a_scheduled_stop_waits_for_jobs_and_can_be_called_off() -> None:
     compute.jobs = False
     await world.after(1)
     assert compute.done
+    # while it waits for them, it is announced, and may still be called off
+    world = World(compute := Compute(schedules=[evening]), FRIDAY.replace(hour=17, minute=50))
+    compute.jobs = True
+    await world.after(30)
+    assert compute.notices["box"].at == FRIDAY.replace(hour=18)
+    assert "when its jobs are over" in compute.notices["box"].reason
+    world.power.keep("box")
+    compute.jobs = False
+    await world.after(30)
+    assert not compute.done
     world = World(compute := Compute(schedules=[evening]), FRIDAY.replace(hour=17, minute=50))
     await world.after(7)
     world.power.keep("box")
@@ -139,7 +152,39 @@ async def test_a_scheduled_stop_waits_for_jobs_and_can_be_called_off() -> None:
     assert not compute.done
 
 
-@pytest.mark.parametrize("cron", ["", "every day", "61 8 * * *", "0 8 * *", "0 8 * * 9"])
+async def test_what_was_due_while_no_hub_ran_is_done_a_little_late() -> None:
+    evening = {"action": "stop", "cron": "0 18 * * *", "timezone": "UTC"}
+    at_six = FRIDAY.replace(hour=18)
+
+    async def begun(after: timedelta, last: str, before: timedelta) -> list[tuple[str, str]]:
+        world = World(compute := Compute(schedules=[evening]), at_six + after)
+        compute.events = [
+            TargetEvent(at=at_six - before, name=last),
+            TargetEvent(at=at_six + after, name="back"),
+        ]
+        await world.after(1)
+        return compute.done
+
+    minute, hour = timedelta(minutes=1), timedelta(hours=1)
+    assert await begun(4 * minute, "start", hour) == [("stop", "schedule 0 18 * * *")]
+    assert await begun(hour, "start", hour) == []
+    assert await begun(4 * minute, "start", -minute) == []  # it was started afterwards
+    assert await begun(4 * minute, "keep running", minute) == []
+
+
+@pytest.mark.parametrize(
+    "cron",
+    [
+        "",
+        "every day",
+        "61 8 * * *",
+        "0 8 * *",
+        "0 8 * * 9",
+        "0 8 31 2 *",
+        "0 8 * * mon#1",
+        "0 8 * * x",
+    ],
+)
 async def test_a_schedule_that_is_none_is_refused(cron: str) -> None:
     with pytest.raises(ValidationError, match="not understood"):
         PowerSchedule(action="stop", cron=cron)
@@ -148,3 +193,23 @@ async def test_a_schedule_that_is_none_is_refused(cron: str) -> None:
 async def test_days_are_counted_as_cron_does() -> None:
     sunday = PowerSchedule(action="stop", cron="0 8 * * 0", timezone="UTC").next_time(FRIDAY)
     assert sunday == datetime(2026, 11, 22, 8, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("days", "numbers"),
+    [
+        ("0-5", [20, 22, 23, 24, 25, 26, 27]),
+        ("sun-tue", [22, 23, 24]),
+        ("5-1", [20, 21, 22, 23, 27]),
+        ("1-5/2,SAT", [20, 21, 23, 25, 27]),
+        ("*", [20, 21, 22, 23, 24, 25, 26, 27]),
+        ("1-7", [20, 21, 22, 23, 24, 25, 26, 27]),
+    ],
+)
+async def test_days_in_a_row(days: str, numbers: list[int]) -> None:
+    schedule = PowerSchedule(action="stop", cron=f"0 13 * * {days}", timezone="UTC")
+    week, found = FRIDAY, list[int]()
+    while (at := schedule.next_time(week)) is not None and at < FRIDAY + timedelta(days=8):
+        found.append(at.day)
+        week = at + timedelta(seconds=1)
+    assert found == numbers

@@ -17,7 +17,7 @@ from perijove.cli.program import common
 from perijove.client.compute import ComputeTarget
 from perijove.client.workspace import Workspace
 from perijove.errors import InvalidInput, PerijoveError
-from perijove.models.compute import Node, TargetEvent, TargetState
+from perijove.models.compute import Node, TargetEvent, TargetState, show_memory
 from perijove.models.definitions import load_yaml
 
 HEAD = ["NAME", "KIND", "ON", "STATE", "NODES", "RUNNING", "QUEUED", "NODE-HOURS"]
@@ -154,7 +154,7 @@ def show(name: str, workspace: str | None, as_json: bool) -> None:
     _tell(target, as_json)
     if not as_json:
         for key, value in (target.data.attributes | target.data.properties).items():
-            if value not in (None, "", [], {}) and key not in ("name", "size"):
+            if value not in (None, "", [], {}, False) and key not in ("name", "size"):
                 click.echo(f"{key}: {_shown(key, value)}")
         if (last := target.data.last_operation) is not None:
             click.echo(f"last operation: {last.name} {last.outcome}, {ago(last.begun_at)}")
@@ -343,10 +343,15 @@ def _event(event: TargetEvent) -> list[str]:
 
 def _shown(key: str, value: Any) -> str:
     if key in ("memory", "disk_free"):
-        return f"{value / 2**30:.4g} GiB"
+        return show_memory(value)
+    if key == "schedules":
+        return ", ".join(
+            f"{each['action']} at {each['cron']} ({each.get('timezone') or 'local time'})"
+            for each in value
+        )
     if isinstance(value, list):
         return ", ".join(str(item) for item in value)
-    return str(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _node(node: Node) -> list[str]:

@@ -10,13 +10,15 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
 from perijove.abc import EnvironmentBuilder
+from perijove.compute.ssh.on_host import SIGNS
 from perijove.compute.waiting import wait_for_exit
 from perijove.errors import EnvironmentFailed, InvalidInput
 from perijove.models.attempts import RunnerProcess
@@ -26,6 +28,7 @@ from perijove.models.environments import (
     CONTENT,
     DONE,
     FAILED,
+    WHEELS,
     BuildFailure,
     BuildResult,
     EnvironmentContent,
@@ -40,13 +43,19 @@ DIGEST = re.compile(r"[0-9a-f]{16}(\.[0-9a-f]{8})?")
 """A folder's name; what is being removed has another one already."""
 MOST = 2
 """Builds at once: each wants the disk and the network for itself."""
+ARCHIVE = "wheels.tar"
+
+Fetch = Callable[[str, Path], Awaitable[None]]
+"""Brings the wheels of the environment of a digest into a file: a tar archive."""
 
 
 class UvBuilder(EnvironmentBuilder):
     """See `EnvironmentBuilder`. Folders are named after digests; there may be others beside."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, fetch: Fetch | None = None) -> None:
+        """`fetch` is used where no package index can be reached; what it raises, `build` does."""
         self._folder = folder
+        self._fetch = fetch
         self._building: dict[str, asyncio.Task[BuildResult]] = {}
         self._results: dict[str, BuildResult] = {}
         self._started: dict[str, subprocess.Popen[bytes]] = {}
@@ -129,13 +138,17 @@ class UvBuilder(EnvironmentBuilder):
                 await self._run(content, folder)
             else:
                 await wait_for_exit(process.pid)
+            if self._fetch is not None and self._lacks_index(folder):
+                await self._fetch(content.digest, folder / ARCHIVE)
+                await asyncio.to_thread(_unpack, folder)
+                await self._run(content, folder)
         if (result := self.built(content)) is not None:
             return result
-        try:
-            failure = BuildFailure.model_validate_json((folder / FAILED).read_text())
-        except (OSError, ValueError):
-            raise EnvironmentFailed("The build was killed before it was complete.") from None
-        raise EnvironmentFailed(failure.message)
+        raise EnvironmentFailed(_failure(folder))
+
+    def _lacks_index(self, folder: Path) -> bool:
+        said = "" if (folder / DONE).exists() else _failure(folder)
+        return any(sign in said for sign in SIGNS["no_index"])
 
     async def _run(self, content: EnvironmentContent, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -150,6 +163,7 @@ class UvBuilder(EnvironmentBuilder):
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
+                env=os.environ if self._fetch is None else {"UV_HTTP_RETRIES": "1", **os.environ},
                 start_new_session=True,
             )
         try:
@@ -213,6 +227,22 @@ def _process(folder: Path) -> RunnerProcess | None:
         return RunnerProcess.model_validate_json((folder / BUILD_PROCESS).read_text())
     except (OSError, ValueError):
         return None
+
+
+def _failure(folder: Path) -> str:
+    try:
+        return BuildFailure.model_validate_json((folder / FAILED).read_text()).message
+    except (OSError, ValueError):
+        return "The build was killed before it was complete."
+
+
+def _unpack(folder: Path) -> None:
+    partial = folder / f".{WHEELS}"
+    shutil.rmtree(partial, ignore_errors=True)
+    with tarfile.open(folder / ARCHIVE) as tar:
+        tar.extractall(partial, filter="data")
+    (folder / ARCHIVE).unlink()
+    partial.rename(folder / WHEELS)
 
 
 def _free(folder: Path) -> int:

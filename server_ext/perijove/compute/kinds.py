@@ -90,6 +90,7 @@ class Instances:
             from perijove.compute.instance.container import check
 
             check(definition)
+            check_size(definition)
 
     def make(self, definition: Definition, workshop: Workshop, on: bool) -> ManagedTarget:
         assert isinstance(definition, InstanceDefinition)

@@ -6,13 +6,13 @@ import asyncio
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import JsonValue
 
+from perijove.compute.scratch import scratch
 from perijove.compute.waiting import wait_for_exit
 from perijove.compute.zygote import Zygote
 from perijove.errors import PerijoveError, Unreachable, from_json
@@ -31,8 +31,8 @@ class ProcessTasks:
     async def run(self, task: str, args: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
         """See `TaskRunner`."""
         async with self._one_at_a_time:
-            with tempfile.TemporaryDirectory(prefix="perijove-task-") as folder:
-                result = Path(folder) / "result.json"
+            with scratch("task") as folder:
+                result = folder / "result.json"
                 pid = None
                 if self._zygote is not None:
                     pid = await self._zygote.fork_task(task, dict(args), result)

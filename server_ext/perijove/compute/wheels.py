@@ -1,7 +1,8 @@
 """Wheels made from what is installed here, for machines that shall have the same.
 
 A machine without a way to a package index gets all it needs from us, as long as it is of our
-kind; our own package comes from us always. An editable installation gives the same wheel.
+kind: what a node consists of, and the environments that are built there. Our own package comes
+from us always; an editable installation gives the same wheel.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import hashlib
 import io
 import re
 import sys
+import tarfile
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,7 +27,9 @@ from packaging.tags import Tag
 from packaging.utils import canonicalize_name
 
 import perijove
+from perijove.compute.scratch import scratch
 from perijove.errors import Conflict
+from perijove.models.environments import DONE, VENV
 
 HUB_ONLY = frozenset(
     {"asyncssh", "bokeh", "jupyter-server", "jupyterlab", "dask-jobqueue", "voila"}
@@ -35,6 +39,7 @@ LEFT_OUT = frozenset({"INSTALLER", "RECORD", "REQUESTED", "direct_url.json", "uv
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The same contents make the same file."""
 OURS = "perijove"
+PIECE = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -106,12 +111,8 @@ def write_wheel(package: metadata.Distribution, folder: Path, compress: bool = T
     ------
     Conflict: it was not installed from a wheel, so nobody knows what belongs to it.
     """
+    _check(package)
     tags = _tags(package)
-    if not tags or package.files is None:
-        raise Conflict(
-            f"The package {package.name} was not installed from a wheel, so it cannot be copied.",
-            remedy="Install it with pip or uv, or give the machine a way to a package index.",
-        )
     parts = zip(*(str(tag).split("-") for tag in tags), strict=True)
     tag = "-".join(".".join(dict.fromkeys(part)) for part in parts)
     stem = f"{_stem(package)}-{package.version}"
@@ -119,6 +120,44 @@ def write_wheel(package: metadata.Distribution, folder: Path, compress: bool = T
     with path.open("wb") as file:
         _write(file, stem, _contents(package, stem), compress)
     return path
+
+
+def packed(folder: Path) -> Iterator[bytes]:
+    """A tar archive of wheels: all that is in an environment, which was built in `folder`.
+
+    Raises
+    ------
+    Conflict: it is not complete, or a package of its was not installed from a wheel.
+    """
+    if not (folder / DONE).exists():
+        raise Conflict("The environment is not built on the hub's machine.", field="environment")
+    places = [str(path) for path in (folder / VENV).glob("lib/python3*/site-packages")]
+    packages = list(metadata.distributions(path=places))
+    for package in packages:
+        _check(package)
+    return _packed(packages)
+
+
+def _packed(packages: list[metadata.Distribution]) -> Iterator[bytes]:
+    with scratch("wheels") as folder:
+        for package in packages:
+            wheel = write_wheel(package, folder)
+            info = tarfile.TarInfo(wheel.name)
+            info.size = wheel.stat().st_size
+            yield info.tobuf()
+            with wheel.open("rb") as file:
+                yield from iter(lambda: file.read(PIECE), b"")
+            yield bytes(-info.size % tarfile.BLOCKSIZE)
+            wheel.unlink()
+    yield bytes(2 * tarfile.BLOCKSIZE)
+
+
+def _check(package: metadata.Distribution) -> None:
+    if not _tags(package) or package.files is None:
+        raise Conflict(
+            f"The package {package.name} was not installed from a wheel, so it cannot be copied.",
+            remedy="Install it with pip or uv, or give the machine a way to a package index.",
+        )
 
 
 def _tags(package: metadata.Distribution) -> list[Tag]:

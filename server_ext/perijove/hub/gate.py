@@ -94,6 +94,17 @@ def create_gate(delivery: Delivery, signing_key: str, tracking_uri: str) -> Fast
         """What has happened on the machine."""
         await delivery.agent(target).report(found)
 
+    @app.get("/perijove/agents/{target}/environments/{digest}", dependencies=[agent])
+    def environment(digest: str) -> StreamingResponse:
+        """What is in an environment, for machines without a package index."""
+        return StreamingResponse(delivery.environment(digest), media_type="application/x-tar")
+
+    @app.get("/perijove/attempts/{job_id}/{attempt}/environment", dependencies=[attempt_only])
+    def its_environment(job_id: str, attempt: int) -> StreamingResponse:
+        """What is in the attempt's environment."""
+        pieces = delivery.environment(delivery.environment_of(job_id, attempt))
+        return StreamingResponse(pieces, media_type="application/x-tar")
+
     @app.get("/perijove/attempts/{job_id}/{attempt}/package", dependencies=[attempt_only])
     def package(job_id: str, attempt: int) -> StreamingResponse:
         """What the attempt needs."""

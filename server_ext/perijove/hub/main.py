@@ -31,6 +31,7 @@ from perijove.compute.instance.kernels import Kernels
 from perijove.compute.kinds import MAKERS, show_key
 from perijove.compute.local import LocalTarget
 from perijove.compute.tasks import ProcessTasks
+from perijove.compute.wheels import packed
 from perijove.compute.zygote import Zygote
 from perijove.errors import InvalidInput, PerijoveError
 from perijove.hub.app import create_app
@@ -163,7 +164,7 @@ async def serve(folder: WorkspaceFolder) -> None:
         folder, config, store, logs, broker, catalog, supervisor, recorder, tracking.tracker
     )
 
-    delivery = Delivery(folder, config, store, supervisor)
+    delivery = Delivery(folder, config, store, supervisor, packed)
     gate_app = create_gate(delivery, keys["signing_key"], tracking.tracker.tracking_uri)
     network = Listener(folder, gate_app)
 

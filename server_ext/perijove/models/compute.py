@@ -58,10 +58,20 @@ def parse_memory(text: str) -> int:
     return int(float(found[1]) * UNITS[unit])
 
 
+def show_memory(size: int) -> str:
+    """``1.5 GiB`` of bytes."""
+    unit, power = next(
+        (found for found in (("TiB", 40), ("GiB", 30), ("MiB", 20)) if size >= 1 << found[1]),
+        ("KiB", 10),
+    )
+    number = size / (1 << power)
+    return f"{number:.4g} {unit}" if number < 1000 else f"{number:.0f} {unit}"
+
+
 def show_amount(field: str, amount: int) -> str:
     """``4 CPUs``, ``1.5 GiB of memory``: what there is of `cpus`, `memory` or `gpus`."""
     if field == "memory":
-        return f"{amount / 2**30:.4g} GiB of memory"
+        return f"{show_memory(amount)} of memory"
     return f"{amount} {field[:-1].upper()}{'s' * (amount != 1)}"
 
 

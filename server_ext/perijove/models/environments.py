@@ -42,7 +42,7 @@ BASE_KERNEL = f"{BASE}.1"
 TEXT_LENGTH = 200_000
 NAME = r"^[a-z][a-z0-9_-]{1,39}$"
 PYTHON = r"^3\.\d{1,2}(\.\d{1,2})?$"
-CONTENT, BUILD_LOCK, BUILD_PROCESS, BUILD_LOG, VENV, DONE, FAILED = (
+CONTENT, BUILD_LOCK, BUILD_PROCESS, BUILD_LOG, VENV, DONE, FAILED, WHEELS = (
     "content.json",
     "lock",
     "process.json",
@@ -50,6 +50,7 @@ CONTENT, BUILD_LOCK, BUILD_PROCESS, BUILD_LOG, VENV, DONE, FAILED = (
     "venv",
     "done.json",
     "failed.json",
+    "wheels",
 )
 _BESIDE = re.compile(r"^\s*(-[rce]\b|--(requirement|constraint|editable)\b|\.{1,2}/)")
 _CONDA_PYTHON = re.compile(r"^python\s*={1,2}\s*(3\.\d{1,2})\b")

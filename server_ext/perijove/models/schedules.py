@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
-WEEKDAY = re.compile(r"(?<![\d/])[0-7](?!\d)")
+DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+PART = re.compile(r"(?P<day>[0-7]|[a-z]{3})(-(?P<to>[0-7]|[a-z]{3})(/(?P<step>[1-7]))?)?")
+OTHER = re.compile(r"[^0-9a-z*,/ -]")
 
 
 class PowerSchedule(BaseModel):
@@ -26,7 +27,8 @@ class PowerSchedule(BaseModel):
     @model_validator(mode="after")
     def _understood(self) -> PowerSchedule:
         try:
-            self._trigger()
+            if self.next_time(datetime.now(UTC)) is None:
+                raise ValueError("there is no such day")
         except (ValueError, LookupError) as error:
             raise ValueError(
                 f"the schedule {self.cron!r} is not understood ({error}); write minute hour day "
@@ -42,8 +44,23 @@ class PowerSchedule(BaseModel):
     def _trigger(self) -> Any:
         from apscheduler.triggers.cron import CronTrigger
 
-        fields = self.cron.split()
+        fields = self.cron.lower().split()
+        if found := OTHER.search(self.cron.lower()):  # the library passes over some
+            raise ValueError(f"{found[0]!r} means nothing in it")
         if len(fields) == 5:
-            # cron counts the days of a week from Sunday, the library from Monday
-            fields[4] = WEEKDAY.sub(lambda found: DAYS[int(found[0])], fields[4])
+            fields[4] = ",".join(map(_days, fields[4].split(",")))
         return CronTrigger.from_crontab(" ".join(fields), timezone=self.timezone)
+
+
+def _days(part: str) -> str:
+    """Days of a week by their names: cron counts them from Sunday, the library from Monday."""
+    found = PART.fullmatch(part)
+    if found is None:
+        return part
+    first, last = _day(found["day"]), _day(found["to"] or found["day"])
+    days = range(first, last + 1 + 7 * (last < first), int(found["step"] or 1))
+    return ",".join(DAYS[day % 7] for day in days)
+
+
+def _day(name: str) -> int:
+    return int(name) if name.isdecimal() else DAYS.index(name)

@@ -30,6 +30,7 @@ from perijove.models.environments import (
     DONE,
     FAILED,
     VENV,
+    WHEELS,
     BuildFailure,
     BuildResult,
     EnvironmentContent,
@@ -65,7 +66,8 @@ def build(folder: Path) -> None:
             with (folder / BUILD_LOG).open("wb", buffering=0) as log:
                 result = _build(content, folder, log)
         except (EnvironmentFailed, OSError) as error:
-            shutil.rmtree(folder / VENV, ignore_errors=True)
+            for name in (VENV, WHEELS):
+                shutil.rmtree(folder / name, ignore_errors=True)
             _write(folder / FAILED, BuildFailure(message=str(error)))
         else:
             _write(folder / DONE, result)
@@ -100,7 +102,12 @@ def _build(content: EnvironmentContent, folder: Path, log: BinaryIO) -> BuildRes
                 f"There is no Python {content.python} here, and uv cannot bring it: {error}"
             ) from None
     install = [uv(), "pip", "install", "--python", str(python), "--compile-bytecode"]
-    _run([*install, *packages, KERNEL], folder, log)
+    if carried := sorted((folder / WHEELS).glob("*.whl")):
+        names = [f"{WHEELS}/{wheel.name}" for wheel in carried]
+        _run([*install, "--no-index", "--no-deps", *names], folder, log)
+        shutil.rmtree(folder / WHEELS)
+    else:
+        _run([*install, *packages, KERNEL], folder, log)
     version = _run([str(python), "-c", "print(__import__('platform').python_version())"], folder)
     size = sum(path.lstat().st_size for path in venv.rglob("*"))
     return BuildResult(python=str(python), version=version.strip(), size=size, warning=warning)

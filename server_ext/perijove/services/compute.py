@@ -40,6 +40,7 @@ class ComputeService(Targets):
     _usable: dict[str, bool] = field(default_factory=dict)
     _counts: dict[str, float] = field(default_factory=dict)
     """What targets counted last of the seconds that their nodes have been up."""
+    _slots: dict[str, int] = field(default_factory=dict)
     _rising: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     """What brings targets up now: it may take long, and can be called off."""
 
@@ -242,6 +243,10 @@ class ComputeService(Targets):
         stored = self._stored.get(name.lower())
         if isinstance(target, ManagedTarget) and stored is not None:
             self._count(stored, target.nodes_now.node_seconds)
+            slots = target.slots
+            if slots > self._slots.get(name.lower(), 0):
+                self.jobs.supervisor.wake()  # a worker that somebody else runs has come
+            self._slots[name.lower()] = slots
             usable = target.usable or stored.state is not TargetState.RUNNING
             if usable is not self._usable.get(name.lower(), True):
                 self._usable[name.lower()] = usable
@@ -338,6 +343,7 @@ class ComputeService(Targets):
         self._stored.pop(name.lower(), None)
         self._usable.pop(name.lower(), None)
         self._counts.pop(name.lower(), None)
+        self._slots.pop(name.lower(), None)
         self.history.forget(name)
         self.broker.changed()
         return left

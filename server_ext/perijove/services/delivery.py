@@ -6,16 +6,17 @@ It lands in the attempt's folder, where everything else looks for it.
 from __future__ import annotations
 
 import os
+import re
 import tarfile
 import tempfile
 import time
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from perijove.abc import AgentTarget, JobStore
-from perijove.errors import Gone, InvalidInput, NotFound
+from perijove.errors import Conflict, Gone, InvalidInput, NotFound
 from perijove.models.agents import ENVIRONMENT, Ending, SpoolReceipt
 from perijove.models.attempts import (
     HEARTBEAT_FILE,
@@ -39,6 +40,7 @@ from perijove.services.supervisor import Supervisor
 PLAIN = (RUNNER, OUTPUT, LOG, LOGGED, SENT)
 """Files of an attempt that are brought under their own names."""
 IN_MEMORY = 4 << 20
+DIGEST = re.compile("[0-9a-f]{16}")
 RECENT = 3600.0
 
 
@@ -50,6 +52,8 @@ class Delivery:
     config: WorkspaceConfig
     store: JobStore
     supervisor: Supervisor
+    pack: Callable[[Path], Iterator[bytes]]
+    """Packs what was built in a folder as a tar archive of wheels; raises Conflict."""
 
     def agent(self, target: str) -> AgentTarget:
         """The target whose agent calls.
@@ -80,8 +84,8 @@ class Delivery:
             tar.add(folder / SPEC, "received.json")
             tar.add(spec.snapshot, "snapshot")
             if spec.python is not None:
-                inside = Path(spec.python).relative_to(self.folder.environments)
-                tar.add(self.folder.environments / inside.parts[0] / CONTENT, ENVIRONMENT)
+                digest = self.environment_of(job_id, attempt)
+                tar.add(self.folder.environments / digest / CONTENT, ENVIRONMENT)
             here = PurePosixPath(spec.workdir).relative_to(spec.folder)
             if spec.kind is JobKind.SCRIPT:
                 depth = len(Path(spec.source).relative_to(spec.snapshot).parent.parts)
@@ -96,6 +100,31 @@ class Delivery:
                 tar.add(snapshot, str(here))
         file.seek(0)
         return file
+
+    def environment(self, digest: str) -> Iterator[bytes]:
+        """A tar archive of wheels: all that is in an environment.
+
+        Raises
+        ------
+        InvalidInput: that is no digest. Conflict: it is not built here, or cannot be copied.
+        """
+        if not DIGEST.fullmatch(digest):
+            raise InvalidInput(f"{digest[:40]!r} is no environment's digest.", field="digest")
+        return self.pack(self.folder.environments / digest)
+
+    def environment_of(self, job_id: str, attempt: int) -> str:
+        """The digest of what the attempt runs in.
+
+        Raises
+        ------
+        Gone: the attempt is over. Conflict: what it runs in is not built.
+        """
+        self._job(job_id, attempt)
+        text = (self.folder.attempt(job_id, attempt) / SPEC).read_text()
+        python = AttemptSpec.model_validate_json(text).python
+        if python is None:
+            raise Conflict("The attempt runs in no environment that is built.")
+        return Path(python).relative_to(self.folder.environments).parts[0]
 
     async def spool(
         self, job_id: str, attempt: int, offset: int, data: bytes, beat: float

@@ -22,6 +22,11 @@ WARNING = timedelta(minutes=5)
 """How long before a stop people are told; for short idle times half of them."""
 CONNECTION = timedelta(seconds=90)
 """How long a sign of a connection counts."""
+KEEP = "keep running"
+DONE = (KEEP, "create", "start", "stop", "restart")
+"""Events after which a schedule that was due before has nothing more to say."""
+LATE = timedelta(minutes=10)
+"""By how much a schedule is late at most, if no hub ran when it was due."""
 
 
 @dataclass
@@ -34,8 +39,8 @@ class Clock:
     touched: datetime | None = None
     kept: datetime | None = None
     """The stop at this time was called off."""
-    overdue: str | None = None
-    """A scheduled stop that waits for jobs to end."""
+    overdue: tuple[datetime, str] | None = None
+    """When a scheduled stop was due that waits for jobs to end, and its schedule."""
 
 
 @dataclass
@@ -77,7 +82,7 @@ class PowerService:
         if notice is not None:
             clock.kept = notice.at
             clock.overdue = None
-            self.compute.history.note(found.name, "keep running", notice.reason)
+            self.compute.history.note(found.name, KEEP, notice.reason)
         self.compute.broker.changed()
 
     def touch(self, name: str) -> None:
@@ -87,7 +92,7 @@ class PowerService:
 
     async def _look_at(self, name: str, definition: InstanceDefinition, clock: Clock) -> None:
         now, info = self.now(), self.compute.get(name)
-        since, clock.looked = clock.looked or now, now
+        since, clock.looked = clock.looked or self._done_until(name, now), now
         running = info.state in (TargetState.RUNNING, TargetState.UNUSABLE)
         for schedule in definition.schedules:
             at = schedule.next_time(since)
@@ -97,7 +102,7 @@ class PowerService:
                 await self.compute.start(name, why=f"schedule {schedule.cron}")
                 return
             if schedule.action == "stop" and running and at != clock.kept:
-                clock.overdue = f"schedule {schedule.cron}"
+                clock.overdue = at, schedule.cron
         if not running:
             clock.idle_since = clock.overdue = None
             self._announce(name, None)
@@ -107,7 +112,7 @@ class PowerService:
             used = [*used, "a connection"]
         clock.idle_since = None if used else clock.idle_since or now
         if clock.overdue is not None and not self.compute.has_jobs(name):
-            await self._stop(name, clock.overdue, clock)
+            await self._stop(name, f"schedule {clock.overdue[1]}", clock)
             return
         coming = [notice for notice in self._coming(definition, clock, now) if notice]
         notice = min(coming, key=lambda found: found.at, default=None)
@@ -115,6 +120,13 @@ class PowerService:
             await self._stop(name, notice.reason, clock)
             return
         self._announce(name, notice)
+
+    def _done_until(self, name: str, now: datetime) -> datetime:
+        """Up to when the hub before has done what schedules say, as far as one can know."""
+        known = [event for event in self.compute.history.of(name) if event.name in DONE]
+        if not known or known[-1].name == KEEP:
+            return now
+        return max(known[-1].at, now - LATE)
 
     def _coming(
         self, definition: InstanceDefinition, clock: Clock, now: datetime
@@ -126,6 +138,10 @@ class PowerService:
             at, warning = clock.idle_since + whole, min(WARNING, whole / 2)
             reason = f"nothing has used it for {minutes:g} minute{'s' * (minutes != 1)}"
             found.append(Notice(at, reason, True) if at - now <= warning else None)
+        if clock.overdue is not None:
+            due, cron = clock.overdue
+            reason = f"its schedule says {cron}, and it is stopped when its jobs are over"
+            found.append(Notice(due, reason, False))
         for schedule in definition.schedules:
             at_ = schedule.next_time(now) if schedule.action == "stop" else None
             if at_ is not None and at_ - now <= WARNING and at_ != clock.kept:

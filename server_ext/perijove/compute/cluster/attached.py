@@ -237,7 +237,7 @@ class AttachedProcess(AttemptProcess):
             return Conflict(
                 f"{who} does not share this machine's disk, and has no way to the hub.",
                 field="scheduler",
-                remedy="Turn its TLS listener on: perijove up --listen ADDRESS.",
+                remedy="perijove up --listen ADDRESS turns its TLS listener on.",
             )
         return None
 

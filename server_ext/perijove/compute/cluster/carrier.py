@@ -18,8 +18,8 @@ from pathlib import Path
 from perijove.compute.builds import UvBuilder
 from perijove.compute.cluster.node import run_here
 from perijove.compute.instance.courier import Courier, Start
-from perijove.compute.instance.gate import Gate
-from perijove.compute.relay import Relay
+from perijove.compute.instance.gate import Gate, GateError
+from perijove.compute.relay import Relay, connect
 from perijove.models.agents import AttemptOrder, GateAddress
 from perijove.models.processes import current_process, runtime_dir
 
@@ -35,7 +35,7 @@ class Carrier:
         self._folder = folder
         self._couriers: dict[str, Courier] = {}
         self._gates: dict[str, tuple[Gate, str]] = {}
-        self._builder = UvBuilder(folder / "environments")
+        self._builder = UvBuilder(folder / "environments", self._fetch)
         self._lock: asyncio.Lock | None = None
         self._poke = runtime_dir() / f"worker-{os.getpid()}.poke"
         self._loop = asyncio.new_event_loop()
@@ -75,6 +75,14 @@ class Carrier:
             with suppress(OSError):
                 folder.parent.rmdir()
 
+    async def _fetch(self, digest: str, file: Path) -> None:
+        """What one of the attempts here waits for."""
+        for courier in self._couriers.values():
+            if courier.environment == digest:
+                await courier.fetch_wheels(file)
+                return
+        raise GateError("no attempt waits for the environment any more")
+
     async def _gate(self, address: GateAddress) -> tuple[Gate, str]:
         """The gate, and MLflow's address behind it."""
         key = address.model_dump_json()
@@ -86,7 +94,7 @@ class Carrier:
                     # what user code speaks is plain HTTP
                     note = self._folder / f"relay-{len(self._gates)}"
                     self._folder.mkdir(parents=True, exist_ok=True)
-                    uri = await Relay(lambda: address).open(note)
+                    uri = await Relay(lambda: connect(address)).listen_again(note)
                 self._gates[key] = Gate(address, ""), uri
             return self._gates[key]
 

@@ -32,11 +32,11 @@ from perijove.compute.instance.gate import Gate, GateError, Refused
 from perijove.compute.instance.kernels import Kernels
 from perijove.compute.instance.process import facts, mark
 from perijove.compute.instance.verbs import Verbs
-from perijove.compute.relay import Relay
+from perijove.compute.relay import Relay, connect
 from perijove.compute.tidy import remove_unwanted
 from perijove.compute.waiting import wait_for_exit
 from perijove.compute.zygote import Zygote, start_cold
-from perijove.errors import PerijoveError
+from perijove.errors import PerijoveError, Unreachable
 from perijove.models.agents import (
     AGENT_LOCK,
     AGENT_LOG,
@@ -92,7 +92,10 @@ class Agent:
         self._poke_path = runtime_dir() / f"agent-{os.getpid()}.poke"
         self._relay: Relay | None = None
         self._tracking_uri: str | None = None
-        self._builder = UvBuilder(folder / ENVIRONMENTS)
+        self._builder = UvBuilder(
+            folder / ENVIRONMENTS,
+            lambda digest, file: self._gate.wheels(self._config.target, digest, file),
+        )
         self._kernels = Kernels(
             folder / "kernels",
             lambda: self._zygote,
@@ -124,8 +127,8 @@ class Agent:
             await self._zygote.start()
         self._tracking_uri = self._config.tracking_uri
         if self._config.relay:
-            self._relay = Relay(lambda: self._config.gate)
-            self._tracking_uri = await self._relay.open(self._folder / RELAY)
+            self._relay = Relay(lambda: connect(self._config.gate))
+            self._tracking_uri = await self._relay.listen_again(self._folder / RELAY)
         for order in (self._folder / ATTEMPTS).glob(f"*/*/{ORDER}"):
             with suppress(OSError, ValueError):
                 self._carry(AttemptOrder.model_validate_json(order.read_text()))
@@ -217,6 +220,8 @@ class Agent:
             answer = Answer(id=number, result=await self._verbs.call(verb, args))
         except PerijoveError as error:
             answer = Answer(id=number, error=error.to_json())
+        except GateError as error:
+            answer = Answer(id=number, error=Unreachable(f"{verb}: {error}.").to_json())
         except (OSError, ValueError, KeyError, TypeError) as error:
             answer = Answer(id=number, error=PerijoveError(f"{verb}: {error}").to_json())
         self._report.answers.append(answer)

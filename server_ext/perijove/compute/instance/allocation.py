@@ -7,6 +7,7 @@ import os
 import secrets
 import shlex
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,6 +26,8 @@ from perijove.writing import replace_file
 JOB = "slurm-job"
 """File with the name of the batch job, from before it is submitted until it is ended by us."""
 END = 60.0
+LOOK = 60.0
+"""Seconds between two looks at an allocation whose agent calls."""
 
 
 class SlurmMachine(Machine):
@@ -41,6 +44,7 @@ class SlurmMachine(Machine):
         self._network_gate = workshop.network_gate
         self._prefix = f"perijove-{workshop.name}"
         self._job: slurm.SlurmJob | None = None
+        self._looked = 0.0
 
     async def gate(self) -> tuple[GateAddress, str | None]:
         address = self._network_gate()
@@ -52,7 +56,7 @@ class SlurmMachine(Machine):
         raise Unreachable(
             "Slurm's nodes have no way to the hub.",
             field="on",
-            remedy=f"Turn its TLS listener on: perijove up --listen {here}.",
+            remedy=f"perijove up --listen {here} turns its TLS listener on.",
         )
 
     async def start_agent(self, config: AgentConfig) -> None:
@@ -102,22 +106,34 @@ class SlurmMachine(Machine):
         if await self._look() is not None and self._job is not None and self._job.over:
             (self._folder / JOB).unlink(missing_ok=True)
 
+    async def look(self) -> None:
+        known = self._job
+        if known is None or known.waits or time.monotonic() - self._looked > LOOK:
+            with suppress(PerijoveError):
+                await self._look()
+
+    @property
+    def ended(self) -> bool:
+        return self._job is not None and self._job.over
+
     @property
     def waiting(self) -> str | None:
         if self._job is None:
             return None
         if self._job.waits:
-            return f"It waits in Slurm's queue: {self._job.reason}."
+            why = "" if self._job.reason in ("", "None") else f": {self._job.reason}"
+            return f"It waits in Slurm's queue{why}."
         return None
 
     @property
     def trouble(self) -> str | None:
-        if self._job is not None and self._job.over:
+        if self._job is not None and self.ended:
             return f"Its Slurm job has ended: {self._job.state}. Start it again for a new one."
         return None
 
     async def _look(self) -> slurm.SlurmJob | None:
         name = self._noted()
+        self._looked = time.monotonic()
         found = await slurm.jobs(name) if name is not None else []
         before, self._job = self._job, found[-1] if found else None
         if self._job != before:

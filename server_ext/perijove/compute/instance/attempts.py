@@ -90,7 +90,7 @@ class AgentAttempts(FolderTarget):
         attempt.over.set()
 
     def overdue(self, attempt: Attempt, silent: float) -> bool:
-        if not self.machine.shared and not self._link.up.is_set():
+        if not (self.machine.shared or self.machine.ended or self._link.up.is_set()):
             return silent > GONE_FOR_GOOD
         return super().overdue(attempt, silent)
 

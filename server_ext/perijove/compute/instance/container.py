@@ -6,6 +6,7 @@ Its home folder and our environment lie in the workspace, so they outlive the co
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
@@ -29,10 +30,12 @@ from perijove.models.ssh import HostFacts, NodeInstall, RemoteFile
 from perijove.writing import replace_file
 
 ENGINES = ("podman", "docker")
+IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]*")
 HOME, GATE = "/perijove", "/perijove-gate"
 PATIENCE = 600.0
 """Seconds a command of the engine may take: an image may have to be fetched."""
 NETWORK = ("--network", "host")
+LOOK = "{{.State.Status}} {{.HostConfig.NanoCpus}}"
 WAYS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     ((), ()),
     # crun fails where control groups are of both versions
@@ -153,6 +156,7 @@ class ContainerMachine(Machine):
         self._container = Container(self._name, workshop.files)
         self._install: NodeInstall | None = None
         self._step: str | None = None
+        self._limited: bool | None = None
 
     async def gate(self) -> tuple[GateAddress, str | None]:
         socket = f"{GATE}/{self._gate.name}"
@@ -190,6 +194,9 @@ class ContainerMachine(Machine):
         state = await self._state()
         if state == "running":
             return
+        if state == "paused":
+            await run_engine("unpause", self._name)
+            return
         self._install = None
         if state is not None:
             done = await run_engine("start", self._name)
@@ -219,14 +226,18 @@ class ContainerMachine(Machine):
                 said = said or done.err.strip()
                 await run_engine("rm", "-f", self._name)
         raise Conflict(
-            f"The container does not start: {said[-500:]}",
+            f"The container does not start: {_last_error(said)}",
             field="image",
             remedy=f"Try it by hand: {engine()} run {made.image} sleep 1.",
         )
 
     async def _state(self) -> str | None:
-        done = await run_engine("container", "inspect", "-f", "{{.State.Status}}", self._name)
-        return done.out.strip() if done.code == 0 else None
+        done = await run_engine("container", "inspect", "-f", LOOK, self._name)
+        if done.code:
+            return None
+        state, cpus = done.out.split()
+        self._limited = cpus != "0"
+        return state
 
     async def alive(self) -> bool:
         return False  # starting what runs does nothing
@@ -243,7 +254,7 @@ class ContainerMachine(Machine):
         return [engine(), "exec", "-it", "-e", f"HOME={HOME}", self._name, "/bin/sh"]
 
     def properties(self) -> dict[str, JsonValue]:
-        limited = getattr(self, "_limited", None)
+        limited = self._limited
         return {
             "image": self._definition.image,
             "container": self._name,
@@ -268,6 +279,13 @@ class ContainerMachine(Machine):
     def _agent_folder(self) -> PurePosixPath:
         assert self._install is not None
         return PurePosixPath(self._install.home) / "agent"
+
+
+def _last_error(said: str) -> str:
+    """Of all that an engine says when it has tried again and again."""
+    lines = said.splitlines() or ["the engine does not say why"]
+    errors = [line.partition("rror: ")[2] for line in lines if "rror: " in line]
+    return (errors or lines)[-1][:500]
 
 
 def _is_limit(word: str) -> bool:
@@ -307,4 +325,10 @@ def check(definition: InstanceDefinition) -> None:
             "A container needs an image.",
             field="image",
             remedy="Name one with Python or a C library, such as python:3.12-slim.",
+        )
+    if not IMAGE.fullmatch(definition.image):  # the engine would take some for an option
+        raise InvalidInput(
+            f"{definition.image[:80]!r} is no name of an image.",
+            field="image",
+            remedy="Name one such as python:3.12-slim or registry.example.org/team/image:1.",
         )

@@ -134,6 +134,13 @@ class Courier:
                 os.kill(runner.pid, 9 if at_once else 15)
         self.poked.set()
 
+    async def fetch_wheels(self, file: Path) -> None:
+        """Fetch what its environment consists of. Raises GateError."""
+        try:
+            await self._gate().wheels_for(self.order.key, self.order.token, file)
+        except Refused as error:  # other attempts may wait for the same environment
+            raise GateError(str(error)) from error
+
     # the way there
 
     async def _fetch(self, poke: str) -> None:

@@ -20,6 +20,8 @@ from perijove.models.agents import (
 )
 
 TIMEOUT = httpx.Timeout(15, connect=5)
+PACKING = httpx.Timeout(300, connect=5)
+"""A large package takes its time."""
 SILENT = 20.0
 """Seconds without a line from the hub after which the link counts as broken."""
 
@@ -79,9 +81,23 @@ class Gate:
 
     async def package(self, key: str, token: str, file: Path) -> None:
         """Fetch what the attempt needs, as a tar archive."""
+        await self._fetch(f"/perijove/attempts/{key}/package", token, file)
+
+    async def wheels(self, target: str, digest: str, file: Path) -> None:
+        """Fetch all that is in an environment, for the agent: a tar archive of wheels."""
+        path = f"/perijove/agents/{target}/environments/{digest}"
+        await self._fetch(path, self._token, file, PACKING)
+
+    async def wheels_for(self, key: str, token: str, file: Path) -> None:
+        """Fetch all that is in the attempt's environment, as a tar archive of wheels."""
+        await self._fetch(f"/perijove/attempts/{key}/environment", token, file, PACKING)
+
+    async def _fetch(
+        self, path: str, token: str, file: Path, timeout: httpx.Timeout = TIMEOUT
+    ) -> None:
         try:
             async with self._client.stream(
-                "GET", f"/perijove/attempts/{key}/package", headers=self._headers(token)
+                "GET", path, headers=self._headers(token), timeout=timeout
             ) as answer:
                 if answer.is_client_error:
                     await answer.aread()

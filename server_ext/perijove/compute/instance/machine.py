@@ -60,6 +60,15 @@ class Machine(ABC):
         """Why it may take long until the agent is there, in words."""
         return None
 
+    async def look(self) -> None:
+        """Its agent calls: see now and then what else is to be known of it."""
+        return None
+
+    @property
+    def ended(self) -> bool:
+        """Is it certain that nothing of what ran there is left?"""
+        return False
+
     @property
     def trouble(self) -> str | None:
         """What is wrong with it, beyond that its agent does not call."""

@@ -102,8 +102,9 @@ class InstanceTarget(AgentAttempts, AgentTarget, ManagedTarget):
         jobs = sorted({job_id for job_id, _ in self._attempts})
         up = self._link.up.is_set()
         state = NodeState.RUNNING if jobs else NodeState.IDLE
-        message = self.trouble or self.machine.waiting
+        message = self.trouble
         if not up:
+            message = self.trouble or self.machine.waiting
             state = NodeState.PREPARING if self.usable else NodeState.UNUSABLE
         node = Node(
             id=self.facts.hostname if self.facts else self.name,
@@ -279,6 +280,7 @@ class InstanceTarget(AgentAttempts, AgentTarget, ManagedTarget):
                 async with asyncio.timeout(PING):
                     await self._link.broken.wait()
             if self._link.up.is_set() and not self._link.silent:
+                await self.machine.look()
                 continue
             if self._link.up.is_set():
                 self._unlink(f"{self.name} has said nothing for {SILENCE:.0f} s.")

@@ -13,11 +13,12 @@ from typing import IO, TYPE_CHECKING
 
 import asyncssh
 
+from perijove.compute.relay import LOOPBACK, Reader, Relay, Writer
 from perijove.compute.ssh import scripts
 from perijove.compute.ssh.explain import explain
 from perijove.compute.ssh.facts import Completed, facts_of
 from perijove.compute.ssh.hostkeys import connect
-from perijove.compute.ssh.tunnels import LOOPBACK, Relay, Stream, WayBack
+from perijove.compute.ssh.tunnels import WayBack
 from perijove.errors import InvalidInput, NotFound, PerijoveError, Unreachable
 from perijove.models.ssh import HostFacts, SshAddress
 from perijove.writing import replace_file
@@ -218,15 +219,18 @@ class SshHost:
     async def forward_port(self, remote_port: int, local_port: int | None = None) -> int:
         """A port of this machine's loopback address that leads to one of the host's.
 
+        It stays while the host is away, so nobody else gets it; clients are turned away meanwhile.
+
         Raises
         ------
         Conflict: the port is taken here.
         """
 
-        async def open_remote(connection: asyncssh.SSHClientConnection) -> Stream:
-            return await connection.open_connection(LOOPBACK, remote_port)
+        async def connect_there() -> tuple[Reader, Writer]:
+            async with self.through() as connection:
+                return await connection.open_connection(LOOPBACK, remote_port)
 
-        relay = Relay(lambda: self._connection, open_remote)
+        relay = Relay(connect_there)
         found = await relay.listen_port(local_port)
         self._relays.append(relay)
         return found
@@ -234,10 +238,11 @@ class SshHost:
     async def forward_path(self, remote_path: str, local_path: Path) -> None:
         """A Unix socket here that leads to one on the host."""
 
-        async def open_remote(connection: asyncssh.SSHClientConnection) -> Stream:
-            return await connection.open_unix_connection(remote_path)
+        async def connect_there() -> tuple[Reader, Writer]:
+            async with self.through() as connection:
+                return await connection.open_unix_connection(remote_path)
 
-        relay = Relay(lambda: self._connection, open_remote)
+        relay = Relay(connect_there)
         await relay.listen_path(local_path)
         self._relays.append(relay)
 

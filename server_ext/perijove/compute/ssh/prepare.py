@@ -20,13 +20,13 @@ import asyncio
 import json
 import platform
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import IO, Protocol
 
+from perijove.compute.scratch import scratch
 from perijove.compute.ssh import on_host, scripts
 from perijove.compute.ssh.facts import Completed
 from perijove.compute.wheels import Bundle, bundle, write_wheel
@@ -264,12 +264,12 @@ async def _copy_all(host: NodeHost, wanted: Bundle, folder: str, say: Say) -> No
     files = host.files()
     await files.mkdir(folder)
     there = {file.name for file in await files.list(folder)}
-    with tempfile.TemporaryDirectory(prefix="perijove-wheels-") as name:
+    with scratch("wheels") as made:
         sending: asyncio.Task[float] | None = None
         compress = True
         try:
             for package in wanted.packages:
-                wheel = await asyncio.to_thread(write_wheel, package, Path(name), compress)
+                wheel = await asyncio.to_thread(write_wheel, package, made, compress)
                 if sending is not None:
                     compress = await sending < FAST
                 if wheel.name not in there:

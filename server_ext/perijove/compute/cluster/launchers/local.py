@@ -43,7 +43,9 @@ class LocalNode(ManagedNode):
                     *(sys.executable, "-m", "distributed.cli.dask_worker", self.scheduler),
                     *("--name", self.id, "--no-nanny"),
                     *("--nworkers", "1", "--nthreads", str(asked.cpus)),
-                    *("--memory-limit", str(asked.memory or 0), "--no-dashboard"),
+                    *("--memory-limit", str(asked.memory or 0)),
+                    # its own pages have no TLS, and are there without a dashboard too
+                    *("--no-dashboard", "--dashboard-address", "127.0.0.1:0"),
                     *("--host", "127.0.0.1", "--death-timeout", "60"),
                     *("--tls-ca-file", str(certificate), "--tls-cert", str(certificate)),
                     *("--tls-key", str(key), "--preload", "perijove.compute.cluster.node"),
