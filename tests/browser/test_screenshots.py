@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,10 +24,15 @@ IMAGES = ROOT / "docs" / "images"
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """JupyterLab in a folder whose name is fit to be seen in the documentation."""
-    with tempfile.TemporaryDirectory(prefix="perijove-") as folder:
-        with served(Path(folder), "jupyterlab") as made:
+    folder = Path(tempfile.mkdtemp(prefix="perijove-"))
+    if _wanted():
+        folder = folder.rename(folder.with_name("perijove"))
+    try:
+        with served(folder, "jupyterlab") as made:
             made.setting(NEWS, fetchNews="false", checkForUpdates=False)
             yield made
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
