@@ -109,6 +109,10 @@ def test_an_instance_by_the_keyboard_alone(open_page: OpenPage, lab: Lab) -> Non
     row(page, "bench").focus()
     page.keyboard.press("Delete")
     expect(page.locator(".jp-Dialog")).to_contain_text("Its files and the results")
+    page.keyboard.press("Enter")  # the Delete key is next to it
+    expect(page.locator(".jp-Dialog")).to_have_count(0)
+    page.keyboard.press("Delete")
+    page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(row(page, "bench")).to_have_count(0, timeout=60_000)
     assert perijove("compute", "show", "bench", home=lab.home).returncode == 2

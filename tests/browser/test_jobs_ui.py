@@ -118,6 +118,10 @@ def test_the_document_is_restored_and_the_stream_survives_the_hub(
     expect(document.locator(".jp-perijove-cell.jp-mod-running")).to_contain_text(
         "step 2", timeout=30_000
     )
+    show(page, "perijove-panel")
+    models = page.locator(".jp-perijove-section").last
+    page.locator("#perijove-panel .lm-AccordionPanel-titleLabel", has_text="Models").click()
+    expect(models).to_be_hidden()
     hub = json.loads((lab.home / "workspaces/default/hub.json").read_text())
     os.kill(hub["pid"], signal.SIGKILL)
     expect(document.locator(".jp-perijove-cell.jp-mod-running")).to_contain_text(
@@ -129,6 +133,8 @@ def test_the_document_is_restored_and_the_stream_survives_the_hub(
     page.wait_for_timeout(1500)  # JupyterLab saves its layout a second after a change
     page.reload()
     expect(page.locator(".jp-perijove-document h1")).to_have_text("slow", timeout=60_000)
+    expect(page.locator("#perijove-panel")).to_be_visible()
+    expect(models).to_be_hidden()
     job = str(last_job(lab)["id"])
     assert perijove("job", "cancel", job, "--json", home=lab.home).returncode == 0
 

@@ -4,18 +4,35 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
-from browser.conftest import ROOT, Lab, OpenPage, show
+from browser.conftest import NEWS, ROOT, Lab, OpenPage, served, show
 from browser.test_jobs_ui import run_on, submit
 from conftest import perijove
 
 pytestmark = pytest.mark.browser
 
 IMAGES = ROOT / "docs" / "images"
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    """JupyterLab in a folder whose name is fit to be seen in the documentation."""
+    folder = Path(tempfile.mkdtemp(prefix="perijove-"))
+    if _wanted():
+        folder = folder.rename(folder.with_name("perijove"))
+    try:
+        with served(folder, "jupyterlab") as made:
+            made.setting(NEWS, fetchNews="false", checkForUpdates=False)
+            yield made
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

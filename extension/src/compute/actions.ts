@@ -3,6 +3,7 @@ import { Dialog, InputDialog, showDialog, showErrorMessage } from '@jupyterlab/a
 import { TranslationBundle } from '@jupyterlab/translation';
 
 import { ApiError, type Job, type Target } from '../api';
+import { confirm } from '../components/confirm';
 import { isOver, JobManager } from '../jobs/manager';
 import { ComputeManager, isMachine, kernelsOn } from './manager';
 
@@ -162,10 +163,5 @@ async function agreed(question: {
   body: string[];
   accept: string;
 }): Promise<boolean> {
-  const answer = await showDialog({
-    title: question.title,
-    body: question.body.filter(Boolean).join(' '),
-    buttons: [Dialog.cancelButton(), Dialog.warnButton({ label: question.accept })]
-  });
-  return answer.button.accept;
+  return confirm({ ...question, body: question.body.filter(Boolean).join(' ') });
 }

@@ -53,7 +53,7 @@ function Targets({ manager, commands, trans }: IProps): React.ReactElement {
       Enter: () => selected && run(CommandIDs.open, selected),
       Delete: () => selected && run(CommandIDs.remove, selected)
     };
-    if (keys[event.key]) {
+    if (keys[event.key] && !(event.ctrlKey || event.metaKey || event.altKey)) {
       event.preventDefault();
       keys[event.key]();
     }

@@ -1,17 +1,11 @@
 /** The verbs on experiments, as commands; the section is in the left panel. */
 import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import {
-  Clipboard,
-  Dialog,
-  ICommandPalette,
-  Notification,
-  showDialog,
-  showErrorMessage
-} from '@jupyterlab/apputils';
+import { Clipboard, ICommandPalette, Notification, showErrorMessage } from '@jupyterlab/apputils';
 import { ITranslator } from '@jupyterlab/translation';
 import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
 import type { ApiError, Experiment } from '../api';
+import { confirm } from '../components/confirm';
 import { CommandIDs as RunCommands } from '../runs/tokens';
 import { IWorkspace } from '../workspace';
 import { CommandIDs, EXPERIMENT_ARGS, PLUGIN_ID } from './tokens';
@@ -90,12 +84,12 @@ function activate(
     CommandIDs.remove,
     trans.__('Delete…'),
     async experiment => {
-      const answer = await showDialog({
+      const isMeant = await confirm({
         title: trans.__('Delete %1?', experiment.name),
         body: trans.__('Its runs go with it. Both can be restored; the name stays taken.'),
-        buttons: [Dialog.cancelButton(), Dialog.warnButton({ label: trans.__('Delete') })]
+        accept: trans.__('Delete')
       });
-      if (answer.button.accept) {
+      if (isMeant) {
         await manager.delete(experiment.id);
         Notification.info(trans.__('%1 was deleted.', experiment.name), {
           autoClose: 8000,

@@ -14,6 +14,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
 import { ApiError, fileUrl, type Job, type JobDefinition } from '../api';
+import { confirm } from '../components/confirm';
 import { perijoveIcon } from '../components/icons';
 import type { ComputeManager } from '../compute/manager';
 import type { runOn } from './form';
@@ -89,15 +90,13 @@ export function addCommands(options: ICommandOptions): void {
     trans.__('Cancel'),
     async job => {
       if (options.settings?.get('confirmCancel').composite !== false) {
-        const answer = await showDialog({
+        const isMeant = await confirm({
           title: trans.__('Cancel %1?', job.name),
           body: trans.__('What it has done so far is kept.'),
-          buttons: [
-            Dialog.cancelButton({ label: trans.__('Let it run') }),
-            Dialog.warnButton({ label: trans.__('Cancel the job') })
-          ]
+          accept: trans.__('Cancel the job'),
+          reject: trans.__('Let it run')
         });
-        if (!answer.button.accept) {
+        if (!isMeant) {
           return;
         }
       }
@@ -139,14 +138,14 @@ export function addCommands(options: ICommandOptions): void {
     CommandIDs.remove,
     trans.__('Delete…'),
     async job => {
-      const answer = await showDialog({
+      const isMeant = await confirm({
         title: trans.__('Delete %1?', job.name),
         body: trans.__(
           'Its files on this machine are deleted. Its MLflow run stays, with parameters, metrics and artifacts.'
         ),
-        buttons: [Dialog.cancelButton(), Dialog.warnButton({ label: trans.__('Delete') })]
+        accept: trans.__('Delete')
       });
-      if (answer.button.accept) {
+      if (isMeant) {
         Notification.info((await manager.delete(job.id)).message, { autoClose: 5000 });
       }
     },

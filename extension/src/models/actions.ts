@@ -3,6 +3,7 @@ import { Dialog, InputDialog, showDialog, showErrorMessage } from '@jupyterlab/a
 import { TranslationBundle } from '@jupyterlab/translation';
 
 import { ApiError } from '../api';
+import { confirm } from '../components/confirm';
 import { ModelManager } from './manager';
 
 /** Do it; what it throws is said in a dialog. */
@@ -55,15 +56,12 @@ export async function deleteModel(
       : trans.__('Nothing that is known here uses it.'),
     trans.__('This cannot be undone; archiving can.')
   ];
-  const answer = await showDialog({
+  const isMeant = await confirm({
     title: trans.__('Delete %1?', what),
     body: lines.join(' '),
-    buttons: [
-      Dialog.cancelButton(),
-      Dialog.warnButton({ label: uses.length ? trans.__('Delete anyway') : trans.__('Delete') })
-    ]
+    accept: uses.length ? trans.__('Delete anyway') : trans.__('Delete')
   });
-  if (!answer.button.accept) {
+  if (!isMeant) {
     return false;
   }
   try {

@@ -78,7 +78,7 @@ function AliasForm(props: IAliasProps & { done(value: true | null): void }): Rea
       />
       <Field
         label={trans.__('Reason')}
-        hint={trans.__('kept with the alias')}
+        note={trans.__('Kept with the alias.')}
         value={reason}
         multiline={true}
         error={refused?.field === 'reason' ? refused.text : undefined}

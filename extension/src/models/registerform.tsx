@@ -111,7 +111,7 @@ function RegisterForm(
           />
           <Field
             label={trans.__('Logged as')}
-            hint={trans.__("a logged model's name, or a path of its artifacts")}
+            note={trans.__("A logged model's name, or a path of its artifacts.")}
             value={path}
             placeholder={trans.__('model')}
             proposals={logged}
@@ -136,7 +136,7 @@ function RegisterForm(
           {!files.some(isMLmodel) && (
             <Field
               label={trans.__('Flavor')}
-              hint={trans.__('of one file; an MLmodel is written for it')}
+              note={trans.__('For one file: an MLmodel is written for it.')}
               value={flavor}
               options={FLAVORS}
               describe={option => option || trans.__('None: keep the files as they are')}
@@ -148,7 +148,7 @@ function RegisterForm(
       )}
       <Field
         label={trans.__('Alias')}
-        hint={trans.__('optional; it is moved here')}
+        note={trans.__('Optional. If another version has it, it moves here.')}
         value={alias}
         error={error('alias')}
         onChange={setAlias}

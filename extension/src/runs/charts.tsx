@@ -232,7 +232,7 @@ function Overlay(
         {others.map((run, index) => (
           <span key={run.run_id} title={run.name}>
             <i style={{ background: lineColor(index + 1) }} />
-            {run.name}
+            <bdi>{run.name}</bdi>
             <button
               title={trans.__('Leave out %1', run.name)}
               aria-label={trans.__('Leave out %1', run.name)}

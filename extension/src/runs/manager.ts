@@ -124,10 +124,9 @@ export class RunManager implements IDisposable {
 export function concerns(
   change: TrackingChange,
   experimentIds: readonly string[],
-  runIds: ReadonlySet<string> | readonly string[] = []
+  runs: readonly string[] | ReadonlyMap<string, unknown>
 ): boolean {
-  const isRun = (id: string) =>
-    Array.isArray(runIds) ? runIds.includes(id) : (runIds as ReadonlySet<string>).has(id);
+  const isRun = (id: string) => ('has' in runs ? runs.has(id) : runs.includes(id));
   return (
     change.everything ||
     (change.experiments ?? []).some(id => experimentIds.includes(id)) ||

@@ -19,7 +19,13 @@ export function NotebookDiffView(props: ICompareOptions & { found: Run[] }): Rea
     setError(null);
     manager.notebookDiff(left, right).then(
       told => !isLeft && setDiff(told),
-      reason => !isLeft && setError(reason instanceof ApiError ? reason.text : String(reason))
+      reason => {
+        if (!isLeft) {
+          const text = reason instanceof ApiError ? reason.text : String(reason);
+          // the runs are known by their names here
+          setError(found.reduce((said, run) => said.replace(run.run_id, run.name), text));
+        }
+      }
     );
     return () => void (isLeft = true);
   }, [left, right]);

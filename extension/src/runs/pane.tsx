@@ -110,7 +110,7 @@ export function Pane(props: {
             {runs.slice(0, 6).map((run, index) => (
               <span key={run.run_id} title={run.name}>
                 <i style={{ background: lineColor(index) }} />
-                {run.name}
+                <bdi>{run.name}</bdi>
               </span>
             ))}
           </span>

@@ -16,6 +16,7 @@ import { defaultColumns, parseColumn, type IColumn } from './columns';
 import { group, Groups, type Line } from './groups';
 import { concerns, RunManager } from './manager';
 import { Nested } from './nested';
+import { PAGE, Pages, pagesOf } from './pages';
 import {
   isTree,
   keyOf,
@@ -28,8 +29,7 @@ import {
 } from './question';
 import { Sparks } from './sparks';
 
-/** Runs in a page; and those that grouping and selecting everything may concern. */
-const PAGE = 100;
+/** Runs that grouping and selecting everything may concern. */
 const ALL = 50_000;
 /** Milliseconds. */
 const PAUSE = { reload: 700, retry: 3000, spark: 120 };
@@ -125,7 +125,7 @@ export class RunTable implements IDisposable {
     if (typeof found !== 'number') {
       return found;
     }
-    const run = this._pages.get(Math.floor(found / PAGE))?.[found % PAGE];
+    const run = this._pages.at(found);
     return run ? { kind: 'run', run, depth: 0 } : { kind: 'missing' };
   }
 
@@ -152,8 +152,8 @@ export class RunTable implements IDisposable {
   see(first: number, last: number): void {
     this._seen = [first, last];
     if (!this._groups.lines && this._ready) {
-      for (const page of this._pagesOf(first, last)) {
-        if (!this._pages.has(page) || this._stale.has(page)) {
+      for (const page of this._pagesSeen()) {
+        if (!this._pages.isFresh(page)) {
           void this._fetch(page, this._question);
         }
       }
@@ -228,10 +228,11 @@ export class RunTable implements IDisposable {
   }
 
   private _onTracking(_: RunManager, change: TrackingChange): void {
-    if (!concerns(change, this.experimentIds, this._ids)) {
+    if (!concerns(change, this.experimentIds, this._byId)) {
       return;
     }
-    this._sparks.age(change.everything ? this._ids : (change.runs ?? []), this.sparkMetric);
+    const changed = change.everything ? this._byId.keys() : (change.runs ?? []);
+    this._sparks.age(changed, this.sparkMetric);
     if (!this._shown) {
       this._outdated = true;
     } else if (this._timer === undefined) {
@@ -241,7 +242,7 @@ export class RunTable implements IDisposable {
 
   /** The pages that are seen, the rest when it is seen. */
   private async _fetchSeen(question: number): Promise<void> {
-    const pages = this._ready && !this._groups.lines ? this._pagesOf(...this._seen) : [0];
+    const pages = this._ready && !this._groups.lines ? this._pagesSeen() : [0];
     const isNew = this._answered !== keyOf(this._query);
     // what was sorted otherwise is looked at from its beginning
     const wanted = isNew ? [0] : pages;
@@ -250,7 +251,7 @@ export class RunTable implements IDisposable {
       ...(isNew ? [] : this._nested.parents.map(id => this._fetchChildren(id, true)))
     ]);
     if (question === this._question && wanted.length > 1) {
-      this._stale = new Set([...this._pages.keys()].filter(page => !wanted.includes(page)));
+      this._pages.age(wanted);
     }
   }
 
@@ -280,13 +281,11 @@ export class RunTable implements IDisposable {
       if (this._answered !== key) {
         this._pages.clear();
         this._nested.clear();
-        this._stale.clear();
       } else if (alone) {
-        this._stale = new Set([...this._pages.keys()].filter(known => known !== page));
+        this._pages.age([page]);
       }
       this._answered = key;
       this._groups.set(null);
-      this._stale.delete(page);
       this._pages.set(page, found.runs);
       this._total = found.total;
       this._running = found.running;
@@ -367,10 +366,7 @@ export class RunTable implements IDisposable {
   }
 
   private _learn(runs: RunRow[]): void {
-    for (const run of runs) {
-      this._byId.set(run.run_id, run);
-      this._ids.add(run.run_id);
-    }
+    runs.forEach(run => this._byId.set(run.run_id, run));
   }
 
   private async _fetchSparks(): Promise<void> {
@@ -390,16 +386,15 @@ export class RunTable implements IDisposable {
     }
   }
 
-  private _pagesOf(first: number, last: number): number[] {
+  private _pagesSeen(): number[] {
     // the lines of nested runs shift the pages: one of them more is asked for
-    const from = Math.max(0, Math.floor((first - this._nested.count) / PAGE));
-    const to = Math.floor(Math.min(last, Math.max(0, this._total - 1)) / PAGE);
-    return Array.from({ length: Math.max(1, to - from + 1) }, (_, index) => from + index);
+    const [first, last] = this._seen;
+    return pagesOf(first - this._nested.count, Math.min(last, this._total - 1));
   }
 
   private _tell(): void {
     this._version++;
-    this._nested.place(this._pages, PAGE);
+    this._nested.place(this._pages.all, PAGE);
     if (!this._disposed) {
       this._changed.emit();
     }
@@ -413,11 +408,10 @@ export class RunTable implements IDisposable {
   private _error: ApiError | null = null;
   private _fetching = new Set<string>();
   private _groups = new Groups();
-  private _ids = new Set<string>();
   private _loading = 0;
   private _nested = new Nested();
   private _outdated = false;
-  private _pages = new Map<number, RunRow[]>();
+  private _pages = new Pages();
   private _query: Query;
   private _question = 0;
   private _ready = false;
@@ -426,8 +420,6 @@ export class RunTable implements IDisposable {
   private _shown = true;
   private _sparks: Sparks;
   private _sparkTimer: ReturnType<typeof setTimeout> | undefined;
-  /** Pages that were fetched before something changed. */
-  private _stale = new Set<number>();
   private _timer: ReturnType<typeof setTimeout> | undefined;
   private _total = 0;
   private _version = 0;
