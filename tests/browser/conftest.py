@@ -10,13 +10,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, TimeoutError, expect, sync_playwright
 
 from conftest import configure, perijove, write_notebook
 
@@ -154,6 +154,20 @@ def show(page: Page, panel: str) -> None:
     if not page.locator(f"#{panel}").is_visible():
         page.click(f'.jp-SideBar .lm-TabBar-tab[data-id="{panel}"]')
     page.wait_for_selector(f"#{panel}", state="visible")
+
+
+def palette(page: Page, command: str) -> None:
+    """Run a command from the palette; its shortcut is known a little after the page is drawn."""
+    words = page.locator(".lm-CommandPalette-input:visible")
+    for _ in range(PATIENCE // 2000):
+        page.keyboard.press("ControlOrMeta+Shift+C")
+        with suppress(TimeoutError):
+            words.wait_for(timeout=2000)
+            break
+    words.fill(command)
+    expect(page.locator(".lm-CommandPalette-item.lm-mod-active")).to_contain_text(command)
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(500)  # the palette goes, and gives the focus back, behind a dialog
 
 
 OpenPage = Callable[..., Page]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from browser.conftest import Lab, OpenPage, show
+from browser.conftest import Lab, OpenPage, palette, show
 from browser.test_jobs_ui import run_on
 from conftest import perijove
 
@@ -151,10 +151,7 @@ def test_stop_and_start_from_the_keyboard_the_menu_and_the_running_panel(
     expect(page.locator(".jp-perijove-document h1")).to_have_text("keys", timeout=60_000)
     expect(pill(page)).to_have_text("running")
     page.click(".jp-perijove-document h1")
-    page.keyboard.press("ControlOrMeta+Shift+C")
-    page.locator(".lm-CommandPalette-input:visible").fill("delete compute target")
-    expect(page.locator(".lm-CommandPalette-item.lm-mod-active")).to_contain_text("Delete compute")
-    page.keyboard.press("Enter")
+    palette(page, "Delete compute target")
     page.click(".jp-Dialog button:has-text('Delete')")
     expect(page.locator(".jp-perijove-document")).to_contain_text("was deleted")
 

@@ -11,7 +11,7 @@ import psutil
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from browser.conftest import Lab, OpenPage, show
+from browser.conftest import Lab, OpenPage, palette, show
 from browser.test_compute_ui import FORM, SUBMIT, button, field, pill, row, tab
 from conftest import perijove
 
@@ -43,14 +43,6 @@ def shells(command: str) -> list[psutil.Process]:
             if command in " ".join(process.cmdline()):
                 found += process.children()
     return found
-
-
-def palette(page: Page, command: str) -> None:
-    page.keyboard.press("ControlOrMeta+Shift+C")
-    page.locator(".lm-CommandPalette-input:visible").fill(command)
-    expect(page.locator(".lm-CommandPalette-item.lm-mod-active")).to_contain_text(command)
-    page.keyboard.press("Enter")
-    page.wait_for_timeout(500)  # the palette goes, and gives the focus back, behind the dialog
 
 
 def test_an_instance_by_the_keyboard_alone(open_page: OpenPage, lab: Lab) -> None:

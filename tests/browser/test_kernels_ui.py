@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from playwright.sync_api import expect
 
-from browser.conftest import Lab, OpenPage
+from browser.conftest import Lab, OpenPage, palette
 from conftest import configure, write_notebook
 
 pytestmark = pytest.mark.browser
@@ -64,9 +64,7 @@ def test_a_notebook_runs_on_an_instance(open_page: OpenPage, lab: Lab) -> None:
 
 def test_its_files_are_in_a_file_browser(open_page: OpenPage, lab: Lab, user: Path) -> None:
     page = open_page()
-    page.keyboard.press("Control+Shift+C")
-    page.fill(".lm-CommandPalette-input", "Browse files of an instance")
-    page.click('.lm-CommandPalette-item:has-text("Browse files of an instance")')
+    palette(page, "Browse files of an instance")
     browser = page.locator("#perijove-files-local")
     expect(browser.locator('.jp-DirListing-item:has-text("hello.txt")')).to_be_visible()
     browser.locator('.jp-DirListing-item:has-text("hello.txt")').dblclick()
