@@ -133,7 +133,7 @@ def test_lists_are_dataframes(kernel: Kernel) -> None:
         ran = kernel.good(f"found = %perijove {command}\nprint(found[{column!r}].tolist())")
         assert ran.stdout.startswith("[")
         assert ran.stderr == ""
-    assert json.loads(kernel.good("%perijove model list --json").stdout) == []
+    assert isinstance(json.loads(kernel.good("%perijove model list --json").stdout), list)
 
 
 def test_a_cell_becomes_a_job_with_its_options(kernel: Kernel, folder: Path) -> None:
