@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from conftest import until
 from perijove.models.attempts import AttemptStatus
 from perijove.models.events import EventType
 from perijove.models.jobs import JobState
@@ -140,8 +141,7 @@ def test_two_runners_make_one_attempt(tmp_path: Path) -> None:
 def test_what_a_killed_runner_had_begun_is_not_run_again(tmp_path: Path) -> None:
     folder = attempt(tmp_path, "import time; open('ran', 'a').write('x'); time.sleep(600)")
     runner = start(folder)
-    while not (folder / "work/ran").exists():
-        time.sleep(0.02)
+    until((folder / "work/ran").exists)
     runner.kill()
     runner.wait()
     assert start(folder).wait(60) == 0
@@ -153,8 +153,7 @@ def test_what_a_killed_runner_had_begun_is_not_run_again(tmp_path: Path) -> None
 def test_a_verdict_given_by_the_hub_stands_and_ends_the_runner(tmp_path: Path) -> None:
     folder = attempt(tmp_path, "import time; time.sleep(600)")
     runner = start(folder)
-    while not (folder / "runner.json").exists():
-        time.sleep(0.02)
+    until((folder / "runner.json").exists)
     lost = AttemptStatus(
         state=JobState.FAILED, reason="lost", ended_at=datetime.now(UTC), pid=os.getpid()
     )

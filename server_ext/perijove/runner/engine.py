@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable, Coroutine, Generator
 from queue import Empty
 from typing import TYPE_CHECKING, Any
 
@@ -128,10 +127,13 @@ class AttemptClient(PapermillNotebookClient):
         self, msg_id: str, cell: Any, timeout: Any, output: asyncio.Future[Any], alive: Any
     ) -> dict[str, Any]:
         """nbclient's, but it does not just wait for the output of a cell that has ended."""
-        all_output = _Lazily(lambda: self._nudge_until(output))
-        reply: dict[str, Any] = await super()._async_poll_for_reply(
-            msg_id, cell, timeout, all_output, alive
-        )
+        all_output = self._nudge_until(output)
+        try:
+            reply: dict[str, Any] = await super()._async_poll_for_reply(
+                msg_id, cell, timeout, all_output, alive
+            )
+        finally:
+            all_output.close()  # nobody waits for it where no reply came
         return reply
 
     async def _nudge_until(self, output: asyncio.Future[Any]) -> None:
@@ -197,16 +199,6 @@ class ShellChannel(AsyncZMQSocketChannel):
             except Empty:
                 if time.monotonic() >= deadline:
                     raise
-
-
-class _Lazily:
-    """Something to await that begins when it is awaited."""
-
-    def __init__(self, begin: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        self._begin = begin
-
-    def __await__(self) -> Generator[Any, None, None]:
-        return self._begin().__await__()
 
 
 def _bind_sync() -> None:
