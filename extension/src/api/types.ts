@@ -3629,6 +3629,11 @@ export interface components {
              * @default 0
              */
             children: number;
+            /**
+             * Commit
+             * @description of the source, in git
+             */
+            commit?: string | null;
             /** Datasets */
             datasets?: components["schemas"]["DatasetInput"][];
             /**
@@ -3748,6 +3753,11 @@ export interface components {
              */
             children: number;
             /**
+             * Commit
+             * @description of the source, in git
+             */
+            commit?: string | null;
+            /**
              * Duration
              * @description seconds; None while it runs
              */
@@ -3808,8 +3818,11 @@ export interface components {
              * @description None: all
              */
             columns?: string[] | null;
-            /** Experiment Ids */
-            experiment_ids: string[];
+            /**
+             * Experiment Ids
+             * @description may be left out with `run_ids`
+             */
+            experiment_ids?: string[];
             /**
              * Filter
              * @description MLflow's filter language

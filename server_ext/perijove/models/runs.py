@@ -7,9 +7,9 @@ Columns and order are written in MLflow's words: ``metrics.auc``, ``params.`lear
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from perijove.models.experiments import Lifecycle, View
 from perijove.models.names import RunName, TagChanges, Text
@@ -36,6 +36,7 @@ class RunRow(BaseModel):
     parent_run_id: str | None = None
     children: int = Field(default=0, description="active runs nested in it")
     source: str | None = Field(default=None, description="the notebook or script")
+    commit: str | None = Field(default=None, description="of the source, in git")
     metrics: dict[str, Value] = Field(default_factory=dict, description="the latest values")
     params: dict[str, str] = Field(default_factory=dict)
     tags: dict[str, str] = Field(default_factory=dict, description="the user's own")
@@ -59,7 +60,9 @@ EXPORTED = {
 class RunSearch(BaseModel, extra="forbid"):
     """A question for runs. ``columns`` limits which metrics, parameters and tags rows bring."""
 
-    experiment_ids: list[str] = Field(min_length=1, max_length=100)
+    experiment_ids: list[str] = Field(
+        default_factory=list, max_length=100, description="may be left out with `run_ids`"
+    )
     filter: Annotated[str, Field(max_length=4000)] = Field(
         default="", description="MLflow's filter language"
     )
@@ -73,6 +76,12 @@ class RunSearch(BaseModel, extra="forbid"):
     run_ids: list[str] | None = Field(default=None, max_length=10_000, description="only these")
     offset: int = Field(default=0, strict=True, ge=0, le=10**7)
     limit: int = Field(default=100, strict=True, ge=0, le=50_000)
+
+    @model_validator(mode="after")
+    def _is_somewhere(self) -> Self:
+        if not self.experiment_ids and self.run_ids is None:
+            raise ValueError("name an experiment in experiment_ids, or runs in run_ids")
+        return self
 
 
 class RunPage(BaseModel):

@@ -77,8 +77,9 @@ class RunFiles:
             page = ArtifactPage(path=NOTEBOOKS, entries=[])
         found = [entry for entry in page.entries if entry.path.endswith(".ipynb")]
         if not found:
+            run = await self.records.run(run_id)
             raise NotFound(
-                f"Run {run_id[:64]} has no executed notebook.",
+                f"Run {run.name} has no executed notebook.",
                 remedy="Runs of notebook jobs have one.",
             )
         if (found[0].size or 0) > NOTEBOOK_BYTES:

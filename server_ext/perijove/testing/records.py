@@ -81,6 +81,8 @@ class RecordsContract:
             runs[0]
         ]
         assert await self._search(records, **ids, run_ids=[runs[1], "x"]) == [runs[1]]
+        assert await self._search(records, run_ids=[*runs[1:3], "x"]) == runs[2:0:-1]
+        assert await self._search(records, run_ids=["x"]) == []
         question = RunSearch(
             experiment_ids=ids["experiment_ids"], columns=["metrics.`a b`"], limit=1, offset=1
         )

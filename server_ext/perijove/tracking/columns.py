@@ -24,7 +24,8 @@ LARGEST = 1.7976931348623157e308
 
 PARENT, RUN_NAME, NOTE = "mlflow.parentRunId", "mlflow.runName", "mlflow.note.content"
 USER, SOURCE, JOB = "mlflow.user", "mlflow.source.name", "perijove.job_id"
-ROW_TAGS = (PARENT, RUN_NAME, USER, SOURCE, JOB)
+COMMIT = "mlflow.source.git.commit"
+ROW_TAGS = (PARENT, RUN_NAME, USER, SOURCE, COMMIT, JOB)
 """Tags that every row needs, whatever columns are asked for."""
 _OURS = ("mlflow.", "perijove.")
 
@@ -128,6 +129,7 @@ def row(
         "parent_run_id": tags.get(PARENT),
         "children": 0,
         "source": tags.get(SOURCE),
+        "commit": tags.get(COMMIT),
         "metrics": {},
         "params": {},
         "tags": {},

@@ -138,9 +138,10 @@ class RestRecords(Records):
     async def search(self, question: RunSearch) -> bytes:
         wanted = chosen(question.columns)
         only = None if question.run_ids is None else set(question.run_ids)
+        experiments = question.experiment_ids or await self._experiments_of(question.run_ids or [])
         found, children = [], dict[str, int]()
         theirs, sort = own_order(question.order_by)
-        async for run in self._all(question.experiment_ids, question.view, question.filter, theirs):
+        async for run in self._all(experiments, question.view, question.filter, theirs):
             parent = _tags(run).get(PARENT)
             if only is not None and run["info"]["run_id"] not in only:
                 continue
@@ -152,7 +153,7 @@ class RestRecords(Records):
         found = sort(found)
         shown = found[question.offset : question.offset + question.limit]
         if shown:
-            async for run in self._all(question.experiment_ids, View.ACTIVE):
+            async for run in self._all(experiments, View.ACTIVE):
                 if (parent := _tags(run).get(PARENT)) is not None:
                     children[parent] = children.get(parent, 0) + 1
         rows = []
@@ -171,6 +172,17 @@ class RestRecords(Records):
             runs=rows,
         )
         return page.model_dump_json().encode()
+
+    async def _experiments_of(self, run_ids: Sequence[str]) -> list[str]:
+        found: set[str] = set()
+
+        async def look(run_id: str) -> None:
+            with suppress(NotFound, InvalidInput):
+                run = (await self._connection.get("runs/get", {"run_id": run_id}))["run"]
+                found.add(run["info"]["experiment_id"])
+
+        await _gathered(look, run_ids)
+        return sorted(found)
 
     async def starting(self, prefix: str) -> list[str]:
         found: list[str] = []

@@ -131,7 +131,8 @@ def _values(
 
 
 def _where(question: RunSearch, dialect: str) -> Iterator[Any]:
-    yield RUNS.experiment_id.in_([int(i) for i in question.experiment_ids if is_id(i)])
+    if question.experiment_ids:
+        yield RUNS.experiment_id.in_([int(i) for i in question.experiment_ids if is_id(i)])
     if question.view is not View.ALL:
         yield RUNS.lifecycle_stage.in_(STAGES[question.view])
     nested = sa.select(TAGS.run_uuid).where(TAGS.key == PARENT)
