@@ -61,7 +61,7 @@ def test_a_notebook_runs_from_the_form_and_is_watched(open_page: OpenPage, lab: 
     document = page.locator(".jp-perijove-document")
     expect(document.locator(".jp-perijove-pill")).to_have_text("running", timeout=30_000)
     expect(document.locator(".jp-perijove-cell.jp-mod-running")).to_contain_text("step 3")
-    expect(document.locator(".jp-perijove-chart canvas").first).to_be_visible()
+    expect(document.locator(".jp-perijove-metrics canvas").first).to_be_visible()
     assert last_job(lab)["parameters"] == {"depth": 9}
     show(page, "perijove-panel")
     row = page.locator(ROW).first

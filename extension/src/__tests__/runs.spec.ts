@@ -2,7 +2,7 @@ import { ServerConnection } from '@jupyterlab/services';
 import { Signal } from '@lumino/signaling';
 
 import type { EventStream, RunColumn, RunRow, TrackingChange } from '../api';
-import { align } from '../components/align';
+import { align, lone } from '../components/align';
 import { layers } from '../components/layers';
 import { scaleOf } from '../components/parallel';
 import { columnName, defaultColumns, parseColumn } from '../runs/columns';
@@ -297,6 +297,13 @@ describe('pictures', () => {
     expect(align([line([0, 1], [0, 10])], true)[1]).toEqual([null, 10]);
   });
 
+  it('has points where a value stands between gaps', () => {
+    expect(lone([1, null, 2, 3, null, 4])).toEqual([0, 5]);
+    // a place of another line is no gap
+    expect(lone([1, undefined, 2, null, undefined, 5])).toEqual([5]);
+    expect(lone([null, null])).toEqual([]);
+  });
+
   it('smooth as TensorBoard does, around gaps', () => {
     expect(smooth([1, null, 3], 0)).toEqual([1, null, 3]);
     expect(smooth([2, 2, 2], 0.9).map(value => value!.toFixed(6))).toEqual(
@@ -335,10 +342,11 @@ describe('differences', () => {
 
   it('are axes where at least two runs differ', () => {
     const runs = [
-      run('a', { params: { x: '1', y: '2' }, metrics: { auc: 0.5 } }),
-      run('b', { params: { x: '1', y: '3', z: '4' } })
+      run('a', { params: { x: '1', y: '2' }, metrics: { auc: 0.5, f1: 1, own: 1 } }),
+      run('b', { params: { x: '1', y: '3', z: '4' }, metrics: { auc: 0.6, f1: 1 } })
     ];
-    expect(axesOf(runs, ['auc']).map(({ name }) => name)).toEqual(['y', 'auc']);
+    const names = axesOf(runs, ['auc', 'f1', 'own']).map(({ name }) => name);
+    expect(names).toEqual(['y', 'auc']);
   });
 
   it('of notebooks are pairs of cells and of lines', () => {

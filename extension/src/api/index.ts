@@ -34,7 +34,7 @@ export type RunRow = Schemas['RunRow'];
 export type Run = Schemas['Run'];
 export type RunStatus = RunRow['status'];
 /** A question for runs; what is left out has the hub's defaults. */
-export type RunSearch = Partial<Schemas['RunSearch']> & { experiment_ids: string[] };
+export type RunSearch = Partial<Schemas['RunSearch']>;
 export type RunPage = Schemas['RunPage'];
 export type RunChange = Partial<Schemas['RunChange']>;
 export type MetricValue = Schemas['Series']['values'][number];

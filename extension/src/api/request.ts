@@ -18,6 +18,11 @@ export class ApiError extends Error {
   get text(): string {
     return this.remedy ? `${this.message} ${this.remedy}` : this.message;
   }
+
+  /** May the same question be answered later? Something is away, or did not answer. */
+  get isPassing(): boolean {
+    return this.status === 0 || this.status >= 500;
+  }
 }
 
 /** Whatever was thrown, as one of ours: what is none has no status. */

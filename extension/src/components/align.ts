@@ -47,3 +47,24 @@ function unique([xs, ys]: Columns): Columns {
 function same(a: readonly number[], b: readonly number[]): boolean {
   return a === b || (a.length === b.length && a.every((x, index) => x === b[index]));
 }
+
+/** The places of values between gaps: a line needs two. What is undefined is no gap, only a place of
+ * another line. */
+export function lone(values: ArrayLike<number | null | undefined>): number[] {
+  const found: number[] = [];
+  let length = 0;
+  let last = 0;
+  for (let at = 0; at <= values.length; at++) {
+    const value = at < values.length ? values[at] : null;
+    if (value === null) {
+      if (length === 1) {
+        found.push(last);
+      }
+      length = 0;
+    } else if (value !== undefined) {
+      length++;
+      last = at;
+    }
+  }
+  return found;
+}

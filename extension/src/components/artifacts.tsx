@@ -10,7 +10,7 @@ import {
 import { useVirtualizer } from '@tanstack/react-virtual';
 import * as React from 'react';
 
-import { ApiError, type Artifact, type ArtifactPage } from '../api';
+import { asApiError, type Artifact, type ArtifactPage } from '../api';
 import { Preview, type IPreviewProps } from './preview';
 import { bytes } from './size';
 
@@ -34,7 +34,10 @@ interface ILine {
   more?: string;
 }
 
+/** Pixels. */
 const LINE = 24;
+/** Milliseconds before another try while nothing answers. */
+const RETRY = 3000;
 
 export function Artifacts(props: IArtifactsProps): React.ReactElement {
   const { trans } = props;
@@ -43,6 +46,11 @@ export function Artifacts(props: IArtifactsProps): React.ReactElement {
   const [chosen, setChosen] = React.useState<string | null>(null);
   const [error, setError] = React.useState<string | null>(null);
   const scroller = React.useRef<HTMLUListElement>(null);
+  // a folder that is opened does not hide what was looked into
+  const last = React.useRef<Artifact | null>(null);
+  const prefix = React.useId();
+  const timers = React.useRef(new Set<number>());
+  React.useEffect(() => () => timers.current.forEach(timer => window.clearTimeout(timer)), []);
 
   const read = async (path: string, page?: string) => {
     try {
@@ -56,7 +64,11 @@ export function Artifacts(props: IArtifactsProps): React.ReactElement {
         }
       }));
     } catch (reason) {
-      setError(reason instanceof ApiError ? reason.text : String(reason));
+      const failed = asApiError(reason);
+      setError(failed.text);
+      if (failed.isPassing) {
+        timers.current.add(window.setTimeout(() => void read(path, page), RETRY));
+      }
     }
   };
   React.useEffect(() => {
@@ -84,7 +96,14 @@ export function Artifacts(props: IArtifactsProps): React.ReactElement {
     overscan: 12
   });
 
+  const at = lines.findIndex(line => keyOf(line) === chosen);
+  const go = (to: number) => {
+    const place = Math.max(0, Math.min(lines.length - 1, to));
+    setChosen(keyOf(lines[place]));
+    virtualizer.scrollToIndex(place);
+  };
   const act = (line: ILine) => {
+    setChosen(keyOf(line));
     if (line.more !== undefined) {
       void read(line.more, folders[line.more].next ?? undefined);
     } else if (line.file?.is_dir) {
@@ -93,26 +112,42 @@ export function Artifacts(props: IArtifactsProps): React.ReactElement {
       if (!open[path] && !folders[path]) {
         void read(path);
       }
-    } else if (line.file) {
-      setChosen(line.file.path);
+    }
+  };
+  /** Open a folder or close it; a file's own is gone to. */
+  const fold = (wanted: boolean) => {
+    const { file, depth } = lines[at];
+    if (file?.is_dir && Boolean(open[file.path]) !== wanted) {
+      act(lines[at]);
+    } else if (!wanted && depth) {
+      go(
+        lines
+          .slice(0, at)
+          .map(line => line.depth)
+          .lastIndexOf(depth - 1)
+      );
+    } else if (wanted && file?.is_dir) {
+      go(at + 1);
     }
   };
   const onKeyDown = (event: React.KeyboardEvent) => {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (step) {
+    const keys: Record<string, () => void> = {
+      ArrowDown: () => go(at + 1),
+      ArrowUp: () => go(at - 1),
+      Home: () => go(0),
+      End: () => go(lines.length - 1),
+      ...(at < 0
+        ? {}
+        : {
+            ArrowRight: () => fold(true),
+            ArrowLeft: () => fold(false),
+            Enter: () => act(lines[at]),
+            ' ': () => act(lines[at])
+          })
+    };
+    if (keys[event.key] && !(event.ctrlKey || event.metaKey || event.altKey)) {
       event.preventDefault();
-      const at = lines.findIndex(line => line.file?.path === chosen);
-      const next = lines[Math.max(0, Math.min(lines.length - 1, at + step))];
-      if (next?.file) {
-        setChosen(next.file.path);
-        virtualizer.scrollToIndex(lines.indexOf(next));
-      }
-    } else if (event.key === 'Enter') {
-      const line = lines.find(({ file }) => file?.path === chosen);
-      if (line) {
-        event.preventDefault();
-        act(line);
-      }
+      keys[event.key]();
     }
   };
 
@@ -129,7 +164,10 @@ export function Artifacts(props: IArtifactsProps): React.ReactElement {
   if (!lines.length) {
     return <p className="jp-perijove-hint">{props.empty}</p>;
   }
-  const file = chosen === null ? undefined : lines.find(line => line.file?.path === chosen)?.file;
+  const selected = lines[at]?.file;
+  const file = (last.current = selected && !selected.is_dir ? selected : last.current);
+  // a path may hold what an id may not
+  const idOf = (line: ILine) => `${prefix}${encodeURIComponent(keyOf(line))}`;
   return (
     <div className="jp-perijove-files">
       <ul
@@ -137,7 +175,14 @@ export function Artifacts(props: IArtifactsProps): React.ReactElement {
         role="tree"
         aria-label={trans.__('Files')}
         tabIndex={0}
+        aria-activedescendant={at < 0 ? undefined : idOf(lines[at])}
         onKeyDown={onKeyDown}
+        onFocus={event => {
+          // whoever comes by keyboard sees where they are
+          if (at < 0 && event.target.matches(':focus-visible')) {
+            go(0);
+          }
+        }}
       >
         <li
           role="none"
@@ -148,11 +193,12 @@ export function Artifacts(props: IArtifactsProps): React.ReactElement {
           const line = lines[index];
           return (
             <Line
-              key={line.file?.path ?? `more ${line.more}`}
+              key={keyOf(line)}
+              id={idOf(line)}
               line={line}
               top={start}
               open={line.file ? Boolean(open[line.file.path]) : false}
-              selected={line.file?.path === chosen}
+              selected={index === at}
               url={props.url}
               trans={trans}
               onAct={() => act(line)}
@@ -165,7 +211,7 @@ export function Artifacts(props: IArtifactsProps): React.ReactElement {
           {error}
         </p>
       )}
-      {file && !file.is_dir ? (
+      {file ? (
         <Preview key={`${file.path} ${file.size}`} {...props} file={file} />
       ) : (
         <p className="jp-perijove-hint">{trans.__('Choose a file to look into it.')}</p>
@@ -174,7 +220,13 @@ export function Artifacts(props: IArtifactsProps): React.ReactElement {
   );
 }
 
+/** No path ends with a slash. */
+function keyOf({ file, more }: ILine): string {
+  return file?.path ?? `${more}/`;
+}
+
 function Line(props: {
+  id: string;
   line: ILine;
   top: number;
   open: boolean;
@@ -190,6 +242,7 @@ function Line(props: {
   const kind = file?.is_dir ? folderIcon : fileIcon;
   return (
     <li
+      id={props.id}
       role="treeitem"
       aria-level={line.depth + 1}
       aria-selected={props.selected}

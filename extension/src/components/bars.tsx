@@ -1,7 +1,7 @@
 /** One value of each of several runs: bars say more than points above each other. */
 import * as React from 'react';
 
-import { lineColor } from './lines';
+import { lineColor } from './swatch';
 
 export interface IBar {
   label: string;

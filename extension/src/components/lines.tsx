@@ -2,28 +2,10 @@
 import * as React from 'react';
 import uPlot from 'uplot';
 
-import { align, type ILine } from './align';
+import { align, lone, type ILine } from './align';
+import { lineColor, lineDash } from './swatch';
 
 export type { ILine } from './align';
-
-/** Lines beyond these begin anew, dashed. */
-const COLORS = [
-  'var(--jp-brand-color1)',
-  '#43a047',
-  '#f57c00',
-  '#ab47bc',
-  '#e53935',
-  '#00acc1',
-  '#8d6e63',
-  '#ec407a',
-  '#9e9d24',
-  '#78909c'
-];
-
-/** The colour of the nth line, the same wherever the nth is drawn. */
-export function lineColor(index: number): string {
-  return COLORS[index % COLORS.length];
-}
 
 export interface IRange {
   min: number;
@@ -59,7 +41,8 @@ export function Lines(props: ILinesProps): React.ReactElement {
   latest.current = props;
   const height = props.height ?? 180;
   const data = React.useMemo(() => align(props.lines, props.log), [props.version, props.log]);
-  const isDot = data[0].length < 2;
+  // of many, the one at the pointer stands out
+  const isCrowd = new Set(props.lines.map(line => line.index)).size > 1;
   const look = props.lines
     .map(line => `${line.label}|${line.index}|${line.faint ? 1 : 0}`)
     .join('\n');
@@ -78,12 +61,19 @@ export function Lines(props: ILinesProps): React.ReactElement {
       font: `10px ${color('var(--jp-ui-font-family)') || 'sans-serif'}`
     };
     const zoomed = Boolean(latest.current.onZoom);
+    /** The line that the pointer is at. */
+    let near: number | null = null;
     const made = new uPlot(
       {
         width: Math.max(120, element.clientWidth),
         height,
         legend: { show: false },
-        cursor: { drag: { x: true, y: false, setScale: !zoomed }, points: { size: 6 } },
+        cursor: {
+          drag: { x: true, y: false, setScale: !zoomed },
+          points: { size: 6, one: isCrowd },
+          focus: { prox: isCrowd ? NEAR : -1 }
+        },
+        focus: { alpha: 0.25 },
         scales: {
           x: {
             time: Boolean(props.time),
@@ -100,7 +90,7 @@ export function Lines(props: ILinesProps): React.ReactElement {
         },
         axes: [
           { ...axis, grid: { show: false }, size: 24 },
-          { ...axis, size: 52 }
+          { ...axis, size: 52, values: (_, ticks) => ticks.map(tickText) }
         ],
         series: [
           {},
@@ -108,12 +98,18 @@ export function Lines(props: ILinesProps): React.ReactElement {
             stroke: color(lineColor(line.index)),
             alpha: line.faint ? 0.25 : 1,
             width: line.faint ? 1 : 1.75,
-            dash: line.index >= COLORS.length ? [5, 4] : undefined,
-            points: { show: isDot, size: 7, fill: color(lineColor(line.index)) }
+            dash: lineDash(line.index),
+            points: {
+              show: true,
+              filter: lonely,
+              size: line.faint ? 3 : 6,
+              fill: color(lineColor(line.index))
+            }
           }))
         ],
         hooks: {
-          setCursor: [chart => tell(chart, readout.current, latest.current)],
+          setSeries: [(chart, at) => tell(chart, readout.current, latest.current, (near = at))],
+          setCursor: [chart => tell(chart, readout.current, latest.current, near)],
           setSelect: [
             chart => {
               const { left, width } = chart.select;
@@ -144,7 +140,7 @@ export function Lines(props: ILinesProps): React.ReactElement {
       made.destroy();
       plot.current = null;
     };
-  }, [props.theme, look, props.log, props.time, isDot, height]);
+  }, [props.theme, look, props.log, props.time, height]);
 
   React.useEffect(() => {
     plot.current?.setData(data);
@@ -158,11 +154,18 @@ export function Lines(props: ILinesProps): React.ReactElement {
   );
 }
 
-/** Lines named where the pointer is; of more, as many as there is room for. */
+/** Lines told where the pointer is; of more, as many as there is room for. */
 const TOLD = 8;
+/** Pixels from a line at which the pointer is at it. */
+const NEAR = 24;
 
-/** Say what the lines are where the pointer is. */
-function tell(chart: uPlot, element: HTMLElement | null, props: ILinesProps): void {
+/** Say what the lines are where the pointer is; of those it is at, which one that is. */
+function tell(
+  chart: uPlot,
+  element: HTMLElement | null,
+  props: ILinesProps,
+  near: number | null
+): void {
   if (!element) {
     return;
   }
@@ -177,11 +180,13 @@ function tell(chart: uPlot, element: HTMLElement | null, props: ILinesProps): vo
   head.textContent = props.describe ? props.describe(x) : String(x);
   parts.push(head);
   props.lines.forEach((line, index) => {
-    const value = line.faint ? null : nearest(chart.data[index + 1], at);
+    const isNear = props.lines[(near ?? 0) - 1]?.index === line.index;
+    const value = line.faint || (near && !isNear) ? null : nearest(chart.data[index + 1], at);
     if (value !== null && parts.length <= TOLD) {
       const part = document.createElement('b');
-      part.textContent = props.format(value);
-      part.title = line.label;
+      const name = document.createElement('bdi');
+      name.textContent = isNear ? `${line.label} ` : '';
+      part.append(name, props.format(value));
       part.style.color = lineColor(line.index);
       parts.push(part);
     }
@@ -199,4 +204,20 @@ function nearest(values: ArrayLike<number | null | undefined>, at: number): numb
     }
   }
   return null;
+}
+
+/** Which points no line leads to. */
+function lonely(chart: uPlot, series: number): number[] {
+  return lone(chart.data[series]);
+}
+
+/** A tick of the axis; of a logarithmic one some are left out. */
+function tickText(tick: number | null): string {
+  if (tick === null) {
+    return '';
+  }
+  const size = Math.abs(tick);
+  return size >= 1e6 || (size > 0 && size < 1e-3)
+    ? tick.toExponential(2).replace(/\.?0+e/, 'e')
+    : tick.toLocaleString(undefined, { maximumSignificantDigits: 8 });
 }

@@ -2,7 +2,7 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import { lineColor } from './lines';
+import { lineColor, lineDash } from './swatch';
 
 export interface IAxis {
   name: string;
@@ -96,6 +96,7 @@ export function Parallel(props: IParallelProps): React.ReactElement {
                 hovered === thing ? 'jp-mod-hovered' : ''
               ].join(' ')}
               style={{ stroke: lineColor(thing) }}
+              strokeDasharray={lineDash(thing).join(' ') || undefined}
               points={points.join(' ')}
               onMouseEnter={() => setHovered(thing)}
               onMouseLeave={() => setHovered(null)}

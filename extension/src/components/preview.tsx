@@ -5,7 +5,8 @@ import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import { ApiError, type Artifact, type ArtifactPreview } from '../api';
+import type { Artifact, ArtifactPreview } from '../api';
+import { useAnswer } from './answer';
 import { Markdown, Outputs, Source } from './rendered';
 
 export interface IPreviewProps {
@@ -19,17 +20,12 @@ export interface IPreviewProps {
 
 export function Preview(props: IPreviewProps & { file: Artifact }): React.ReactElement {
   const { file, trans } = props;
-  const [shown, setShown] = React.useState<ArtifactPreview | null>(null);
-  const [error, setError] = React.useState<string | null>(null);
-  React.useEffect(() => {
-    let isLeft = false;
-    props.preview(file.path).then(
-      found => !isLeft && setShown(found),
-      reason => !isLeft && setError(reason instanceof ApiError ? reason.text : String(reason))
-    );
-    return () => void (isLeft = true);
-  }, []);
-  if (error) {
+  const [shown, error] = useAnswer<ArtifactPreview>(
+    () => props.preview(file.path),
+    [file.path, file.size],
+    true
+  );
+  if (error && !shown) {
     return (
       <p className="jp-perijove-hint" role="alert">
         {error}
@@ -88,7 +84,11 @@ function Content(
         </div>
       );
     case 'text':
-      return <pre className="jp-perijove-preview">{text}</pre>;
+      return text ? (
+        <pre className="jp-perijove-preview">{text}</pre>
+      ) : (
+        <p className="jp-perijove-hint">{trans.__('The file is empty.')}</p>
+      );
     default:
       return (
         <p className="jp-perijove-hint">
@@ -99,15 +99,23 @@ function Content(
 }
 
 function Table(props: { shown: ArtifactPreview; trans: TranslationBundle }): React.ReactElement {
-  const { columns, rows, total_rows: total } = props.shown;
+  const { columns, rows = [], total_rows: total } = props.shown;
   const shown = rows?.length ?? 0;
+  // a column of figures: each is to stand above the other, its name above them
+  const looks = columns?.map((_, at) =>
+    rows?.some(row => row[at] !== null) && rows.every(row => row[at] === null || isNumber(row[at]!))
+      ? 'jp-mod-number'
+      : ''
+  );
   return (
     <div className="jp-perijove-preview">
       <table className="jp-perijove-table">
         <thead>
           <tr>
             {columns?.map((name, index) => (
-              <th key={index}>{name}</th>
+              <th key={index} scope="col" className={looks?.[index]}>
+                {name}
+              </th>
             ))}
           </tr>
         </thead>
@@ -115,7 +123,7 @@ function Table(props: { shown: ArtifactPreview; trans: TranslationBundle }): Rea
           {rows?.map((row, index) => (
             <tr key={index}>
               {row.map((cell, at) => (
-                <td key={at} className={cell !== null && isNumber(cell) ? 'jp-mod-number' : ''}>
+                <td key={at} className={looks?.[at]}>
                   {cell ?? '–'}
                 </td>
               ))}

@@ -2,7 +2,7 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import { Chart } from '../components/chart';
+import { Lines } from '../components/lines';
 import { figure } from './format';
 import type { NotebookModel } from './notebook';
 
@@ -35,12 +35,21 @@ export function MetricsView(props: {
               <b>{figure(last.value)}</b>
             </figcaption>
             {points.length > 1 && (
-              <Chart
+              <Lines
                 title={trans.__('%1 by step', key)}
-                xs={points.map(point => point.step)}
-                ys={points.map(point => point.value)}
+                lines={[
+                  {
+                    label: key,
+                    index: 0,
+                    xs: points.map(point => point.step),
+                    ys: points.map(({ value }) => (Number.isFinite(value) ? value : null))
+                  }
+                ]}
                 version={points.length}
                 theme={props.theme}
+                height={150}
+                describe={x => trans.__('step %1', Math.round(x))}
+                format={figure}
               />
             )}
           </figure>

@@ -2,9 +2,9 @@
 import * as React from 'react';
 
 import type { ModelFacts, ModelVersion } from '../api';
+import { useAnswer } from '../components/answer';
 import type { IModelViewProps } from './document';
 import { differences, type IDifference } from './format';
-import { useAnswer } from './versionview';
 
 export function CompareView(
   props: IModelViewProps & { versions: readonly ModelVersion[] }

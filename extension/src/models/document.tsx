@@ -175,7 +175,6 @@ function View(props: IModelDocumentOptions & { widget: ModelWidget }): React.Rea
         {tab === 'versions' && (
           <div className="jp-perijove-scroll">
             <Description
-              key={model.description ?? ''}
               text={model.description ?? ''}
               rendermime={props.rendermime}
               trans={trans}

@@ -3,14 +3,8 @@ import { Clipboard, Notification } from '@jupyterlab/apputils';
 import { copyIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
-import {
-  ApiError,
-  type Lineage,
-  type LineageNode,
-  type ModelFacts,
-  type ModelVersion,
-  type SignatureColumn
-} from '../api';
+import type { Lineage, LineageNode, ModelFacts, ModelVersion, SignatureColumn } from '../api';
+import { useAnswer } from '../components/answer';
 import { Artifacts } from '../components/artifacts';
 import { Details } from '../components/details';
 import { LineageView } from '../components/lineage';
@@ -48,7 +42,6 @@ export function VersionView(
       ))}
       <Section title={trans.__('Description')}>
         <Description
-          key={version.description ?? ''}
           text={version.description ?? ''}
           rendermime={props.rendermime}
           trans={trans}
@@ -186,23 +179,6 @@ export function VersionView(
       </Section>
     </div>
   );
-}
-
-/** An answer of the server's, or why there is none. */
-export function useAnswer<T>(ask: () => Promise<T>, deps: unknown[]): [T | null, string | null] {
-  const [answer, setAnswer] = React.useState<T | null>(null);
-  const [problem, setProblem] = React.useState<string | null>(null);
-  React.useEffect(() => {
-    let isLeft = false;
-    setAnswer(null);
-    setProblem(null);
-    ask().then(
-      found => !isLeft && setAnswer(found),
-      error => !isLeft && setProblem(error instanceof ApiError ? error.text : String(error))
-    );
-    return () => void (isLeft = true);
-  }, deps);
-  return [answer, problem];
 }
 
 function Section(props: { title: string; children: React.ReactNode }): React.ReactElement {

@@ -3,9 +3,13 @@ import { closeIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { Run, RunRow } from '../api';
+import { useAnswer } from '../components/answer';
 import { Bars } from '../components/bars';
-import { lineColor, Lines, type IRange } from '../components/lines';
+import { Checklist } from '../components/checklist';
+import { Lines, type IRange } from '../components/lines';
 import { Popover } from '../components/popover';
+import { Swatch } from '../components/swatch';
+import { toNumber } from './columns';
 import { ChartControls, type ILookChange, DEFAULT_LOOK } from './chartcontrols';
 import { duration, figure } from './format';
 import type { History } from './history';
@@ -179,7 +183,7 @@ function MetricChart(props: {
   });
   // where runs are compared the lines say it, at the pointer
   const values = props.isOne ? series[0]?.values : undefined;
-  const last = values?.length ? Number(values[values.length - 1]) : NaN;
+  const last = values?.length ? toNumber(values[values.length - 1]) : null;
   const bars = props.range ? [] : singles(lines);
   const name = metric.startsWith(SYSTEM) ? metric.slice(SYSTEM.length) : metric;
   const describe = (x: number) =>
@@ -194,11 +198,11 @@ function MetricChart(props: {
         <span title={metric}>
           <bdi>{name}</bdi>
         </span>
-        {!Number.isNaN(last) && <b>{figure(last)}</b>}
+        {last !== null && <b>{figure(last)}</b>}
       </figcaption>
       {bars.length ? (
         runs.length > 1 && <Bars title={metric} bars={bars} format={figure} />
-      ) : lines.length ? (
+      ) : lines.some(({ ys }) => ys.some(y => y !== null && (y > 0 || !look.log))) ? (
         <Lines
           title={trans.__('%1 by %2', metric, look.axis)}
           lines={lines}
@@ -213,7 +217,11 @@ function MetricChart(props: {
         />
       ) : (
         <div className="jp-perijove-lines jp-mod-missing">
-          {history.isLoading ? '' : trans.__('nothing to draw')}
+          {history.isLoading
+            ? ''
+            : look.log && lines.length
+              ? trans.__('nothing above 0 to draw')
+              : trans.__('nothing to draw')}
         </div>
       )}
     </figure>
@@ -231,7 +239,7 @@ function Overlay(
       <span className="jp-perijove-legend">
         {others.map((run, index) => (
           <span key={run.run_id} title={run.name}>
-            <i style={{ background: lineColor(index + 1) }} />
+            <Swatch index={index + 1} />
             <bdi>{run.name}</bdi>
             <button
               title={trans.__('Leave out %1', run.name)}
@@ -251,48 +259,22 @@ function Candidates(
   props: IViewProps & { run: Run; others: RunRow[]; onChange(runs: RunRow[]): void }
 ): React.ReactElement {
   const { run, others, trans } = props;
-  const [found, setFound] = React.useState<RunRow[] | null>(null);
-  const [filter, setFilter] = React.useState('');
-  React.useEffect(() => {
-    const question = { experiment_ids: [run.experiment_id], columns: [], limit: 200 };
-    props.runs.search(question).then(
-      page => setFound(page.runs.filter(one => one.run_id !== run.run_id)),
-      () => setFound([])
-    );
-  }, []);
-  const shown = (found ?? []).filter(one => one.name.toLowerCase().includes(filter.toLowerCase()));
-  const isChosen = (one: RunRow) => others.some(other => other.run_id === one.run_id);
+  const question = { experiment_ids: [run.experiment_id], columns: [], limit: 200 };
+  const [page, error] = useAnswer(() => props.runs.search(question), []);
+  const found = (page?.runs ?? []).filter(one => one.run_id !== run.run_id);
   return (
-    <div className="jp-perijove-chooser">
-      <input
-        type="search"
-        className="jp-mod-styled"
-        placeholder={trans.__('Find a run')}
-        aria-label={trans.__('Find a run')}
-        value={filter}
-        onChange={event => setFilter(event.target.value)}
-      />
-      {found && !shown.length && <small>{trans.__('There is no other run.')}</small>}
-      {shown.map(one => (
-        <label key={one.run_id}>
-          <input
-            type="checkbox"
-            checked={isChosen(one)}
-            disabled={!isChosen(one) && others.length >= 9}
-            onChange={() =>
-              props.onChange(
-                isChosen(one)
-                  ? others.filter(other => other.run_id !== one.run_id)
-                  : [...others, one]
-              )
-            }
-          />
-          <span>
-            <bdi>{one.name}</bdi>
-          </span>
-        </label>
-      ))}
-    </div>
+    <Checklist
+      find={trans.__('Find a run')}
+      items={found.map(one => ({ key: one.run_id, label: one.name }))}
+      chosen={others.map(one => one.run_id)}
+      most={9}
+      none={error ?? (page ? trans.__('There is no other run.') : trans.__('Loading…'))}
+      onChange={ids =>
+        props.onChange(
+          ids.flatMap(id => [...others, ...found].find(one => one.run_id === id) ?? [])
+        )
+      }
+    />
   );
 }
 

@@ -3,21 +3,20 @@ import { MainAreaWidget, ReactWidget } from '@jupyterlab/apputils';
 import { Message } from '@lumino/messaging';
 import * as React from 'react';
 
-import type { Run } from '../api';
+import type { RunRow } from '../api';
 import { compareIcon } from '../components/icons';
-import { lineColor } from '../components/lines';
 import { Loading } from '../components/loading';
-import { Parallel } from '../components/parallel';
+import { useSignal } from '../components/signal';
+import { Swatch } from '../components/swatch';
 import { Tabs, type ITab } from '../components/tabs';
 import { MetricCharts } from './charts';
-import { axesOf } from './differences';
 import { DiffTable } from './difftable';
-import { figure } from './format';
 import { NotebookDiffView } from './notebookdiffview';
+import { ParallelTab } from './paralleltab';
 import type { IRunOptions } from './rundocument';
 import { Scatter } from './scatter';
 import { CommandIDs } from './tokens';
-import { useRuns } from './userun';
+import { useRows } from './userun';
 
 export type ICompareOptions = Omit<IRunOptions, 'runId'> & { runIds: string[] };
 
@@ -29,6 +28,9 @@ export class CompareDocument extends MainAreaWidget<CompareWidget> {
     this.title.label = options.trans.__('Compare %1 runs', options.runIds.length);
     this.title.closable = true;
     this.toolbar.hide();
+    if (!options.experiments.isReady) {
+      void options.experiments.refresh();
+    }
   }
 
   get runIds(): string[] {
@@ -60,8 +62,9 @@ class CompareWidget extends ReactWidget {
 type Tab = 'table' | 'metrics' | 'parallel' | 'scatter' | 'notebooks';
 
 function Compare(props: ICompareOptions & { shown: boolean }): React.ReactElement {
-  const { trans, shown, runs: manager } = props;
-  const { runs, gone, error, isReady } = useRuns(manager, props.runIds, shown);
+  const { trans, shown, runs: manager, experiments } = props;
+  const { runs, gone, error, isReady } = useRows(manager, props.runIds, shown);
+  useSignal(experiments.changed);
   const [tab, setTab] = React.useState<Tab>('metrics');
   const [chosen, setChosen] = React.useState<number[] | null>(null);
   const tabs: ITab<Tab>[] = [
@@ -83,23 +86,26 @@ function Compare(props: ICompareOptions & { shown: boolean }): React.ReactElemen
   }
   const keys = [...new Set(runs.flatMap(run => Object.keys(run.metrics ?? {})))].sort();
   const theme = props.themes?.theme ?? '';
+  const deleted = gone.length + runs.filter(run => run.lifecycle_stage === 'deleted').length;
   return (
     <>
       <div className="jp-perijove-title">
         <div>
           <h1>{trans.__('%1 runs', runs.length)}</h1>
           <span className="jp-perijove-count">
-            {[...new Set(runs.map(run => run.experiment_name))].join(', ')}
+            {[
+              ...new Set(
+                runs.map(run => experiments.get(run.experiment_id)?.name ?? run.experiment_id)
+              )
+            ].join(', ')}
           </span>
         </div>
         <Legend {...props} runs={runs} chosen={tab === 'parallel' ? chosen : null} />
       </div>
-      {(gone.length > 0 || error) && (
+      {(deleted > 0 || error) && (
         <p className="jp-perijove-banner jp-mod-top" role="alert">
           <span>
-            {gone.length
-              ? trans._n('%1 run was deleted.', '%1 runs were deleted.', gone.length)
-              : error!.text}
+            {error ? error.text : trans._n('%1 run was deleted.', '%1 runs were deleted.', deleted)}
           </span>
         </p>
       )}
@@ -116,7 +122,7 @@ function Compare(props: ICompareOptions & { shown: boolean }): React.ReactElemen
           />
         )}
         {tab === 'parallel' && (
-          <ParallelTab runs={runs} keys={keys} trans={trans} onBrush={setChosen} />
+          <ParallelTab runs={runs} metrics={keys} trans={trans} onBrush={setChosen} />
         )}
         {tab === 'scatter' && <Scatter runs={runs} trans={trans} />}
         {tab === 'table' && <DiffTable runs={runs} trans={trans} />}
@@ -127,7 +133,7 @@ function Compare(props: ICompareOptions & { shown: boolean }): React.ReactElemen
 }
 
 function Legend(
-  props: Omit<ICompareOptions, 'runs'> & { runs: Run[]; chosen: number[] | null }
+  props: Omit<ICompareOptions, 'runs'> & { runs: RunRow[]; chosen: number[] | null }
 ): React.ReactElement {
   const { runs, chosen, commands } = props;
   return (
@@ -138,7 +144,7 @@ function Legend(
           className={chosen && !chosen.includes(index) ? 'jp-mod-out' : ''}
           title={run.name}
         >
-          <i style={{ background: lineColor(index) }} />
+          <Swatch index={index} />
           <button
             className="jp-perijove-runlink"
             onClick={() => void commands.execute(CommandIDs.open, { runId: run.run_id })}
@@ -147,53 +153,6 @@ function Legend(
           </button>
         </span>
       ))}
-    </div>
-  );
-}
-
-function ParallelTab(props: {
-  runs: Run[];
-  keys: string[];
-  trans: ICompareOptions['trans'];
-  onBrush(chosen: number[] | null): void;
-}): React.ReactElement {
-  const { runs, keys, trans } = props;
-  const [left, setLeft] = React.useState<string[]>([]);
-  const all = axesOf(runs, keys.filter(key => !key.startsWith('system/')).slice(0, 12), 30);
-  const axes = all.filter(axis => !left.includes(axis.name));
-  const host = React.useRef<HTMLDivElement>(null);
-  const [height, setHeight] = React.useState(360);
-  React.useEffect(() => {
-    const observer = new ResizeObserver(() =>
-      setHeight(Math.max(240, (host.current?.clientHeight ?? 400) - 60))
-    );
-    observer.observe(host.current!);
-    return () => observer.disconnect();
-  }, []);
-  return (
-    <div ref={host} className="jp-perijove-scroll" tabIndex={0}>
-      <div className="jp-perijove-controls">
-        {all.map(({ name }) => (
-          <label key={name}>
-            <input
-              type="checkbox"
-              checked={!left.includes(name)}
-              onChange={() =>
-                setLeft(left.includes(name) ? left.filter(one => one !== name) : [...left, name])
-              }
-            />
-            {name}
-          </label>
-        ))}
-      </div>
-      <Parallel
-        axes={axes}
-        labels={runs.map(run => run.name)}
-        height={height}
-        format={figure}
-        trans={trans}
-        onBrush={props.onBrush}
-      />
     </div>
   );
 }

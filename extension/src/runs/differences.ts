@@ -23,20 +23,17 @@ export function compare(runs: readonly RunRow[], kind: IDifference['kind']): IDi
 /** Axes for what differs: parameters, then metrics; no more than there is room for. One whose
  * value is the same in all that have it says nothing. */
 export function axesOf(runs: readonly RunRow[], metrics: readonly string[], most = 8): IAxis[] {
-  const params = compare(runs, 'params').filter(
-    ({ values }) => new Set(values.filter(value => value !== null)).size > 1
-  );
-  const room = Math.max(0, most - metrics.length);
-  return [
-    ...params.slice(0, room).map(({ key, values }) => ({
+  const differs = ({ values }: IAxis) => new Set(values.filter(value => value !== null)).size > 1;
+  const params = compare(runs, 'params')
+    .map(({ key, values }) => ({
       name: key,
       values: isNumeric(values) ? values.map(numberOrNull) : values
-    })),
-    ...metrics.map(key => ({
-      name: key,
-      values: runs.map(run => numberOrNull(run.metrics?.[key] ?? null))
     }))
-  ];
+    .filter(differs);
+  const measured = metrics
+    .map(key => ({ name: key, values: runs.map(run => numberOrNull(run.metrics?.[key] ?? null)) }))
+    .filter(differs);
+  return [...params.slice(0, Math.max(0, most - measured.length)), ...measured];
 }
 
 function numberOrNull(value: string | number | null): number | null {

@@ -2,15 +2,15 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import type { Run } from '../api';
-import { lineColor } from '../components/lines';
+import type { RunRow } from '../api';
+import { Swatch } from '../components/swatch';
 import { compare, type IDifference } from './differences';
 import { duration, metricText } from './format';
 
 /** Rows drawn of each kind. */
 const MOST = 400;
 
-export function DiffTable(props: { runs: Run[]; trans: TranslationBundle }): React.ReactElement {
+export function DiffTable(props: { runs: RunRow[]; trans: TranslationBundle }): React.ReactElement {
   const { runs, trans } = props;
   const [onlyDifferent, setOnlyDifferent] = React.useState(runs.length > 1);
   const groups: [string, IDifference[]][] = [
@@ -18,7 +18,7 @@ export function DiffTable(props: { runs: Run[]; trans: TranslationBundle }): Rea
     [trans.__('Parameters'), compare(runs, 'params')],
     [trans.__('Tags'), compare(runs, 'tags')]
   ];
-  const facts: [string, (run: Run) => string][] = [
+  const facts: [string, (run: RunRow) => string][] = [
     [trans.__('status'), run => run.status.toLowerCase()],
     [
       trans.__('started'),
@@ -27,7 +27,7 @@ export function DiffTable(props: { runs: Run[]; trans: TranslationBundle }): Rea
     [trans.__('took'), run => (typeof run.duration === 'number' ? duration(run.duration) : '–')],
     [trans.__('user'), run => run.user ?? '–'],
     [trans.__('source'), run => run.source ?? '–'],
-    [trans.__('commit'), run => run.source_info?.commit?.slice(0, 7) ?? '–']
+    [trans.__('commit'), run => run.commit?.slice(0, 7) ?? '–']
   ];
   return (
     <div className="jp-perijove-scroll" tabIndex={0} aria-label={trans.__('Table')}>
@@ -47,7 +47,7 @@ export function DiffTable(props: { runs: Run[]; trans: TranslationBundle }): Rea
             <th />
             {runs.map((run, index) => (
               <th key={run.run_id} scope="col" title={run.name}>
-                <i style={{ background: lineColor(index) }} />
+                <Swatch index={index} />
                 <bdi>{run.name}</bdi>
               </th>
             ))}

@@ -126,7 +126,7 @@ function Runs(props: IRunsProps): React.ReactElement {
   const [height, setHeight] = React.useState(270);
   const { error, query } = table;
   const isSlow = useSlow(table.isLoading);
-  const isRefused = error && error.status >= 400 && error.status < 500;
+  const isRefused = error && !error.isPassing;
 
   const remove = (ids: string[]) =>
     void deleteRuns(manager, ids, trans).then(

@@ -169,8 +169,7 @@ export class History implements IDisposable {
     } catch (error) {
       if (question === this._question) {
         this._error = asApiError(error);
-        const { status } = this._error;
-        if (status === 0 || status >= 500) {
+        if (this._error.isPassing) {
           this._later(PAUSE.retry, () => this._read());
         }
       }

@@ -16,6 +16,7 @@ import {
   type Run,
   type RunChange,
   type RunPage,
+  type RunRow,
   type RunSearch,
   type RunSeries,
   type TrackingChange
@@ -51,6 +52,12 @@ export class RunManager implements IDisposable {
 
   history(wish: HistoryWish): Promise<RunSeries[]> {
     return this._post('runs/history', wish);
+  }
+
+  /** Some runs, wherever they are; those that are not there are left out. */
+  async rows(runIds: readonly string[]): Promise<RunRow[]> {
+    const question = { run_ids: [...runIds], view: 'all' as const, limit: runIds.length };
+    return (await this.search(question)).runs;
   }
 
   get(runId: string): Promise<Run> {

@@ -2,33 +2,17 @@
 import * as React from 'react';
 
 import { Select } from '../components/select';
-import { ApiError, type NotebookDiff, type Run } from '../api';
+import type { RunRow } from '../api';
+import { useAnswer } from '../components/answer';
 import type { ICompareOptions } from './comparedocument';
 import { pairCells, pairLines, type ICellPair } from './notebookdiff';
 
-export function NotebookDiffView(props: ICompareOptions & { found: Run[] }): React.ReactElement {
+export function NotebookDiffView(props: ICompareOptions & { found: RunRow[] }): React.ReactElement {
   const { found, trans, runs: manager } = props;
   const [left, setLeft] = React.useState(found[0]?.run_id ?? '');
   const [right, setRight] = React.useState(found[1]?.run_id ?? '');
-  const [diff, setDiff] = React.useState<NotebookDiff | null>(null);
-  const [error, setError] = React.useState<string | null>(null);
   const [all, setAll] = React.useState(false);
-  React.useEffect(() => {
-    let isLeft = false;
-    setDiff(null);
-    setError(null);
-    manager.notebookDiff(left, right).then(
-      told => !isLeft && setDiff(told),
-      reason => {
-        if (!isLeft) {
-          const text = reason instanceof ApiError ? reason.text : String(reason);
-          // the runs are known by their names here
-          setError(found.reduce((said, run) => said.replace(run.run_id, run.name), text));
-        }
-      }
-    );
-    return () => void (isLeft = true);
-  }, [left, right]);
+  const [diff, error] = useAnswer(() => manager.notebookDiff(left, right), [left, right]);
   const choose = (label: string, value: string, change: (id: string) => void) => (
     <label>
       {label}

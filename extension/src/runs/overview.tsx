@@ -3,7 +3,8 @@ import { Notification } from '@jupyterlab/apputils';
 import { addIcon, closeIcon, editIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
-import { ApiError, type Run, type RunChange, type RunRow } from '../api';
+import { ApiError, type Run, type RunChange } from '../api';
+import { useAnswer } from '../components/answer';
 import { Details, type Rows } from '../components/details';
 import { Link } from '../components/link';
 import { Markdown } from '../components/rendered';
@@ -158,7 +159,7 @@ function Values(props: {
                 <th scope="row" title={key}>
                   <bdi>{key}</bdi>
                 </th>
-                <td title={value}>
+                <td>
                   <bdi>{value}</bdi>
                 </td>
               </tr>
@@ -305,28 +306,24 @@ function Models(props: Props): React.ReactElement | null {
 
 function Children(props: Props): React.ReactElement | null {
   const { run, trans, runs: manager, commands } = props;
-  const [children, setChildren] = React.useState<RunRow[]>([]);
-  React.useEffect(() => {
-    if (run.children) {
-      const question = {
-        experiment_ids: [run.experiment_id],
-        parent_run_id: run.run_id,
-        columns: [],
-        limit: MOST
-      };
-      manager.search(question).then(
-        page => setChildren(page.runs),
-        () => undefined
-      );
-    }
-  }, [run]);
+  const question = {
+    experiment_ids: [run.experiment_id],
+    parent_run_id: run.run_id,
+    columns: [],
+    limit: MOST
+  };
+  const [found] = useAnswer(
+    async () => (run.children ? (await manager.search(question)).runs : []),
+    [run],
+    true
+  );
   return run.children ? (
     <section>
       <h2>
         {trans.__('Nested runs')} <small>{run.children}</small>
       </h2>
       <ul className="jp-perijove-items">
-        {children.map(child => (
+        {found?.map(child => (
           <li key={child.run_id}>
             <Dot tone={tone(child.status)} label={statusText(child.status, trans)} />
             <Link onOpen={() => void commands.execute(CommandIDs.open, { runId: child.run_id })}>

@@ -4,9 +4,10 @@ import * as React from 'react';
 
 import type { RunRow } from '../api';
 import { Bars } from '../components/bars';
-import { Lines, lineColor } from '../components/lines';
+import { Lines } from '../components/lines';
 import { Parallel } from '../components/parallel';
 import { Select } from '../components/select';
+import { Swatch } from '../components/swatch';
 import { axesOf } from './differences';
 import { figure } from './format';
 import type { RunManager } from './manager';
@@ -109,7 +110,7 @@ export function Pane(props: {
           <span className="jp-perijove-legend">
             {runs.slice(0, 6).map((run, index) => (
               <span key={run.run_id} title={run.name}>
-                <i style={{ background: lineColor(index) }} />
+                <Swatch index={index} />
                 <bdi>{run.name}</bdi>
               </span>
             ))}

@@ -7,7 +7,8 @@ import { CommandRegistry } from '@lumino/commands';
 import { Message } from '@lumino/messaging';
 import * as React from 'react';
 
-import { ApiError, type Lineage, type LineageNode, type Run } from '../api';
+import type { Lineage, LineageNode, Run } from '../api';
+import { useAnswer } from '../components/answer';
 import { Artifacts } from '../components/artifacts';
 import { useClock } from '../components/clock';
 import { runIcon } from '../components/icons';
@@ -24,7 +25,7 @@ import type { RunManager } from './manager';
 import { Overview } from './overview';
 import { Snippets } from './snippets';
 import { CommandIDs } from './tokens';
-import { useRuns } from './userun';
+import { useRun } from './userun';
 
 export interface IRunOptions {
   runId: string;
@@ -88,7 +89,7 @@ type Tab = 'overview' | 'metrics' | 'artifacts' | 'lineage';
 
 function View(props: IViewProps & { onRun(run: Run): void }): React.ReactElement {
   const { runs: manager, runId, trans, commands, shown } = props;
-  const { runs, gone, error } = useRuns(manager, [runId], shown);
+  const { runs, gone, error } = useRun(manager, runId, shown);
   const last = React.useRef<Run | null>(null);
   // what was read last stays when the run is gone
   const run = (last.current = runs[0] ?? last.current);
@@ -253,18 +254,12 @@ function Header(props: IViewProps & { run: Run }): React.ReactElement {
 
 function LineageTab(props: IViewProps & { run: Run }): React.ReactElement {
   const { run, runs: manager, trans, commands } = props;
-  const [lineage, setLineage] = React.useState<Lineage | null>(null);
-  const [error, setError] = React.useState<string | null>(null);
-  const versions = JSON.stringify([run.model_versions, run.datasets, run.logged_models]);
-  React.useEffect(() => {
-    manager.lineage(run.run_id).then(
-      found => {
-        setLineage(found);
-        setError(null);
-      },
-      reason => setError(said(reason))
-    );
-  }, [run.run_id, versions]);
+  const known = JSON.stringify([run.name, run.model_versions, run.datasets, run.logged_models]);
+  const [lineage, error] = useAnswer<Lineage>(
+    () => manager.lineage(run.run_id),
+    [run.run_id, known],
+    true
+  );
   if (!lineage) {
     return (
       <p className="jp-perijove-hint" role={error ? 'alert' : undefined}>
@@ -300,8 +295,4 @@ function LineageTab(props: IViewProps & { run: Run }): React.ReactElement {
       trans={trans}
     />
   );
-}
-
-function said(reason: unknown): string {
-  return reason instanceof ApiError ? reason.text : String(reason);
 }

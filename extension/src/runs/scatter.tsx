@@ -3,15 +3,15 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { RunRow } from '../api';
-import { lineColor } from '../components/lines';
+import { lineColor } from '../components/swatch';
 import { Select } from '../components/select';
 import { isNumeric, toNumber } from './columns';
 import { compare } from './differences';
 import { figure } from './format';
 
 /** Pixels. */
-const MARGIN = { left: 64, right: 20, top: 16, bottom: 42 };
-const TICKS = 5;
+const MARGIN = { left: 76, right: 20, top: 16, bottom: 42 };
+const TICKS = 8;
 
 export function Scatter(props: {
   runs: readonly RunRow[];

@@ -356,8 +356,7 @@ export class RunTable implements IDisposable {
     } catch (error) {
       if (question === this._question && !this._disposed) {
         this._error = asApiError(error);
-        const { status } = this._error;
-        if ((status === 0 || status >= 500) && this._timer === undefined) {
+        if (this._error.isPassing && this._timer === undefined) {
           this._timer = setTimeout(() => void this.reload(), PAUSE.retry);
         }
       }

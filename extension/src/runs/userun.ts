@@ -1,24 +1,53 @@
 /** Runs inside React: read when they change, and again by themselves while MLflow is away. */
 import * as React from 'react';
 
-import { ApiError, asApiError, type Run, type TrackingChange } from '../api';
+import { ApiError, asApiError, type Run, type RunRow, type TrackingChange } from '../api';
 import { concerns, type RunManager } from './manager';
 
 /** Milliseconds: between two readings, and before another try. */
 const PAUSE = { again: 800, retry: 3000 };
 
-export interface IRuns {
+export interface IRuns<T> {
   /** In the order asked for; those that are not there are left out. */
-  runs: Run[];
+  runs: T[];
   /** Those that are gone for good. */
   gone: string[];
   error: ApiError | null;
   isReady: boolean;
 }
 
-/** The runs as MLflow has them now. What is not `shown` is read when it is again. */
-export function useRuns(manager: RunManager, runIds: readonly string[], shown = true): IRuns {
-  const [found, setFound] = React.useState<Map<string, Run | null>>(() => new Map());
+/** All about a run as MLflow has it now. What is not `shown` is read when it is again. */
+export function useRun(manager: RunManager, runId: string, shown: boolean): IRuns<Run> {
+  const read = async () => {
+    try {
+      return [await manager.get(runId)];
+    } catch (reason) {
+      if (reason instanceof ApiError && reason.status === 404) {
+        return [];
+      }
+      throw reason;
+    }
+  };
+  return useRead(manager, [runId], shown, read);
+}
+
+/** Runs as MLflow has them now, without what only one of them shows. */
+export function useRows(
+  manager: RunManager,
+  runIds: readonly string[],
+  shown: boolean
+): IRuns<RunRow> {
+  return useRead(manager, runIds, shown, ids => manager.rows(ids));
+}
+
+/** `read` leaves out those that are not there. */
+function useRead<T extends RunRow>(
+  manager: RunManager,
+  runIds: readonly string[],
+  shown: boolean,
+  read: (runIds: string[]) => Promise<T[]>
+): IRuns<T> {
+  const [found, setFound] = React.useState<Map<string, T | null>>(() => new Map());
   const [error, setError] = React.useState<ApiError | null>(null);
   const wanted = runIds.join();
   const isShown = React.useRef(shown);
@@ -28,31 +57,24 @@ export function useRuns(manager: RunManager, runIds: readonly string[], shown = 
     let timer: ReturnType<typeof setTimeout> | undefined;
     let isLeft = false;
     const later = (milliseconds: number) => {
-      timer = timer ?? setTimeout(() => void read(), milliseconds);
+      timer = timer ?? setTimeout(() => void look(), milliseconds);
     };
-    const read = async () => {
+    const look = async () => {
       timer = undefined;
       const ids = [...outdated.current];
       outdated.current.clear();
-      let failed: ApiError | null = null;
-      const told = await Promise.all(
-        ids.map(async (id): Promise<[string, Run | null] | null> => {
-          try {
-            return [id, await manager.get(id)];
-          } catch (reason) {
-            if (reason instanceof ApiError && reason.status === 404) {
-              return [id, null];
-            }
-            failed = asApiError(reason);
-            outdated.current.add(id);
-            return null;
-          }
-        })
-      );
-      if (!isLeft) {
-        setFound(known => new Map([...known, ...told.filter(one => one !== null)]));
-        setError(failed);
-        if (failed) {
+      try {
+        const told = new Map((await read(ids)).map(run => [run.run_id, run]));
+        if (!isLeft) {
+          setFound(
+            known => new Map([...known, ...ids.map(id => [id, told.get(id) ?? null] as const)])
+          );
+          setError(null);
+        }
+      } catch (reason) {
+        ids.forEach(id => outdated.current.add(id));
+        if (!isLeft) {
+          setError(asApiError(reason));
           later(PAUSE.retry);
         }
       }
@@ -69,7 +91,7 @@ export function useRuns(manager: RunManager, runIds: readonly string[], shown = 
     wake.current = () => outdated.current.size && later(0);
     manager.changed.connect(onTracking);
     runIds.forEach(id => outdated.current.add(id));
-    void read();
+    void look();
     return () => {
       isLeft = true;
       clearTimeout(timer);

@@ -1,7 +1,8 @@
 /** Metrics of runs, a chart for each metric and a line for each run. */
 import * as React from 'react';
 
-import { lineColor, Lines, type ILine } from '../components/lines';
+import { Lines, type ILine } from '../components/lines';
+import { Swatch } from '../components/swatch';
 import { figure } from '../jobs/format';
 import { useTrait } from './model';
 import { finite } from './jobs';
@@ -89,7 +90,7 @@ export function Legend({ runs }: { runs: Run[] }): React.ReactElement {
     <ul className="jp-perijove-legend">
       {runs.map((run, index) => (
         <li key={run.run_id}>
-          <i style={{ background: lineColor(index) }} />
+          <Swatch index={index} />
           <bdi>{run.name}</bdi>
         </li>
       ))}

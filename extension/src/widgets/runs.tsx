@@ -3,7 +3,7 @@ import * as React from 'react';
 
 import type { Run } from '../api';
 import { Details } from '../components/details';
-import { lineColor } from '../components/lines';
+import { Swatch } from '../components/swatch';
 import { Pill } from '../components/state';
 import { duration } from '../jobs/format';
 import { Charts, ChartTools, type IRuns } from './charts';
@@ -126,7 +126,7 @@ function Differences({ runs }: { runs: Run[] }): React.ReactElement {
               <th />
               {runs.map((run, index) => (
                 <th key={run.run_id}>
-                  <i className="jp-perijove-line" style={{ background: lineColor(index) }} />
+                  <Swatch index={index} />
                   <bdi>{run.name}</bdi>
                 </th>
               ))}
