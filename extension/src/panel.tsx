@@ -9,6 +9,7 @@ import { useSlow } from './components/loading';
 import { useSignal } from './components/signal';
 import { computeSection } from './compute/panel';
 import { experimentsSection } from './experiments/panel';
+import type { Folds } from './jobs/folds';
 import type { JobManager } from './jobs/manager';
 import { jobsSection } from './jobs/panel';
 import { modelsSection } from './models/panel';
@@ -18,7 +19,12 @@ import type { IWorkspace } from './workspace';
 const SIZES = [3, 5, 4, 3];
 
 export class PerijovePanel extends SidePanel {
-  constructor(workspace: IWorkspace, commands: CommandRegistry, trans: TranslationBundle) {
+  constructor(
+    workspace: IWorkspace,
+    commands: CommandRegistry,
+    folds: Folds,
+    trans: TranslationBundle
+  ) {
     super();
     this.addClass('jp-perijove-panel');
     const { jobs, compute, experiments, models } = workspace;
@@ -29,7 +35,7 @@ export class PerijovePanel extends SidePanel {
       </Known>
     );
     this.addWidget(computeSection({ manager: compute, commands, trans }, wrap));
-    this.addWidget(jobsSection({ manager: jobs, commands, trans }, wrap));
+    this.addWidget(jobsSection({ manager: jobs, commands, folds, trans }, wrap));
     this.addWidget(experimentsSection({ manager: experiments, commands, trans }, wrap));
     this.addWidget(modelsSection({ manager: models, commands, trans }, wrap));
     (this.content as SplitPanel).setRelativeSizes(SIZES);

@@ -90,7 +90,7 @@ const settled = () => new Promise(resolve => setTimeout(resolve, 5));
 describe('Sparks', () => {
   it('know a metric that has no course to draw', async () => {
     const hub = new Hub();
-    const sparks = new Sparks(hub.manager);
+    const sparks = new Sparks(hub.manager, () => undefined);
     hub.series = [{ run_id: 'a', series: [{ values: [1] }] }];
     expect(await sparks.fetch(['a'], 'auc')).toBe(true);
     expect(sparks.isFlat('auc')).toBe(true);

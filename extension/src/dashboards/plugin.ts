@@ -1,18 +1,11 @@
 /** *Open dashboard*: our Voila pages, in a tab of JupyterLab and behind its login. */
-import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import {
-  ICommandPalette,
-  IFrame,
-  InputDialog,
-  IThemeManager,
-  MainAreaWidget
-} from '@jupyterlab/apputils';
-import { URLExt } from '@jupyterlab/coreutils';
+import { ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ICommandPalette, InputDialog, IThemeManager, WidgetTracker } from '@jupyterlab/apputils';
 import { ITranslator } from '@jupyterlab/translation';
 
-import { perijoveIcon } from '../components/icons';
 import { IWorkspace } from '../workspace';
-import { COMMAND, DASHBOARD_ARGS, PLUGIN_ID, dashboardUrl, type DashboardName } from './tokens';
+import type { DashboardDocument } from './document';
+import { COMMAND, DASHBOARD_ARGS, keyOf, PLUGIN_ID, type DashboardName } from './tokens';
 
 const CATEGORY = 'Perijove';
 
@@ -21,7 +14,7 @@ export const dashboardsPlugin: JupyterFrontEndPlugin<void> = {
   description: 'Opens the dashboards: workspace, leaderboard and model card.',
   autoStart: true,
   requires: [IWorkspace, ITranslator],
-  optional: [ICommandPalette, IThemeManager],
+  optional: [ILayoutRestorer, ICommandPalette, IThemeManager],
   activate
 };
 
@@ -29,11 +22,14 @@ function activate(
   app: JupyterFrontEnd,
   workspace: IWorkspace,
   translator: ITranslator,
+  restorer: ILayoutRestorer | null,
   palette: ICommandPalette | null,
   themes: IThemeManager | null
 ): void {
   const { commands, shell } = app;
   const trans = translator.load('perijove');
+  const tracker = new WidgetTracker<DashboardDocument>({ namespace: 'perijove-dashboards' });
+  const theme = () => (!themes?.theme || themes.isLight(themes.theme) ? 'light' : 'dark');
   const titles: Record<DashboardName, string> = {
     workspace: trans.__('Workspace'),
     leaderboard: trans.__('Leaderboard'),
@@ -67,27 +63,32 @@ function activate(
         return;
       }
       const { experimentId = '', modelName } = args.row ? clicked() : {};
-      const experiment =
-        (args.experiment as string | undefined) ?? workspace.experiments.get(experimentId)?.name;
-      const model = (args.model as string | undefined) ?? modelName;
-      const isLight = !themes?.theme || themes.isLight(themes.theme);
-      const { baseUrl } = app.serviceManager.serverSettings;
-      const frame = new IFrame({
-        sandbox: ['allow-scripts', 'allow-same-origin', 'allow-downloads', 'allow-popups'],
-        loading: 'eager'
-      });
-      frame.url = URLExt.join(
-        baseUrl,
-        dashboardUrl(name, { experiment, model, theme: isLight ? 'light' : 'dark' })
-      );
-      const widget = new MainAreaWidget({ content: frame });
-      widget.title.label = [titles[name], experiment ?? model].filter(Boolean).join(' · ');
-      widget.title.icon = perijoveIcon;
-      widget.title.closable = true;
-      widget.addClass('jp-perijove-dashboard');
-      shell.add(widget, 'main');
+      const dashboard = {
+        name,
+        experiment:
+          (args.experiment as string | undefined) ?? workspace.experiments.get(experimentId)?.name,
+        model: (args.model as string | undefined) ?? modelName
+      };
+      // loaded when it is needed first: JupyterLab starts without it
+      const { DashboardDocument } = await import('./document');
+      let widget = tracker.find(one => keyOf(one.dashboard) === keyOf(dashboard));
+      if (!widget) {
+        const { baseUrl } = app.serviceManager.serverSettings;
+        widget = new DashboardDocument(dashboard, titles[name], baseUrl);
+        widget.theme = theme();
+        void tracker.add(widget);
+      }
+      if (!widget.isAttached) {
+        shell.add(widget, 'main');
+      }
       shell.activateById(widget.id);
     }
+  });
+  themes?.themeChanged.connect(() => tracker.forEach(widget => (widget.theme = theme())));
+  void restorer?.restore(tracker, {
+    command: COMMAND,
+    args: ({ dashboard }) => ({ ...dashboard }),
+    name: ({ dashboard }) => keyOf(dashboard)
   });
   palette?.addItem({ command: COMMAND, category: CATEGORY });
 }

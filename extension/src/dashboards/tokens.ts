@@ -18,6 +18,17 @@ export const DASHBOARD_ARGS = {
   }
 } as const;
 
+export interface IDashboard {
+  name: DashboardName;
+  experiment?: string;
+  model?: string;
+}
+
+/** What makes two of them the same. */
+export function keyOf({ name, experiment, model }: IDashboard): string {
+  return [name, experiment ?? model].filter(Boolean).join(' ');
+}
+
 /** Where it is below the server's base URL; what is not given is left out. */
 export function dashboardUrl(
   name: DashboardName,

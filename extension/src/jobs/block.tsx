@@ -9,6 +9,7 @@ import * as React from 'react';
 
 import { Cell } from './cell';
 import type { ICell } from './notebook';
+import type { Pictures } from './pictures';
 
 /** Cells in a block. */
 const SIZE = 20;
@@ -25,6 +26,7 @@ export interface IBlockProps {
   /** Draw it, wherever the view is. */
   drawn: boolean;
   language: string;
+  pictures: Pictures;
   rendermime: IRenderMimeRegistry;
   languages: IEditorLanguageRegistry;
   trans: TranslationBundle;

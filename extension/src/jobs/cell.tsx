@@ -7,12 +7,14 @@ import * as React from 'react';
 import { Markdown, Outputs, Source } from '../components/rendered';
 import { duration } from './format';
 import type { ICell } from './notebook';
+import type { Pictures } from './pictures';
 
 export interface ICellProps {
   cell: ICell;
   version: number;
   now: number;
   language: string;
+  pictures: Pictures;
   rendermime: IRenderMimeRegistry;
   languages: IEditorLanguageRegistry;
   trans: TranslationBundle;
@@ -39,7 +41,7 @@ export const Cell = React.memo(function Cell(props: ICellProps): React.ReactElem
       </div>
       <div className="jp-perijove-cell-main">
         {cell.type === 'markdown' ? (
-          <Markdown source={cell.source} rendermime={props.rendermime} />
+          <Markdown source={cell.source} rendermime={props.pictures.of(cell.id)} />
         ) : (
           <Source
             source={cell.source}

@@ -2,6 +2,7 @@
 import { IThemeManager, MainAreaWidget, ReactWidget } from '@jupyterlab/apputils';
 import { IEditorLanguageRegistry } from '@jupyterlab/codemirror';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import type { Contents } from '@jupyterlab/services';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
 import { Message } from '@lumino/messaging';
@@ -23,11 +24,13 @@ import { isOver, JobManager } from './manager';
 import { MetricsView } from './metricsview';
 import { NotebookModel } from './notebook';
 import { NotebookView } from './notebookview';
+import { Pictures } from './pictures';
 import { CommandIDs } from './tokens';
 
 export interface IDocumentOptions {
   jobId: string;
   manager: JobManager;
+  contents: Contents.IManager;
   commands: CommandRegistry;
   rendermime: IRenderMimeRegistry;
   languages: IEditorLanguageRegistry;
@@ -141,6 +144,11 @@ function View(props: IDocumentOptions & { view: JobView }): React.ReactElement {
   const now = useClock(active ? 1000 : 0);
   const [tab, setTab] = React.useState<Tab>('notebook');
   const files = useFiles(manager, job);
+  const path = job?.path ?? '';
+  const pictures = React.useMemo(
+    () => new Pictures(jobId, path, manager, props.rendermime, props.contents),
+    [jobId, path]
+  );
   const theme = props.themes?.theme ?? '';
   if (!job) {
     return manager.isReady ? (
@@ -178,6 +186,7 @@ function View(props: IDocumentOptions & { view: JobView }): React.ReactElement {
               model={view.model}
               now={now}
               active={active}
+              pictures={pictures}
               message={job.state === 'failed' ? (job.message ?? null) : null}
               rendermime={props.rendermime}
               languages={props.languages}

@@ -7,7 +7,9 @@ import * as React from 'react';
 import type { Job } from '../api';
 import { useClock } from '../components/clock';
 import { type IRowPlace, ROW, RowList, rowProps } from '../components/rowlist';
+import { useSignal } from '../components/signal';
 import { matches } from './filter';
+import type { Folds } from './folds';
 import { isOver, JobManager } from './manager';
 import { JobRow } from './row';
 import { CommandIDs } from './tokens';
@@ -26,13 +28,14 @@ type Item = { group: IGroup; job?: undefined } | { job: Job };
 export interface IJobListProps {
   manager: JobManager;
   commands: CommandRegistry;
+  folds: Folds;
   trans: TranslationBundle;
 }
 
-export function JobList({ manager, commands, trans }: IJobListProps): React.ReactElement {
+export function JobList({ manager, commands, folds, trans }: IJobListProps): React.ReactElement {
   const { jobs, active } = manager;
   const [filter, setFilter] = React.useState('');
-  const [closed, setClosed] = React.useState<Record<string, boolean>>({});
+  const folded = useSignal(folds.changed);
   const now = useClock(active.length ? 1000 : MINUTE);
   // what is over shows its age in minutes: its row need not be drawn each second
   const minute = Math.floor(now / MINUTE) * MINUTE;
@@ -40,7 +43,7 @@ export function JobList({ manager, commands, trans }: IJobListProps): React.Reac
   const items = React.useMemo(() => {
     const shown = jobs.filter(job => matches(job, filter));
     const group = (name: IGroup['name'], label: string, found: Job[]): Item[] => {
-      const rows = closed[name] ? [] : found.map(job => ({ job }));
+      const rows = folds.isClosed(name) ? [] : found.map(job => ({ job }));
       return found.length ? [{ group: { name, label, count: found.length } }, ...rows] : [];
     };
     return [
@@ -51,8 +54,8 @@ export function JobList({ manager, commands, trans }: IJobListProps): React.Reac
       ),
       ...group('finished', trans.__('Finished'), shown.filter(isOver))
     ];
-  }, [jobs, filter, closed]);
-  const toggle = (name: string) => setClosed({ ...closed, [name]: !closed[name] });
+  }, [jobs, filter, folded]);
+  const toggle = (name: string) => folds.toggle(name);
   const run = React.useCallback(
     (command: string, jobId: string) => void commands.execute(command, { jobId }),
     [commands]
@@ -66,7 +69,7 @@ export function JobList({ manager, commands, trans }: IJobListProps): React.Reac
       };
     }
     const { name } = item.group;
-    const fold = (wanted: boolean) => !closed[name] === wanted || toggle(name);
+    const fold = (wanted: boolean) => folds.isClosed(name) !== wanted || toggle(name);
     return {
       Enter: () => toggle(name),
       ' ': () => toggle(name),
@@ -107,7 +110,7 @@ export function JobList({ manager, commands, trans }: IJobListProps): React.Reac
           ) : (
             <GroupHead
               {...item.group}
-              open={!closed[item.group.name]}
+              open={!folds.isClosed(item.group.name)}
               place={place}
               onToggle={toggle}
             />

@@ -6,6 +6,7 @@ import * as React from 'react';
 
 import { Block, blocksOf, versionOf } from './block';
 import type { NotebookModel } from './notebook';
+import type { Pictures } from './pictures';
 
 /** Pixels below the end of a cell that is followed. */
 const MARGIN = 12;
@@ -15,6 +16,7 @@ export interface INotebookViewProps {
   now: number;
   active: boolean;
   message: string | null;
+  pictures: Pictures;
   rendermime: IRenderMimeRegistry;
   languages: IEditorLanguageRegistry;
   trans: TranslationBundle;
@@ -93,6 +95,7 @@ export function NotebookView(props: INotebookViewProps): React.ReactElement {
           now={cells.some(cell => cell.state === 'running') ? props.now : 0}
           drawn={cells.some(cell => cell.index === target?.index)}
           language={model.language}
+          pictures={props.pictures}
           rendermime={props.rendermime}
           languages={props.languages}
           trans={trans}

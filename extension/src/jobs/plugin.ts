@@ -7,6 +7,7 @@ import { INotebookTracker } from '@jupyterlab/notebook';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { IRunningSessionManagers } from '@jupyterlab/running';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { IStateDB } from '@jupyterlab/statedb';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator } from '@jupyterlab/translation';
 
@@ -16,6 +17,7 @@ import { PerijovePanel } from '../panel';
 import { IWorkspace } from '../workspace';
 import { addCommands } from './commands';
 import type { JobDocument } from './document';
+import { Folds } from './folds';
 import { notifyOfEnds } from './notify';
 import { addToRunning } from './running';
 import { StatusItem } from './statusitem';
@@ -36,7 +38,8 @@ export const jobsPlugin: JupyterFrontEndPlugin<void> = {
     IThemeManager,
     ISettingRegistry,
     IRunningSessionManagers,
-    IStatusBar
+    IStatusBar,
+    IStateDB
   ],
   activate
 };
@@ -54,7 +57,8 @@ async function activate(
   themes: IThemeManager | null,
   registry: ISettingRegistry | null,
   running: IRunningSessionManagers | null,
-  statusBar: IStatusBar | null
+  statusBar: IStatusBar | null,
+  state: IStateDB | null
 ): Promise<void> {
   const { commands, shell } = app;
   const { jobs: manager, compute } = workspace;
@@ -66,7 +70,8 @@ async function activate(
     const { JobDocument } = await import('./document');
     let document = tracker.find(candidate => candidate.jobId === jobId);
     if (!document) {
-      const options = { jobId, manager, commands, rendermime, languages, themes, trans };
+      const { contents } = app.serviceManager;
+      const options = { jobId, manager, contents, commands, rendermime, languages, themes, trans };
       document = new JobDocument(options);
       void tracker.add(document);
     }
@@ -77,7 +82,7 @@ async function activate(
   };
   themes?.themeChanged.connect(() => tracker.forEach(document => document.content.update()));
 
-  const panel = new PerijovePanel(workspace, commands, trans);
+  const panel = new PerijovePanel(workspace, commands, new Folds(state), trans);
   panel.id = 'perijove-panel';
   panel.title.icon = perijoveIcon;
   panel.title.caption = trans.__('Perijove');

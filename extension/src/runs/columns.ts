@@ -18,6 +18,9 @@ export const ATTRIBUTES: Record<string, { sortable: boolean; width: number }> = 
   source: { sortable: false, width: 140 }
 };
 
+/** The column that is always there, in the widths of a view. */
+export const NAME = 'attributes.run_name';
+
 /** What is shown of each kind where nothing was chosen. */
 const SHOWN = { metrics: 6, params: 6 };
 
@@ -69,6 +72,13 @@ export function defaultColumns(rows: readonly RunRow[]): string[] {
     ...common('metrics'),
     ...common('params')
   ];
+}
+
+/** The names with the one at `from` moved before the one that is at `to`. */
+export function moved(names: readonly string[], from: number, to: number): string[] {
+  const at = Math.max(0, to > from ? to - 1 : to);
+  const rest = names.filter((_, index) => index !== from);
+  return [...rest.slice(0, at), names[from], ...rest.slice(at)];
 }
 
 /** What a run has in a column. */

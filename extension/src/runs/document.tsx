@@ -25,6 +25,7 @@ import { SelectionBar } from './selectionbar';
 import { RunTable } from './table';
 import { askTag } from './tagform';
 import { CommandIDs } from './tokens';
+import { useExperiments } from './useexperiments';
 
 export interface IRunsOptions {
   experimentIds: string[];
@@ -38,18 +39,16 @@ export interface IRunsOptions {
 
 export class RunsDocument extends MainAreaWidget<RunsWidget> {
   constructor(options: IRunsOptions) {
-    super({ content: new RunsWidget(options) });
+    const { experiments, trans } = options;
+    const name = (names: string) => {
+      this.title.label = trans.__('%1 · runs', names);
+    };
+    super({ content: new RunsWidget(options, name) });
     this.id = `perijove-runs-${options.experimentIds.join('-')}`;
     this.title.icon = tableRowsIcon;
     this.title.closable = true;
     this.toolbar.hide();
-    const { experiments, trans } = options;
-    const name = () => {
-      const names = options.experimentIds.map(id => experiments.get(id)?.name ?? id);
-      this.title.label = trans.__('%1 · runs', names.join(', '));
-    };
-    experiments.changed.connect(name, this);
-    name();
+    name(options.experimentIds.map(id => experiments.get(id)?.name ?? id).join(', '));
     if (!experiments.isReady) {
       void experiments.refresh();
     }
@@ -66,12 +65,15 @@ export class RunsDocument extends MainAreaWidget<RunsWidget> {
   /** The ids of the runs that are chosen, or of the one that the keyboard is at. */
   get chosen(): string[] {
     const { ids, active } = this.content.selection;
-    return ids.length || !active ? ids : [active];
+    return ids.length || !active || !this.table.run(active) ? ids : [active];
   }
 }
 
 class RunsWidget extends ReactWidget {
-  constructor(readonly options: IRunsOptions) {
+  constructor(
+    readonly options: IRunsOptions,
+    private _onNames: (names: string) => void
+  ) {
     super();
     this.addClass('jp-perijove-document');
     this.addClass('jp-perijove-runs');
@@ -93,9 +95,10 @@ class RunsWidget extends ReactWidget {
     this.update();
   }
 
-  protected onBeforeHide(message: Message): void {
-    super.onBeforeHide(message);
+  protected onAfterHide(message: Message): void {
+    super.onAfterHide(message);
     this.table.isShown = false;
+    this.update();
   }
 
   protected render(): React.ReactElement {
@@ -105,6 +108,7 @@ class RunsWidget extends ReactWidget {
         table={this.table}
         selection={this.selection}
         shown={this.isVisible}
+        onNames={this._onNames}
       />
     );
   }
@@ -114,12 +118,18 @@ interface IRunsProps extends IRunsOptions {
   table: RunTable;
   selection: Selection;
   shown: boolean;
+  onNames(names: string): void;
 }
 
 function Runs(props: IRunsProps): React.ReactElement {
   const { table, runs: manager, trans, commands } = props;
   useSignal(table.changed);
-  useSignal(props.experiments.changed);
+  const [experiments, problem] = useExperiments(props.experiments, props.experimentIds);
+  const names = props.experimentIds
+    .map(id => experiments.find(one => one.id === id)?.name ?? id)
+    .join(', ');
+  React.useEffect(() => props.onNames(names), [names]);
+  const gone = experiments.filter(one => one.lifecycle_stage === 'deleted');
   const { selection } = props;
   useSignal(selection.changed);
   const columns = useColumns(props);
@@ -146,7 +156,7 @@ function Runs(props: IRunsProps): React.ReactElement {
   const isEmpty = table.isReady && !table.total && !query.filter.trim();
   return (
     <>
-      <Header {...props} columns={columns} />
+      <Header {...props} names={names} columns={columns} />
       <FilterBar
         value={query.filter}
         columns={columns}
@@ -154,6 +164,22 @@ function Runs(props: IRunsProps): React.ReactElement {
         trans={trans}
         onChange={filter => void table.ask({ filter })}
       />
+      {gone.map(({ id, name }) => (
+        <div key={id} className="jp-perijove-banner jp-mod-top" role="alert">
+          <span>{trans.__('%1 was deleted, and its runs with it.', name)}</span>
+          <button
+            className="jp-Button jp-mod-styled"
+            onClick={() => void guarded(() => props.experiments.restore(id))}
+          >
+            {trans.__('Restore')}
+          </button>
+        </div>
+      ))}
+      {problem && !error && (
+        <p className="jp-perijove-banner jp-mod-top" role="alert">
+          <span>{problem}</span>
+        </p>
+      )}
       {error && !isRefused && (
         <p className="jp-perijove-banner jp-mod-top" role="alert">
           <span>{error.text}</span>
@@ -169,7 +195,7 @@ function Runs(props: IRunsProps): React.ReactElement {
         </p>
       )}
       {isEmpty ? (
-        <Empty {...props} />
+        !gone.length && !problem && <Empty {...props} />
       ) : (
         <Grid
           table={table}

@@ -1,23 +1,21 @@
 /** The table of runs: rows and columns are drawn where they are seen. */
 import { TranslationBundle } from '@jupyterlab/translation';
-import { caretDownIcon, caretUpIcon } from '@jupyterlab/ui-components';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import * as React from 'react';
 
 import { useClock } from '../components/clock';
 import { menuOf } from '../components/menukey';
-import { ATTRIBUTES, isNumeric, type IColumn } from './columns';
-import { columnTitle } from './format';
+import { ATTRIBUTES, isNumeric, NAME, type IColumn } from './columns';
+import { GridHead } from './gridhead';
 import { GridRow, type ICell } from './gridrow';
 import { useKeys } from './gridkeys';
+import { idOf, keyOf } from './groups';
 import type { Selection } from './selection';
 import type { RunTable } from './table';
 
 /** Pixels. */
 export const ROW = 28;
-const WIDTH = { name: 240, metrics: 108, params: 104, tags: 110, spark: 76, least: 48 };
-/** The name's column in the widths of a view. */
-const NAME = 'attributes.run_name';
+const WIDTH = { name: 240, metrics: 108, params: 104, tags: 110, spark: 76 };
 
 export interface IGridProps {
   table: RunTable;
@@ -36,7 +34,7 @@ export function Grid(props: IGridProps): React.ReactElement {
   const minute = Math.floor(now / 60_000) * 60_000;
   const [drag, setDrag] = React.useState<Record<string, number>>({});
   const [editing, setEditing] = React.useState<string | null>(null);
-  const { columns, sparkMetric, order } = table;
+  const { columns, sparkMetric } = table;
   const widths = { ...table.query.widths, ...drag };
   const width = (column: IColumn) =>
     widths[column.name] ??
@@ -93,27 +91,9 @@ export function Grid(props: IGridProps): React.ReactElement {
       })),
     [places, shape, figures, nameWidth, sparkMetric]
   );
-  const active = selection.active ? `jp-perijove-run-${selection.active}` : undefined;
+  const active = selection.active ? idOf(selection.active) : undefined;
   const total = nameWidth + across.getTotalSize();
   const onKeyDown = useKeys({ ...props, rows, editing, onRename: setEditing });
-
-  const resize = (name: string, size: number) => (event: React.PointerEvent<HTMLElement>) => {
-    event.preventDefault();
-    event.stopPropagation();
-    const handle = event.currentTarget;
-    const start = event.clientX;
-    let wide = size;
-    handle.setPointerCapture(event.pointerId);
-    handle.onpointermove = move => {
-      wide = Math.max(WIDTH.least, Math.round(size + move.clientX - start));
-      setDrag({ [name]: wide });
-    };
-    handle.onpointerup = () => {
-      handle.onpointermove = handle.onpointerup = null;
-      setDrag({});
-      void table.ask({ widths: { ...table.query.widths, [name]: wide } });
-    };
-  };
 
   return (
     <div
@@ -127,63 +107,25 @@ export function Grid(props: IGridProps): React.ReactElement {
       aria-busy={table.isLoading}
       aria-activedescendant={active}
       onKeyDown={onKeyDown}
+      onFocus={event => {
+        // whoever comes by keyboard sees where they are
+        const first = keyOf(table.line(0));
+        if (!selection.active && first && event.target.matches('[role=grid]:focus-visible')) {
+          selection.activate(first);
+        }
+      }}
       onContextMenu={menuOf(active)}
     >
-      <div className="jp-perijove-grid-head" role="row" style={{ width: total, height: ROW }}>
-        <div className="jp-perijove-grid-name" style={{ width: nameWidth }} role="columnheader">
-          <input
-            type="checkbox"
-            tabIndex={-1}
-            title={trans.__('Select all runs')}
-            aria-label={trans.__('Select all runs')}
-            checked={selection.size > 0 && selection.size >= table.total}
-            ref={box => {
-              if (box) {
-                box.indeterminate = selection.size > 0 && selection.size < table.total;
-              }
-            }}
-            onChange={() =>
-              selection.size ? selection.clear() : void table.ids().then(ids => selection.set(ids))
-            }
-          />
-          <HeadButton
-            name={NAME}
-            title={trans.__('run')}
-            sortable={true}
-            order={order}
-            onSort={name => void table.sort(name)}
-          />
-          <span className="jp-perijove-resize" onPointerDown={resize(NAME, nameWidth)} />
-        </div>
-        {cells.map(({ column, left, width: size, numeric, spark }) => (
-          <div
-            key={column.name}
-            role="columnheader"
-            className={[
-              `jp-mod-${column.kind}`,
-              numeric ? 'jp-mod-number' : '',
-              spark ? 'jp-mod-spark' : ''
-            ].join(' ')}
-            style={{ left, width: size }}
-            aria-sort={
-              order?.name === column.name
-                ? order.descending
-                  ? 'descending'
-                  : 'ascending'
-                : undefined
-            }
-          >
-            <HeadButton
-              name={column.name}
-              title={columnTitle(column, trans)}
-              sortable={column.kind !== 'attributes' || Boolean(ATTRIBUTES[column.key]?.sortable)}
-              order={order}
-              onSort={name => void table.sort(name)}
-            />
-            <span className="jp-perijove-resize" onPointerDown={resize(column.name, size)} />
-          </div>
-        ))}
-      </div>
+      <GridHead
+        table={table}
+        selection={selection}
+        cells={cells}
+        height={ROW}
+        width={total}
+        nameWidth={nameWidth}
+        trans={trans}
+        onDrag={setDrag}
+      />
       <div
         className="jp-perijove-grid-body"
         style={{ width: total, height: rows.getTotalSize() }}
@@ -207,7 +149,7 @@ export function Grid(props: IGridProps): React.ReactElement {
               now={run?.status === 'RUNNING' ? now : minute}
               spark={run ? table.spark(run.run_id) : undefined}
               selected={run ? selection.has(run.run_id) : false}
-              active={run ? selection.active === run.run_id : false}
+              active={selection.active !== null && selection.active === keyOf(line)}
               open={run ? table.isOpen(run.run_id) : false}
               tree={table.isTree}
               editing={run && editing?.startsWith(`${run.run_id} `) ? editing : null}
@@ -222,27 +164,5 @@ export function Grid(props: IGridProps): React.ReactElement {
         })}
       </div>
     </div>
-  );
-}
-
-function HeadButton(props: {
-  name: string;
-  title: string;
-  sortable: boolean;
-  order: { name: string; descending: boolean } | null;
-  onSort(name: string): void;
-}): React.ReactElement {
-  const { order, name, title } = props;
-  const icon = order?.descending ? caretDownIcon : caretUpIcon;
-  return (
-    <button
-      title={name}
-      disabled={!props.sortable}
-      data-column={name}
-      onClick={() => props.onSort(name)}
-    >
-      <bdi>{title}</bdi>
-      {order?.name === name && <icon.react tag="span" width="14px" height="14px" />}
-    </button>
   );
 }

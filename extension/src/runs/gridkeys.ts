@@ -3,6 +3,7 @@ import type { Virtualizer } from '@tanstack/react-virtual';
 import * as React from 'react';
 
 import type { RunRow } from '../api';
+import { keyOf } from './groups';
 import type { Selection } from './selection';
 import type { RunTable } from './table';
 
@@ -30,40 +31,47 @@ export function useKeys(options: IKeyOptions): (event: React.KeyboardEvent) => v
       const line = table.line(index);
       return line.kind === 'run' ? line.run : null;
     };
-    const at = runAt(place.current)?.run_id === selection.active ? place.current : find();
+    const lineAt = (index: number) => table.line(index);
+    const isAt = (index: number) => keyOf(lineAt(index)) === selection.active;
+    const at = isAt(place.current) ? place.current : find();
     function find(): number {
       const seen = rows.getVirtualItems().map(item => item.index);
-      return seen.find(index => runAt(index)?.run_id === selection.active) ?? -1;
+      return seen.find(isAt) ?? -1;
     }
-    const go = (to: number, step: number) => {
-      let next = Math.max(0, Math.min(table.length - 1, to));
-      // heads of groups are passed over
-      while (next > 0 && next < table.length - 1 && table.line(next).kind === 'group') {
-        next += step;
-      }
-      const run = runAt(next);
+    const go = (to: number) => {
+      const next = Math.max(0, Math.min(table.length - 1, to));
+      const key = keyOf(lineAt(next));
       rows.scrollToIndex(next);
-      if (run) {
+      if (key !== null) {
         place.current = next;
-        if (event.shiftKey) {
-          selection.extend(run.run_id, table);
+        if (event.shiftKey && runAt(next)) {
+          selection.extend(key, table);
         } else {
-          selection.activate(run.run_id);
+          selection.activate(key);
         }
       }
     };
+    const line = at < 0 ? null : lineAt(at);
+    const group = line?.kind === 'group' ? line : null;
     const run = at < 0 ? null : runAt(at);
+    const fold = (open: boolean) => {
+      if (group && group.open !== open) {
+        table.toggleGroup(group.group.value);
+      } else if (run && table.isOpen(run.run_id) !== open && (run.children || !open)) {
+        void table.toggle(run.run_id);
+      }
+    };
     const keys: Record<string, () => void> = {
-      ArrowDown: () => go(at + 1, 1),
-      ArrowUp: () => go(at - 1, -1),
-      PageDown: () => go(at + PAGE, 1),
-      PageUp: () => go(at - PAGE, -1),
-      Home: () => go(0, 1),
-      End: () => go(table.length - 1, -1),
-      ArrowRight: () => run?.children && !table.isOpen(run.run_id) && table.toggle(run.run_id),
-      ArrowLeft: () => run && table.isOpen(run.run_id) && table.toggle(run.run_id),
-      ' ': () => run && selection.toggle(run.run_id),
-      Enter: () => run && options.onOpen(run.run_id),
+      ArrowDown: () => go(at + 1),
+      ArrowUp: () => go(at - 1),
+      PageDown: () => go(at + PAGE),
+      PageUp: () => go(at - PAGE),
+      Home: () => go(0),
+      End: () => go(table.length - 1),
+      ArrowRight: () => fold(true),
+      ArrowLeft: () => fold(false),
+      ' ': () => (group ? fold(!group.open) : run && selection.toggle(run.run_id)),
+      Enter: () => (group ? fold(!group.open) : run && options.onOpen(run.run_id)),
       F2: () => run && options.onRename(`${run.run_id} `),
       Escape: () => selection.clear(),
       Delete: () => {

@@ -8,7 +8,7 @@ import { Sparkline } from '../components/sparkline';
 import { Dot } from '../components/state';
 import { toNumber, type IColumn } from './columns';
 import { cellText, figure, statusText, tone } from './format';
-import type { IGroup, Line } from './groups';
+import { idOf, keyOf, type IGroup, type Line } from './groups';
 import type { Selection } from './selection';
 import type { RunTable } from './table';
 
@@ -75,7 +75,7 @@ export const GridRow = React.memo(function GridRow(props: IGridRowProps): React.
   const isDeleted = run.lifecycle_stage === 'deleted';
   return (
     <div
-      id={`jp-perijove-run-${run.run_id}`}
+      id={idOf(run.run_id)}
       className={[
         'jp-perijove-grid-row',
         props.selected ? 'jp-mod-selected' : '',
@@ -224,28 +224,31 @@ function GroupRow(props: IGridRowProps & { group: IGroup }): React.ReactElement 
   ];
   return (
     <div
-      className="jp-perijove-grid-row jp-mod-group"
+      id={idOf(keyOf(props.line)!)}
+      className={`jp-perijove-grid-row jp-mod-group${props.active ? ' jp-mod-active' : ''}`}
       role="row"
+      aria-expanded={props.groupOpen}
+      aria-rowindex={props.index + 2}
       style={{ transform: `translateY(${props.top}px)`, width: props.width }}
       onClick={() => table.toggleGroup(group.value)}
     >
       <div className="jp-perijove-grid-name" role="gridcell" style={{ width: props.nameWidth }}>
-        <button tabIndex={-1} className="jp-perijove-caret" aria-expanded={props.groupOpen}>
+        <span className="jp-perijove-caret">
           <caret.react tag="span" width="14px" height="14px" />
-        </button>
+        </span>
         <b title={group.value ?? ''}>
           <bdi>{group.value ?? trans.__('without')}</bdi>
         </b>
         <small>{said.filter(Boolean).join(' · ')}</small>
       </div>
-      {props.cells.map(({ column, left, width }) => {
+      {props.cells.map(({ column, left, width, spark }) => {
         const values = column.kind === 'metrics' ? finite(group.runs, column.key) : [];
         const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
         return (
           <div
             key={column.name}
             role="gridcell"
-            className={`jp-mod-${column.kind}`}
+            className={`jp-mod-${column.kind}${spark ? ' jp-mod-spark' : ''}`}
             style={{ left, width }}
             title={values.length ? trans.__('mean of %1', values.length) : ''}
           >

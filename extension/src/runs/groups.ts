@@ -14,6 +14,23 @@ export type Line =
   | { kind: 'group'; group: IGroup; open: boolean }
   | { kind: 'missing' };
 
+/** What a line is called, where the keyboard is at it; null: it was not fetched yet. */
+export function keyOf(line: Line): string | null {
+  switch (line.kind) {
+    case 'run':
+      return line.run.run_id;
+    case 'group':
+      return `group ${line.group.value}`;
+    default:
+      return null;
+  }
+}
+
+/** The id of its element. */
+export function idOf(key: string): string {
+  return `jp-perijove-run-${encodeURIComponent(key)}`;
+}
+
 /** The lines of groups, of which some are closed. */
 export class Groups {
   /** Null: the table is not grouped. */

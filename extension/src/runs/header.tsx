@@ -16,6 +16,8 @@ import { Views } from './views';
 
 export interface IHeaderProps {
   experimentIds: string[];
+  /** What the experiments are called. */
+  names: string;
   table: RunTable;
   /** The columns that the runs have. */
   columns: RunColumn[];
@@ -25,9 +27,8 @@ export interface IHeaderProps {
 }
 
 export function Header(props: IHeaderProps): React.ReactElement {
-  const { table, experiments, trans, commands, experimentIds } = props;
+  const { table, experiments, trans, commands, experimentIds, names } = props;
   const { query } = table;
-  const names = experimentIds.map(id => experiments.get(id)?.name ?? id);
   const said = [
     trans._n('%1 run', '%1 runs', table.total).replace(/\d+/, table.total.toLocaleString()),
     table.running ? trans.__('%1 running', table.running) : ''
@@ -42,7 +43,7 @@ export function Header(props: IHeaderProps): React.ReactElement {
       const blob = await table.manager.csv({ ...question, columns });
       const link = document.createElement('a');
       link.href = URL.createObjectURL(blob);
-      link.download = `${names.join('-').replace(/[^\w.-]+/g, '_')}.csv`;
+      link.download = `${names.replace(/[^\w.-]+/g, '_')}.csv`;
       link.click();
       setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
     } catch (error) {
@@ -56,8 +57,8 @@ export function Header(props: IHeaderProps): React.ReactElement {
   return (
     <div className="jp-perijove-title">
       <div>
-        <h1 title={names.join(', ')}>
-          <bdi>{names.join(', ')}</bdi>
+        <h1 title={names}>
+          <bdi>{names}</bdi>
         </h1>
         <span className="jp-perijove-count" aria-live="polite">
           {table.isReady ? said.filter(Boolean).join(' · ') : ''}

@@ -49,14 +49,16 @@ export function Overview(props: Props): React.ReactElement {
           <section>
             <h2>
               {trans.__('Tags')}
-              <button
-                className="jp-perijove-row-action"
-                title={trans.__('Add a tag')}
-                aria-label={trans.__('Add a tag')}
-                onClick={() => void askTag(manager, [run.run_id], trans)}
-              >
-                <addIcon.react tag="span" width="14px" height="14px" />
-              </button>
+              {isActive(run) && (
+                <button
+                  className="jp-perijove-row-action"
+                  title={trans.__('Add a tag')}
+                  aria-label={trans.__('Add a tag')}
+                  onClick={() => void askTag(manager, [run.run_id], trans)}
+                >
+                  <addIcon.react tag="span" width="14px" height="14px" />
+                </button>
+              )}
             </h2>
             <Tags {...props} />
           </section>
@@ -81,7 +83,7 @@ function Description(props: Props): React.ReactElement {
     <section>
       <h2>
         {trans.__('Description')}
-        {text === null && (
+        {text === null && isActive(run) && (
           <button
             className="jp-perijove-row-action"
             title={edit}
@@ -188,17 +190,20 @@ function Tags(props: Props): React.ReactElement {
         <li key={key}>
           <button
             title={`${key}: ${value}`}
+            disabled={!isActive(run)}
             onClick={() => void askTag(manager, [run.run_id], trans, { key, value })}
           >
             <bdi>{key}</bdi> <b>{value}</b>
           </button>
-          <button
-            title={trans.__('Remove the tag %1', key)}
-            aria-label={trans.__('Remove the tag %1', key)}
-            onClick={() => void changed(props, { tags: { [key]: null } })}
-          >
-            <closeIcon.react tag="span" width="12px" height="12px" />
-          </button>
+          {isActive(run) && (
+            <button
+              title={trans.__('Remove the tag %1', key)}
+              aria-label={trans.__('Remove the tag %1', key)}
+              onClick={() => void changed(props, { tags: { [key]: null } })}
+            >
+              <closeIcon.react tag="span" width="12px" height="12px" />
+            </button>
+          )}
         </li>
       ))}
     </ul>
@@ -347,6 +352,11 @@ async function changed(props: Props, change: RunChange): Promise<boolean> {
     });
     return false;
   }
+}
+
+/** One that is deleted is restored before it is changed. */
+function isActive(run: Run): boolean {
+  return run.lifecycle_stage === 'active';
 }
 
 function byName([a]: [string, unknown], [b]: [string, unknown]): number {

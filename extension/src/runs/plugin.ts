@@ -70,7 +70,7 @@ function activate(
         const query = (args.query as object | undefined) ?? undefined;
         const made = new RunsDocument({ ...shared, experimentIds, query });
         // the view is there again after a reload
-        made.table.changed.connect(() => void tables.save(made));
+        made.table.queryChanged.connect(() => void tables.save(made));
         widget = made;
         void tables.add(widget);
       }

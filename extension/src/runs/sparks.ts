@@ -5,9 +5,15 @@ import type { RunManager } from './manager';
 /** Points of a small line, and runs that one request may ask for. */
 const POINTS = 40;
 const RUNS = 50;
+/** Milliseconds: who scrolls passes many. */
+const PAUSE = 120;
 
 export class Sparks {
-  constructor(private readonly _manager: RunManager) {}
+  /** `onFound`: something new was read. */
+  constructor(
+    private readonly _manager: RunManager,
+    private readonly _onFound: () => void
+  ) {}
 
   /** The course, as far as it is known. */
   get(runId: string, metric: string | null): readonly number[] | undefined {
@@ -27,6 +33,22 @@ export class Sparks {
   /** Had none of the runs that were seen more than one point of it? */
   isFlat(metric: string): boolean {
     return this._flat.has(metric);
+  }
+
+  /** Soon read what is missing or old of the metric of these runs. */
+  see(metric: string | null, runIds: () => readonly string[]): void {
+    clearTimeout(this._timer);
+    if (metric !== null) {
+      this._timer = setTimeout(async () => {
+        if (await this.fetch(runIds(), metric)) {
+          this._onFound();
+        }
+      }, PAUSE);
+    }
+  }
+
+  dispose(): void {
+    clearTimeout(this._timer);
   }
 
   /** Read what is missing or old. Was there something new? */
@@ -58,4 +80,5 @@ export class Sparks {
 
   private _flat = new Set<string>();
   private _known = new Map<string, { values: number[]; stale: boolean }>();
+  private _timer: ReturnType<typeof setTimeout> | undefined;
 }

@@ -32,7 +32,7 @@ import { Sparks } from './sparks';
 /** Runs that grouping and selecting everything may concern. */
 const ALL = 50_000;
 /** Milliseconds. */
-const PAUSE = { reload: 700, retry: 3000, spark: 120 };
+const PAUSE = { reload: 700, retry: 3000 };
 
 export class RunTable implements IDisposable {
   constructor(
@@ -41,13 +41,18 @@ export class RunTable implements IDisposable {
     query: Partial<Query> = {}
   ) {
     this._query = { filter: '', order_by: [], view: 'active', columns: null, ...query };
-    this._sparks = new Sparks(manager);
+    this._sparks = new Sparks(manager, () => this._tell());
     manager.changed.connect(this._onTracking, this);
   }
 
   /** Something that is shown changed. */
   get changed(): ISignal<this, void> {
     return this._changed;
+  }
+
+  /** What is asked changed, or how it is looked at. */
+  get queryChanged(): ISignal<this, void> {
+    return this._queryChanged;
   }
 
   get query(): Query {
@@ -132,6 +137,7 @@ export class RunTable implements IDisposable {
   /** Ask something else. What is shown stays until the answer is there. */
   ask(change: Partial<Query>): Promise<void> {
     this._query = { ...this._query, ...change };
+    this._queryChanged.emit();
     const onlyLook = Object.keys(change).every(key => key === 'widths');
     if (onlyLook) {
       this._tell();
@@ -158,8 +164,7 @@ export class RunTable implements IDisposable {
         }
       }
     }
-    clearTimeout(this._sparkTimer);
-    this._sparkTimer = setTimeout(() => void this._fetchSparks(), PAUSE.spark);
+    this._sparks.see(this.sparkMetric, () => this._measured());
   }
 
   /** Is it looked at? If not, changes are read when it is again. */
@@ -222,7 +227,7 @@ export class RunTable implements IDisposable {
     if (!this._disposed) {
       this._disposed = true;
       clearTimeout(this._timer);
-      clearTimeout(this._sparkTimer);
+      this._sparks.dispose();
       Signal.clearData(this);
     }
   }
@@ -368,21 +373,17 @@ export class RunTable implements IDisposable {
     runs.forEach(run => this._byId.set(run.run_id, run));
   }
 
-  private async _fetchSparks(): Promise<void> {
+  /** The runs in view that have the metric. */
+  private _measured(): string[] {
     const metric = this.sparkMetric;
-    if (!metric || !this._shown || this._disposed) {
-      return;
-    }
     const runs: string[] = [];
-    for (let index = this._seen[0]; index <= this._seen[1]; index++) {
+    for (let index = this._seen[0]; index <= this._seen[1] && this._shown; index++) {
       const line = this.line(index);
-      if (line.kind === 'run' && line.run.metrics?.[metric] !== undefined) {
+      if (line.kind === 'run' && metric !== null && line.run.metrics?.[metric] !== undefined) {
         runs.push(line.run.run_id);
       }
     }
-    if (await this._sparks.fetch(runs, metric)) {
-      this._tell();
-    }
+    return runs;
   }
 
   private _pagesSeen(): number[] {
@@ -412,13 +413,13 @@ export class RunTable implements IDisposable {
   private _outdated = false;
   private _pages = new Pages();
   private _query: Query;
+  private _queryChanged = new Signal<this, void>(this);
   private _question = 0;
   private _ready = false;
   private _running = 0;
   private _seen: [number, number] = [0, 0];
   private _shown = true;
   private _sparks: Sparks;
-  private _sparkTimer: ReturnType<typeof setTimeout> | undefined;
   private _timer: ReturnType<typeof setTimeout> | undefined;
   private _total = 0;
   private _version = 0;
