@@ -20,9 +20,15 @@ const COLORS = [
   '#78909c'
 ];
 
+const PAST = 'var(--jp-ui-font-color3)';
+
 /** The colour of the nth line, the same wherever the nth is drawn. */
 export function lineColor(index: number): string {
   return COLORS[index % COLORS.length];
+}
+
+function colorOf(line: ILine): string {
+  return line.past ? PAST : lineColor(line.index);
 }
 
 export interface IRange {
@@ -61,7 +67,7 @@ export function Lines(props: ILinesProps): React.ReactElement {
   const data = React.useMemo(() => align(props.lines, props.log), [props.version, props.log]);
   const isDot = data[0].length < 2;
   const look = props.lines
-    .map(line => `${line.label}|${line.index}|${line.faint ? 1 : 0}`)
+    .map(line => `${line.label}|${line.index}|${line.faint ? 1 : 0}|${line.past ? 1 : 0}`)
     .join('\n');
 
   React.useEffect(() => {
@@ -105,11 +111,11 @@ export function Lines(props: ILinesProps): React.ReactElement {
         series: [
           {},
           ...props.lines.map(line => ({
-            stroke: color(lineColor(line.index)),
+            stroke: color(colorOf(line)),
             alpha: line.faint ? 0.25 : 1,
-            width: line.faint ? 1 : 1.75,
-            dash: line.index >= COLORS.length ? [5, 4] : undefined,
-            points: { show: isDot, size: 7, fill: color(lineColor(line.index)) }
+            width: line.faint || line.past ? 1 : 1.75,
+            dash: line.past || line.index >= COLORS.length ? [5, 4] : undefined,
+            points: { show: isDot, size: 7, fill: color(colorOf(line)) }
           }))
         ],
         hooks: {
@@ -182,7 +188,7 @@ function tell(chart: uPlot, element: HTMLElement | null, props: ILinesProps): vo
       const part = document.createElement('b');
       part.textContent = props.format(value);
       part.title = line.label;
-      part.style.color = lineColor(line.index);
+      part.style.color = colorOf(line);
       parts.push(part);
     }
   });

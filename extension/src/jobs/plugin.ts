@@ -57,8 +57,9 @@ async function activate(
   statusBar: IStatusBar | null
 ): Promise<void> {
   const { commands, shell } = app;
-  const { jobs: manager, compute } = workspace;
+  const { jobs: manager, compute, runs } = workspace;
   const trans = translator.load('perijove');
+  const shared = { manager, compute, runs, commands, rendermime, languages, themes, trans };
   const tracker = new WidgetTracker<JobDocument>({ namespace: 'perijove-jobs' });
 
   const open = async (jobId: string) => {
@@ -66,8 +67,7 @@ async function activate(
     const { JobDocument } = await import('./document');
     let document = tracker.find(candidate => candidate.jobId === jobId);
     if (!document) {
-      const options = { jobId, manager, commands, rendermime, languages, themes, trans };
-      document = new JobDocument(options);
+      document = new JobDocument({ jobId, ...shared });
       void tracker.add(document);
     }
     if (!document.isAttached) {
