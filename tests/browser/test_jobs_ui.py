@@ -70,6 +70,15 @@ def test_a_notebook_runs_from_the_form_and_is_watched(open_page: OpenPage, lab: 
     page.click(".jp-Dialog button:has-text('Cancel the job')")
     expect(document.locator(".jp-perijove-pill")).to_have_text("canceled", timeout=30_000)
     expect(page.locator(".Toastify, .jp-toastContainer").first).to_contain_text("slow canceled")
+    document.locator("button", has_text="Run again…").click()
+    page.wait_for_selector(".jp-perijove-form")
+    submit(page)
+    aside = page.locator(".jp-perijove-document aside:visible", has_text="this run")
+    expect(aside).to_contain_text("Against the last runs", timeout=30_000)
+    expect(aside.locator("tr[aria-current]")).to_contain_text("this run")
+    expect(aside).to_contain_text("CPU")  # of the node, while it runs
+    perijove("job", "cancel", str(last_job(lab)["id"]), "--json", home=lab.home)
+    expect(aside).not_to_contain_text("CPU")
 
 
 def test_a_failed_job_says_where(open_page: OpenPage) -> None:

@@ -103,9 +103,21 @@ def test_register_move_compare_and_delete(open_page: OpenPage, lab: Lab, tmp_pat
     expect(other.locator(".jp-perijove-error")).to_contain_text("at version 3 meanwhile (best auc)")
     # the second try starts from there
     expect(other.locator(FORM)).to_contain_text("Points at version 3 now: best auc")
-    other.keyboard.press("Escape")
+    other.locator(".jp-Dialog button", has_text="Cancel").click()
+    expect(other.locator(FORM)).to_have_count(0)
     expect(other.locator(BADGES)).to_contain_text("champion → 3")
     expect(row(other, "churn")).to_contain_text("champion → 3")
+    # its versions are beneath it
+    tree = other.locator('[role=tree][aria-label="Models"]')
+    tree.press("Home")
+    tree.press("ArrowRight")
+    children = other.locator("[role=treeitem][data-model-version]")
+    expect(children).to_have_text([re.compile(f"^v{number}") for number in (3, 2, 1)])
+    expect(children.first).to_contain_text("champion")
+    children.nth(1).click()
+    expect(tab(other, "Version 2")).to_have_attribute("aria-selected", "true")
+    tree.press("ArrowLeft")
+    expect(children).to_have_count(0)
     other.close()
 
     # description, tags and comparison

@@ -25,6 +25,13 @@ async def test_what_it_never_has_is_refused(wanted: dict[str, int]) -> None:
     assert refused.value.field in wanted
 
 
+async def test_this_machine_is_its_node() -> None:
+    (node,) = LocalTarget(2, 30, None).nodes
+    assert node.state == "idle"
+    assert node.jobs == []
+    assert 0 < (node.memory_used or 0) <= (node.memory or 0)
+
+
 class TestCold(ComputeTargetContract):
     def make_target(self, folder: Path) -> ComputeTarget:
         return LocalTarget(2, 30, None)

@@ -5,7 +5,7 @@ import { Signal } from '@lumino/signaling';
 import type { EventStream, Target, TargetNode } from '../api';
 import { exactSize, parseSize, sizeText } from '../components/size';
 import { Figures, WINDOW } from '../compute/figures';
-import { occupancy, stopNotice, summary, tone } from '../compute/format';
+import { memoryText, occupancy, stopNotice, summary, tone } from '../compute/format';
 import { ComputeManager, isChanging, isManaged, isOff } from '../compute/manager';
 import { counts } from '../compute/nodebar';
 import { announceStops } from '../compute/notify';
@@ -250,6 +250,9 @@ describe('sizes', () => {
   it('are written so that nothing is lost', () => {
     expect(sizeText(2 ** 32)).toBe('4 GiB');
     expect(sizeText(1.5e9)).toBe('1.4 GiB');
+    expect(memoryText(2 ** 31, 2 ** 32)).toBe('2 / 4 GiB');
+    expect(memoryText(2 ** 29, 2 ** 32)).toBe('512 MiB / 4 GiB');
+    expect(memoryText(2 ** 29, 0)).toBe('512 MiB');
     expect([2 ** 32, 1.5e9, 12345].map(exactSize).map(parseSize)).toEqual([2 ** 32, 1.5e9, 12345]);
   });
 });

@@ -5,6 +5,7 @@ import type { EventStream, RunColumn, RunRow, TrackingChange } from '../api';
 import { align, lone } from '../components/align';
 import { layers } from '../components/layers';
 import { scaleOf } from '../components/parallel';
+import { lastRuns } from '../jobs/lastruns';
 import { columnName, defaultColumns, parseColumn } from '../runs/columns';
 import { axesOf, compare } from '../runs/differences';
 import { complete } from '../runs/filter';
@@ -386,5 +387,30 @@ describe('differences', () => {
     expect(code).toContain(`"churn"`);
     expect(code).toContain(`filter="params.depth = '8'"`);
     expect(code).toContain('.dataframe()');
+  });
+});
+
+describe('The last runs', () => {
+  const of = (id: string, more: Partial<RunRow> = {}) =>
+    run(id, { source: 'train.ipynb', job_id: `job of ${id}`, ...more });
+
+  it('are those before the run, of the same notebook', () => {
+    const found = lastRuns(
+      [
+        of('later'),
+        of('own'),
+        of('other', { source: 'x.py' }),
+        of('by hand', { job_id: null })
+      ].concat(Array.from({ length: 9 }, (_, n) => of(`before ${n}`))),
+      'own'
+    );
+    expect(found.map(({ run_id }) => run_id)).toEqual([
+      'own',
+      ...[0, 1, 2, 3, 4].map(n => `before ${n}`)
+    ]);
+  });
+
+  it('are none where the run is not among them', () => {
+    expect(lastRuns([of('a')], 'b')).toEqual([]);
   });
 });

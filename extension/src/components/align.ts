@@ -10,6 +10,8 @@ export interface ILine {
   ys: readonly (number | null)[];
   /** Is it what another line smooths? */
   faint?: boolean;
+  /** Is it only there to compare with? Grey and dashed, and it has no colour of its own. */
+  past?: boolean;
 }
 
 type Columns = [number[], (number | null)[]];

@@ -7,6 +7,12 @@ import { lineColor, lineDash } from './swatch';
 
 export type { ILine } from './align';
 
+const PAST = 'var(--jp-ui-font-color3)';
+
+function colorOf(line: ILine): string {
+  return line.past ? PAST : lineColor(line.index);
+}
+
 export interface IRange {
   min: number;
   max: number;
@@ -44,7 +50,7 @@ export function Lines(props: ILinesProps): React.ReactElement {
   // of many, the one at the pointer stands out
   const isCrowd = new Set(props.lines.map(line => line.index)).size > 1;
   const look = props.lines
-    .map(line => `${line.label}|${line.index}|${line.faint ? 1 : 0}`)
+    .map(line => `${line.label}|${line.index}|${line.faint ? 1 : 0}|${line.past ? 1 : 0}`)
     .join('\n');
 
   React.useEffect(() => {
@@ -95,15 +101,15 @@ export function Lines(props: ILinesProps): React.ReactElement {
         series: [
           {},
           ...props.lines.map(line => ({
-            stroke: color(lineColor(line.index)),
+            stroke: color(colorOf(line)),
             alpha: line.faint ? 0.25 : 1,
-            width: line.faint ? 1 : 1.75,
-            dash: lineDash(line.index),
+            width: line.faint || line.past ? 1 : 1.75,
+            dash: line.past ? [5, 4] : lineDash(line.index),
             points: {
               show: true,
               filter: lonely,
               size: line.faint ? 3 : 6,
-              fill: color(lineColor(line.index))
+              fill: color(colorOf(line))
             }
           }))
         ],
@@ -187,7 +193,7 @@ function tell(
       const name = document.createElement('bdi');
       name.textContent = isNear ? `${line.label} ` : '';
       part.append(name, props.format(value));
-      part.style.color = lineColor(line.index);
+      part.style.color = colorOf(line);
       parts.push(part);
     }
   });

@@ -11,8 +11,10 @@ import { useSignal } from './signal';
 /** With fewer there is nothing to search. */
 const MANY = 8;
 
-export interface IListingProps<T> extends Omit<IRowListProps<T>, 'items'> {
+export interface IListingProps<T, R> extends Omit<IRowListProps<R>, 'items'> {
   listing: Listing<T>;
+  /** The rows of what is listed, which may be more than one for each. */
+  rowsOf(items: readonly T[]): readonly R[];
   /** What the filter looks into. */
   textOf(item: T): string;
   placeholder: string;
@@ -23,7 +25,7 @@ export interface IListingProps<T> extends Omit<IRowListProps<T>, 'items'> {
   trans: TranslationBundle;
 }
 
-export function ListingView<T>(props: IListingProps<T>): React.ReactElement {
+export function ListingView<T, R>(props: IListingProps<T, R>): React.ReactElement {
   const { listing, textOf, trans } = props;
   useSignal(listing.changed);
   const [filter, setFilter] = React.useState('');
@@ -58,7 +60,7 @@ export function ListingView<T>(props: IListingProps<T>): React.ReactElement {
       {isReady && !shown.length && (
         <p className="jp-perijove-hint">{items.length ? props.noMatch : props.none}</p>
       )}
-      {shown.length > 0 && <RowList {...props} items={shown} />}
+      {shown.length > 0 && <RowList {...props} items={props.rowsOf(shown)} />}
     </>
   );
 }

@@ -38,8 +38,9 @@ export interface IRowListProps<T> {
   keyOf(item: T): string;
   /** Pixels; without it, those of `ROW`. */
   heightOf?(item: T): number;
-  /** What keys do on the row that is meant, besides those that choose another. */
-  keysOf(item: T): Record<string, () => void>;
+  /** What keys do on the row that is meant, besides those that choose another; `select` chooses
+   * one by its key. */
+  keysOf(item: T, select: (key: string) => void): Record<string, () => void>;
   draw(item: T, place: IRowPlace): React.ReactElement;
 }
 
@@ -72,7 +73,7 @@ export function RowList<T>(props: IRowListProps<T>): React.ReactElement {
       PageUp: () => go(at - PAGE),
       Home: () => go(0),
       End: () => go(items.length - 1),
-      ...(at < 0 ? {} : keysOf(items[at]))
+      ...(at < 0 ? {} : keysOf(items[at], setSelected))
     };
     if (keys[event.key] && !(event.ctrlKey || event.metaKey || event.altKey)) {
       event.preventDefault();

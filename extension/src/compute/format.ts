@@ -2,6 +2,7 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 
 import type { Target, TargetNode } from '../api';
+import { sizeText } from '../components/size';
 import type { Tone } from '../components/state';
 import {
   comingStop,
@@ -167,4 +168,18 @@ export function summary(target: Target, trans: TranslationBundle): string {
     parts.push(nodeHours(target, trans));
   }
   return parts.filter(Boolean).join(' · ');
+}
+
+export function percent(value: number): string {
+  return `${Math.round(value)} %`;
+}
+
+/** What is used, of how much where that is limited: `6 / 23.5 GiB`. */
+export function memoryText(used: number, room: number): string {
+  const [amount, unit] = sizeText(used).split(' ');
+  if (!room) {
+    return `${amount} ${unit}`;
+  }
+  const all = sizeText(room);
+  return `${all.endsWith(` ${unit}`) ? amount : `${amount} ${unit}`} / ${all}`;
 }

@@ -9,10 +9,9 @@ import { Spark } from '../components/spark';
 import { Dot } from '../components/state';
 import { duration } from '../jobs/format';
 import { Figures } from './figures';
-import { nodeStateText, nodeTone } from './format';
+import { memoryText, nodeStateText, nodeTone, percent } from './format';
 import { JobLink } from './jobsview';
 import { isMachine, isOff } from './manager';
-import { memoryText, percent } from './overview';
 
 const HEIGHT = 20;
 

@@ -3,9 +3,9 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { Target } from '../api';
-import { sizeText } from '../components/size';
 import { Spark } from '../components/spark';
 import { Figures, type ITotal } from './figures';
+import { memoryText, percent } from './format';
 import { isMachine, isManaged } from './manager';
 import { Properties } from './properties';
 
@@ -58,13 +58,4 @@ function Charts({ target, figures, trans }: IOverviewProps): React.ReactElement 
       ))}
     </div>
   );
-}
-
-export function percent(value: number): string {
-  return `${Math.round(value)} %`;
-}
-
-/** What is used, of how much where that is limited. */
-export function memoryText(used: number, room: number): string {
-  return room ? `${sizeText(used)} / ${sizeText(room)}` : sizeText(used);
 }

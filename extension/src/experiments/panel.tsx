@@ -44,6 +44,7 @@ function Experiments({ manager, commands, trans }: IProps): React.ReactElement {
     <ListingView
       listing={manager}
       label={trans.__('Experiments')}
+      rowsOf={experiments => experiments}
       keyOf={({ id }) => id}
       keysOf={({ id }) => ({
         Enter: () => run(CommandIDs.open, id),

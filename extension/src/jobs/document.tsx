@@ -17,11 +17,17 @@ import { LogView } from '../components/logview';
 import { useSignal } from '../components/signal';
 import { StatePill } from '../components/state';
 import { Tabs, type ITab } from '../components/tabs';
+import type { ComputeManager } from '../compute/manager';
+import { useNode } from '../compute/usenode';
+import type { RunManager } from '../runs/manager';
+import { CommandIDs as RunCommandIDs } from '../runs/tokens';
+import { AsideView } from './asideview';
 import { DetailsView } from './detailsview';
 import { FilesView } from './filesview';
 import { cellText, duration, elapsed, stateText } from './format';
+import { useLastRuns } from './lastruns';
 import { isOver, JobManager } from './manager';
-import { MetricsView } from './metricsview';
+import { metricKeys, MetricsView } from './metricsview';
 import { NotebookModel } from './notebook';
 import { NotebookView } from './notebookview';
 import { Pictures } from './pictures';
@@ -31,6 +37,8 @@ export interface IDocumentOptions {
   jobId: string;
   manager: JobManager;
   contents: Contents.IManager;
+  compute: ComputeManager;
+  runs: RunManager;
   commands: CommandRegistry;
   rendermime: IRenderMimeRegistry;
   languages: IEditorLanguageRegistry;
@@ -89,11 +97,17 @@ class JobView extends ReactWidget {
 
   protected onAfterShow(message: Message): void {
     super.onAfterShow(message);
+    this.update();
     this._look();
   }
 
+  protected onAfterHide(message: Message): void {
+    super.onAfterHide(message);
+    this.update();
+  }
+
   protected render(): React.ReactElement {
-    return <View {...this._options} view={this} />;
+    return <View {...this._options} view={this} shown={this.isVisible} />;
   }
 
   /** Ask for what happened when it is looked at: many documents may be open, few are seen. */
@@ -133,9 +147,12 @@ class JobView extends ReactWidget {
   private _looked = false;
 }
 
+/** Charts beside the notebook; all are a tab away. */
+const ASIDE = 4;
+
 type Tab = 'notebook' | 'metrics' | 'log' | 'files' | 'details';
 
-function View(props: IDocumentOptions & { view: JobView }): React.ReactElement {
+function View(props: IDocumentOptions & { view: JobView; shown: boolean }): React.ReactElement {
   const { manager, view, trans, jobId } = props;
   useSignal(manager.changed);
   useSignal(view.modelChanged);
@@ -149,6 +166,8 @@ function View(props: IDocumentOptions & { view: JobView }): React.ReactElement {
     () => new Pictures(jobId, path, manager, props.rendermime, props.contents),
     [jobId, path]
   );
+  const use = useNode(props.compute, job, active && props.shown);
+  const lastRuns = useLastRuns(props.runs, job);
   const theme = props.themes?.theme ?? '';
   if (!job) {
     return manager.isReady ? (
@@ -174,7 +193,14 @@ function View(props: IDocumentOptions & { view: JobView }): React.ReactElement {
   if (!isScript) {
     tabs.unshift({ key: 'notebook', label: trans.__('Notebook') });
   }
-  const metrics = <MetricsView model={view.model} active={active} theme={theme} trans={trans} />;
+  const metrics = {
+    model: view.model,
+    before: lastRuns.slice(1).find(run => run.status === 'FINISHED'),
+    runs: props.runs,
+    active,
+    theme,
+    trans
+  };
   return (
     <>
       <Header {...props} job={job} now={now} />
@@ -192,15 +218,25 @@ function View(props: IDocumentOptions & { view: JobView }): React.ReactElement {
               languages={props.languages}
               trans={trans}
             />
-            {view.model.metrics.size > 0 && (
-              <aside aria-label={trans.__('Metrics')}>
-                <h2>{trans.__('Metrics')}</h2>
-                {metrics}
-              </aside>
-            )}
+            <AsideView
+              metrics={
+                view.model.metrics.size > 0 && (
+                  <MetricsView {...metrics} most={ASIDE} onMore={() => setTab('metrics')} />
+                )
+              }
+              metric={metricKeys(view.model)[0]}
+              use={use}
+              runs={lastRuns}
+              trans={trans}
+              onOpen={run => void props.commands.execute(RunCommandIDs.open, { runId: run.run_id })}
+            />
           </div>
         )}
-        {shown === 'metrics' && <div className="jp-perijove-scroll">{metrics}</div>}
+        {shown === 'metrics' && (
+          <div className="jp-perijove-scroll">
+            <MetricsView {...metrics} />
+          </div>
+        )}
         {shown === 'log' && <LogView text={view.model.log} active={active} trans={trans} />}
         {shown === 'files' && <FilesView job={job} files={files} manager={manager} trans={trans} />}
         {shown === 'details' && (

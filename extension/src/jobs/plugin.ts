@@ -61,8 +61,11 @@ async function activate(
   state: IStateDB | null
 ): Promise<void> {
   const { commands, shell } = app;
-  const { jobs: manager, compute } = workspace;
+  const { jobs: manager, compute, runs } = workspace;
   const trans = translator.load('perijove');
+  const { contents } = app.serviceManager;
+  const views = { rendermime, languages, themes, trans };
+  const shared = { manager, contents, compute, runs, commands, ...views };
   const tracker = new WidgetTracker<JobDocument>({ namespace: 'perijove-jobs' });
 
   const open = async (jobId: string) => {
@@ -70,9 +73,7 @@ async function activate(
     const { JobDocument } = await import('./document');
     let document = tracker.find(candidate => candidate.jobId === jobId);
     if (!document) {
-      const { contents } = app.serviceManager;
-      const options = { jobId, manager, contents, commands, rendermime, languages, themes, trans };
-      document = new JobDocument(options);
+      document = new JobDocument({ jobId, ...shared });
       void tracker.add(document);
     }
     if (!document.isAttached) {

@@ -3,18 +3,15 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
 import * as React from 'react';
 
-import type { RegisteredModel } from '../api';
+import type { ModelVersion, RegisteredModel } from '../api';
 import { useClock } from '../components/clock';
-import { modelIcon } from '../components/icons';
 import { ListingView, showAllButton } from '../components/listing';
-import { type IRowPlace, rowProps } from '../components/rowlist';
+import { ROW } from '../components/rowlist';
 import { addButton, Section } from '../components/section';
-import { ago } from '../jobs/format';
-import { Badge } from './badges';
-import { dragModel } from './drag';
-import { bestUri } from './format';
 import { ModelManager } from './manager';
+import { ModelRow, MoreRow, VersionRow } from './row';
 import { CommandIDs } from './tokens';
+import { useVersions } from './useversions';
 
 interface IProps {
   manager: ModelManager;
@@ -40,19 +37,49 @@ export function modelsSection(
   });
 }
 
+/** Versions of an unfolded model that are rows; the model's document has all. */
+const MOST = 8;
+/** Pixels of a row with one line. */
+const LINE = 26;
+
+type Item =
+  | { kind: 'model'; model: RegisteredModel }
+  | { kind: 'version'; model: RegisteredModel; version: ModelVersion }
+  | { kind: 'more'; model: RegisteredModel; count: number };
+
 function Models({ manager, commands, trans }: IProps): React.ReactElement {
   const now = useClock(60_000);
-  const run = (id: string, name: string) => void commands.execute(id, { name });
+  const versions = useVersions(manager);
+  const run = (id: string, item: Item) =>
+    void commands.execute(id, {
+      name: item.model.name,
+      ...(item.kind === 'version' ? { version: item.version.version } : {})
+    });
+  const keysOf = (item: Item, select: (key: string) => void): Record<string, () => void> => {
+    const { name } = item.model;
+    return {
+      Enter: () => run(CommandIDs.open, item),
+      ArrowLeft: () => {
+        versions.fold(name, false);
+        select(name);
+      },
+      ...(item.kind === 'more' ? {} : { Delete: () => run(CommandIDs.remove, item) }),
+      ...(item.kind === 'model'
+        ? {
+            F2: () => run(CommandIDs.rename, item),
+            ArrowRight: () => versions.fold(name, item.model.versions > 0)
+          }
+        : {})
+    };
+  };
   return (
     <ListingView
       listing={manager}
       label={trans.__('Models')}
-      keyOf={({ name }) => name}
-      keysOf={({ name }) => ({
-        Enter: () => run(CommandIDs.open, name),
-        F2: () => run(CommandIDs.rename, name),
-        Delete: () => run(CommandIDs.remove, name)
-      })}
+      rowsOf={models => models.flatMap(model => itemsOf(model, versions.of(model.name)))}
+      keyOf={keyOf}
+      heightOf={item => (item.kind === 'model' ? ROW : LINE)}
+      keysOf={keysOf}
       textOf={textOf}
       placeholder={trans.__('Filter models')}
       none={trans.__(
@@ -60,64 +87,44 @@ function Models({ manager, commands, trans }: IProps): React.ReactElement {
       )}
       noMatch={trans.__('No model matches.')}
       trans={trans}
-      draw={(model, place) => (
-        <Row
-          model={model}
-          manager={manager}
-          place={place}
-          now={now}
-          trans={trans}
-          onOpen={() => run(CommandIDs.open, model.name)}
-        />
-      )}
+      draw={(item, place) => {
+        const id = keyOf(item);
+        const onOpen = () => run(CommandIDs.open, item);
+        const shared = { id, manager, place, now, trans, onOpen };
+        switch (item.kind) {
+          case 'model': {
+            const { name } = item.model;
+            const open = versions.of(name) !== undefined;
+            const onFold = () => versions.fold(name, !open);
+            return <ModelRow {...shared} model={item.model} open={open} onFold={onFold} />;
+          }
+          case 'version':
+            return <VersionRow {...shared} model={item.model} version={item.version} />;
+          case 'more':
+            return <MoreRow {...shared} text={trans.__('%1 more', item.count)} />;
+        }
+      }}
     />
   );
 }
 
-function Row(props: {
-  model: RegisteredModel;
-  manager: ModelManager;
-  place: IRowPlace;
-  now: number;
-  trans: TranslationBundle;
-  onOpen(): void;
-}): React.ReactElement {
-  const { model, now, trans } = props;
-  const { name, latest_version: latest, updated_at: changed } = model;
-  const said = [
-    model.archived ? trans.__('archived') : '',
-    trans._n('%1 version', '%1 versions', model.versions),
-    changed ? ago(changed, trans, now) : ''
-  ].filter(Boolean);
-  return (
-    <div
-      {...rowProps(name, props.place)}
-      data-model-name={name}
-      title={[name, model.description?.slice(0, 300)].filter(Boolean).join('\n')}
-      onMouseDown={event => {
-        props.place.onSelect(name);
-        if (latest) {
-          dragModel(event, props.manager, { name, version: latest, uri: bestUri(model) });
-        }
-      }}
-      onClick={props.onOpen}
-    >
-      <modelIcon.react tag="span" className="jp-perijove-kind" width="14px" height="14px" />
-      <div className="jp-perijove-row-text">
-        <div className="jp-perijove-row-first">
-          <span className="jp-perijove-row-name">
-            <bdi>{name}</bdi> <small>{latest ? `v${latest}` : ''}</small>
-          </span>
-          <span className="jp-perijove-badges">
-            {model.aliases?.slice(0, 3).map(alias => (
-              <Badge key={alias.alias} alias={alias} version={true} trans={trans} />
-            ))}
-          </span>
-        </div>
-        <span className="jp-perijove-row-summary">{said.join(' · ')}</span>
-      </div>
-    </div>
-  );
+function itemsOf(model: RegisteredModel, versions: readonly ModelVersion[] | null | undefined) {
+  const items: Item[] = [{ kind: 'model', model }];
+  for (const version of versions?.slice(0, MOST) ?? []) {
+    items.push({ kind: 'version', model, version });
+  }
+  const count = (versions?.length ?? 0) - MOST;
+  return count > 0 ? [...items, { kind: 'more', model, count } as const] : items;
+}
+
+/** A name may hold anything but what stands between it and the rest. */
+function keyOf(item: Item): string {
+  const { name } = item.model;
+  return item.kind === 'version'
+    ? `${name}\n${item.version.version}`
+    : item.kind === 'more'
+      ? `${name}\n…`
+      : name;
 }
 
 /** What a filter looks into. */

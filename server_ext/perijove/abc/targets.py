@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from perijove.abc.machines import InstanceFiles, KernelHost
 from perijove.models.agents import AgentHello, AgentReport, GateAddress
 from perijove.models.attempts import AttemptSpec
-from perijove.models.compute import ClusterState, Resources
+from perijove.models.compute import ClusterState, Node, Resources
 from perijove.models.events import SpoolEvent
 from perijove.models.instances import Definition
 from perijove.models.workspaces import TargetSummary
@@ -78,6 +78,11 @@ class ComputeTarget(ABC):
         """Its state in a few figures."""
 
     @property
+    def nodes(self) -> list[Node]:
+        """Its machines, as last heard; empty: none is up, or it does not tell them apart."""
+        return []
+
+    @property
     def kernels(self) -> KernelHost | None:
         """What holds its kernels; None: it runs jobs only."""
         return None
@@ -111,7 +116,11 @@ class ManagedTarget(ComputeTarget):
     @property
     @abstractmethod
     def nodes_now(self) -> ClusterState:
-        """Its nodes, as last heard."""
+        """Its nodes, as last heard, and what keeps them."""
+
+    @property
+    def nodes(self) -> list[Node]:
+        return self.nodes_now.nodes
 
     @abstractmethod
     async def power(self, on: bool) -> None:

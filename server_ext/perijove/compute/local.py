@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 
 import psutil
@@ -12,7 +13,7 @@ from perijove.compute.environments import EnvironmentZygotes, warm_attempt
 from perijove.compute.folders import Attempt, FolderTarget
 from perijove.compute.waiting import wait_for_exit
 from perijove.compute.zygote import Zygote, start_cold
-from perijove.models.compute import Resources
+from perijove.models.compute import Node, NodeState, Resources
 from perijove.models.workspaces import TargetSummary
 
 
@@ -48,6 +49,23 @@ class LocalTarget(FolderTarget):
     @property
     def slots(self) -> int:
         return self._slots
+
+    @property
+    def nodes(self) -> list[Node]:
+        jobs = sorted({job_id for job_id, _ in self._attempts})
+        memory = psutil.virtual_memory()
+        return [
+            Node(
+                id=socket.gethostname(),
+                state=NodeState.RUNNING if jobs else NodeState.IDLE,
+                cpus=os.cpu_count() or 1,
+                memory=memory.total,
+                # everything that runs here, since it was asked last: jobs share it with others
+                cpu_percent=psutil.cpu_percent(),
+                memory_used=memory.used,
+                jobs=jobs,
+            )
+        ]
 
     @property
     def kernels(self) -> KernelHost | None:

@@ -70,8 +70,7 @@ class Targets:
 
     def nodes(self, name: str) -> list[Node]:
         """The target's nodes."""
-        target = self._find(name)
-        return target.nodes_now.nodes if isinstance(target, ManagedTarget) else []
+        return self._find(name).nodes
 
     def events(self, name: str) -> list[TargetEvent]:
         """What happened to the target, oldest first; the last ones of many."""
