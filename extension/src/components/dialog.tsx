@@ -65,6 +65,7 @@ export function useSubmit(send: () => Promise<void>): {
     if (busy) {
       return;
     }
+    const form = event.currentTarget;
     setBusy(true);
     setRefused(null);
     try {
@@ -76,6 +77,12 @@ export function useSubmit(send: () => Promise<void>): {
       }
       setRefused(refusal(error));
       setBusy(false);
+      // the button could not be pressed meanwhile, so that it lost the focus
+      requestAnimationFrame(() => {
+        if (!form.contains(document.activeElement)) {
+          form.querySelector<HTMLElement>('[aria-invalid="true"], [type="submit"]')?.focus();
+        }
+      });
     }
   };
   return {
