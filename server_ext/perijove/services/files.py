@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -68,4 +69,9 @@ def _below(top: Path, prefix: str) -> Iterator[tuple[str, Path]]:
         for name in names:
             file = Path(folder) / name
             if not file.is_symlink():
-                yield f"{prefix}/{file.relative_to(top).as_posix()}", file
+                yield _text(f"{prefix}/{file.relative_to(top).as_posix()}"), file
+
+
+def _text(path: str) -> str:
+    """A path whose bytes are no text, with `~FF` for each of those that are not."""
+    return re.sub("[\udc80-\udcff]", lambda found: f"~{ord(found[0]) - 0xDC00:02X}", path)
