@@ -73,5 +73,7 @@ def _below(top: Path, prefix: str) -> Iterator[tuple[str, Path]]:
 
 
 def _text(path: str) -> str:
-    """A path whose bytes are no text, with `~FF` for each of those that are not."""
-    return re.sub("[\udc80-\udcff]", lambda found: f"~{ord(found[0]) - 0xDC00:02X}", path)
+    """A path with `~FF` for each byte that is no text, and `~0A` for control characters."""
+    return re.sub(
+        r"[\x00-\x1f\x7f\udc80-\udcff]", lambda found: f"~{ord(found[0]) & 0xFF:02X}", path
+    )
