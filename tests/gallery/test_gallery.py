@@ -39,6 +39,10 @@ def test_as_a_job(name: str, session_home: Path) -> None:
     done = perijove(*submit, *options, "--wait", "--json", home=session_home, timeout=300)
     job = json.loads(done.stdout)
     assert job["state"] == "succeeded", job
+    executed = nbformat.read(job["output_notebook"], as_version=4)
+    outputs = [output for cell in executed.cells for output in cell.get("outputs", ())]
+    said = "".join(output.text for output in outputs if output.get("name") == "stderr")
+    assert "Warning:" not in said
     assert targets(session_home) == before
 
 

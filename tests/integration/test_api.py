@@ -160,7 +160,7 @@ def test_parameters_are_inspected(client: httpx.Client, notebook: MakeNotebook) 
 
 # their texts are addresses, names of machines, filters and orders: no schema says which there are
 ADDRESSES = ("/api/compute", "/api/host-keys", "/api/listen", "/api/model/versions")
-QUESTIONS = ("/api/runs/search", "/api/runs/csv", "/api/runs/history")
+QUESTIONS = ("/api/experiments", "/api/runs/search", "/api/runs/csv", "/api/runs/history")
 
 
 def test_schemathesis_finds_nothing(up: dict[str, str]) -> None:

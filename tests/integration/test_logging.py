@@ -127,6 +127,7 @@ def test_mlflow_may_be_away(
     server = place.server()
     os.kill(server, signal.SIGSTOP)
     try:
+        assert place.ws.status().tracking_state != "running"
         go()
         assert job._wait(120, "terminal")
         assert job.state == "succeeded"

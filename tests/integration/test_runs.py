@@ -197,6 +197,9 @@ def test_commands(logged: Logged, capsys: pytest.CaptureFixture[str], tmp_path: 
     one, other = logged.runs
     assert told("experiment", "show", logged.name)["runs"] == 2
     assert logged.id in [found["id"] for found in told("experiment", "list")]
+    searched = told("experiment", "search", f"name = '{logged.name}'")
+    assert [(found["id"], found["runs"]) for found in searched] == [(logged.id, 2)]
+    assert told("experiment", "search", "nothing", code=2)["error"]["field"] == "filter"
     listed = told("run", "list", logged.name, "--order-by", "metrics.auc desc", "--limit", "1",
                   "--columns", "metrics.auc")  # fmt: skip
     assert [(run["run_id"], run["params"]) for run in listed] == [(other, {})]

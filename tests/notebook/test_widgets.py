@@ -161,6 +161,7 @@ def test_a_table_asks_anew_when_its_question_changes(hub: FakeHub) -> None:
     assert table.data["page"]["total"] == 40  # what was there stays
     with pytest.raises(NotFound, match="nothing"):
         RunTable("nothing")
+    RunTable.__new__(RunTable).close()  # as Python does with what was refused
 
 
 def test_selection_links_to_what_compares(hub: FakeHub) -> None:

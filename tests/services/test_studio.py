@@ -19,6 +19,7 @@ from perijove.services.changes import Changes
 from perijove.services.experiments import check_tags
 from perijove.services.lineage import lineage_of
 from perijove.services.previews import ROWS, how, preview
+from perijove.services.runfiles import RunFiles
 from perijove.services.runs import RunService, safe
 
 
@@ -173,3 +174,22 @@ def test_where_a_run_comes_from() -> None:
     assert {node.kind for node in found.nodes} == {"run", "dataset", "notebook", "model", "version"}
     assert ("dataset:d:1", "run:r") in found.edges
     assert ("run:r", "version:churn:3") in found.edges
+
+
+@pytest.mark.asyncio
+async def test_who_takes_all_files_of_a_run_does_not_ask_mlflow_for_each() -> None:
+    asked: list[str] = []
+
+    class Here:
+        async def artifact_root(self, run_id: str) -> str:
+            asked.append(run_id)
+            return f"root of {run_id}"
+
+        async def open(self, run_id: str, root: str, *rest: Any) -> Any:
+            return root
+
+    here: Any = Here()
+    files = RunFiles(here, here, here)
+    opened = [await files.open(run_id, "a.txt") for run_id in ("a", "b", "a", "a")]
+    assert opened == ["root of a", "root of b", "root of a", "root of a"]
+    assert asked == ["a", "b"]

@@ -7532,6 +7532,8 @@ export interface operations {
         parameters: {
             query?: {
                 view?: components["schemas"]["View"];
+                /** @description MLflow's language */
+                filter?: string;
             };
             header?: never;
             path?: never;

@@ -19,8 +19,11 @@ class Records(ABC):
     """
 
     @abstractmethod
-    async def experiments(self, view: View) -> list[Experiment]:
-        """Those used last first, with how many runs they have where that is cheap to know."""
+    async def experiments(self, view: View, filter: str = "") -> list[Experiment]:
+        """Those used last first, with how many runs they have where that is cheap to know.
+
+        Raises `InvalidInput` of field ``filter``, in MLflow's words.
+        """
 
     @abstractmethod
     async def experiment(self, experiment_id: str) -> Experiment:

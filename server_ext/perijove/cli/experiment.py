@@ -7,6 +7,7 @@ import click
 from perijove.cli.output import ago, emit, table
 from perijove.cli.parameters import tagged
 from perijove.cli.program import common
+from perijove.client.listed import Listed
 from perijove.client.workspace import Workspace
 from perijove.models.experiments import Experiment
 
@@ -21,10 +22,23 @@ def experiment() -> None:
 @common
 def list_experiments(workspace: str | None, as_json: bool, deleted: bool) -> None:
     """List the experiments, those used last first."""
-    found = Workspace(workspace).experiments.list("deleted" if deleted else "active")
+    _list(Workspace(workspace).experiments.list("deleted" if deleted else "active"), as_json)
+
+
+@experiment.command()
+@click.argument("filter")
+@click.option("--deleted", is_flag=True, help="Those that were deleted.")
+@common
+def search(filter: str, workspace: str | None, as_json: bool, deleted: bool) -> None:
+    """List the experiments that FILTER, in MLflow's language, is true of: "name LIKE 'churn%'"."""
+    view = "deleted" if deleted else "active"
+    _list(Workspace(workspace).experiments.list(view, filter), as_json)
+
+
+def _list(found: Listed[Experiment], as_json: bool) -> None:
     rows = [[e.id, e.name, _count(e.runs), _count(e.running), ago(e.last_run_at)] for e in found]
     human = table(["ID", "NAME", "RUNS", "RUNNING", "LAST RUN"], rows)
-    emit(found, as_json, human, found.dataframe)
+    emit(found, as_json, human if rows else "There are no such experiments.", found.dataframe)
 
 
 @experiment.command()

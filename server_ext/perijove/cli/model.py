@@ -200,6 +200,20 @@ def archive(
 
 @model.command()
 @click.argument("name")
+@click.option("--version", help="A version, not the model.")
+@click.pass_context
+@common
+def restore(
+    context: click.Context, name: str, version: str | None, workspace: str | None, as_json: bool
+) -> None:
+    """Show again what was archived: a model, or one version."""
+    context.invoke(
+        archive, name=name, version=version, undo=True, workspace=workspace, as_json=as_json
+    )
+
+
+@model.command()
+@click.argument("name")
 @click.argument("version")
 @click.argument("dir")
 @common

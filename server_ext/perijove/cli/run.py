@@ -154,6 +154,21 @@ def restore(run_ids: tuple[str, ...], workspace: str | None, as_json: bool) -> N
 
 @run.command()
 @click.argument("run_id")
+@click.argument("name")
+@click.option("--path", default="model", show_default=True, help="What the run has logged it as.")
+@click.option("--alias", help="Point this alias at it.")
+@common
+def register(
+    run_id: str, name: str, path: str, alias: str | None, workspace: str | None, as_json: bool
+) -> None:
+    """Register what a run has logged as a version of the model NAME; see `model register`."""
+    place = Workspace(workspace)
+    made = place.models.register(name, run=place.runs.get(run_id), path=path, alias=alias).data
+    emit(made, as_json, f"{made.name} has version {made.version}.")
+
+
+@run.command()
+@click.argument("run_id")
 @click.argument("folder", type=click.Path(file_okay=False))
 @click.option("--path", default="", help="A file or folder among the artifacts; default: all.")
 @common

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 from uuid import uuid4
 
 from perijove.client import displays
@@ -20,9 +19,11 @@ class Experiments:
     def __init__(self, client: HubClient) -> None:
         self._client = client
 
-    def list(self, view: str = "active") -> Listed[Experiment]:
-        """Those used last first; `view`: ``active``, ``deleted`` or ``all``."""
-        found = self._client.request("GET", f"/experiments?view={quote(view)}")
+    def list(self, view: str = "active", filter: str = "") -> Listed[Experiment]:
+        """Those used last first; `view`: ``active``, ``deleted`` or ``all``; `filter` is MLflow's
+        language."""
+        query = {"view": view, "filter": filter}
+        found = self._client.request("GET", "/experiments", params=query)
         return Listed(map(Experiment.model_validate, found), Experiment, displays.experiments)
 
     def get(self, experiment: str) -> Experiment:
@@ -35,7 +36,7 @@ class Experiments:
             if found.id == experiment:
                 return found
         raise NotFound(
-            f"There is no experiment {experiment[:128]}.",
+            f"There is no experiment {experiment[:128]!r}.",
             field="experiment",
             remedy="See: perijove experiment list.",
         )

@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
 
 import httpx
 
@@ -64,6 +66,18 @@ class HubClient:
         """The bytes of a file route."""
         with self.stream(path, **query) as answer:
             yield from answer.iter_bytes()
+
+    def save(self, target: Path, path: str, /, **query: Any) -> None:
+        """Write the bytes of a file route to `target`, which is there once it is complete."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f".{uuid4().hex}.part")
+        try:
+            with partial.open("wb") as copy:
+                for piece in self.fetch(path, **query):
+                    copy.write(piece)
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
 
     @contextmanager
     def stream(self, path: str, /, **query: Any) -> Iterator[httpx.Response]:

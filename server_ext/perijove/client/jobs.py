@@ -170,12 +170,7 @@ class Job(Resource[JobData]):
         copied = []
         for file in self.files():
             target = Path(folder) / file.path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            partial = target.with_name(f".{target.name}.part")
-            with partial.open("wb") as stream:
-                for piece in self.client.fetch(f"/jobs/{self.id}/files/{quote(file.path)}"):
-                    stream.write(piece)
-            partial.replace(target)
+            self.client.save(target, f"/jobs/{self.id}/files/{quote(file.path)}")
             copied.append(target)
         return copied
 

@@ -194,12 +194,7 @@ class Run:
     def _fetch(self, path: str, target: Path) -> None:
         if ".." in target.parts:
             raise InvalidInput(f"The artifact {path} has a name that leaves its folder.")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f".{target.name[-200:]}.part")
-        with partial.open("wb") as copy:
-            for piece in self.client.fetch(f"{self._path()}/artifacts/file", path=path):
-                copy.write(piece)
-        partial.replace(target)
+        self.client.save(target, f"{self._path()}/artifacts/file", path=path)
 
     def set_tags(self, tags: Mapping[str, str | None]) -> Run:
         """Set tags; None removes one."""

@@ -46,9 +46,15 @@ class Hub:
     tracker: Tracker
     tasks: TaskRunner
     broker: Broker
-    tracking_state: Callable[[], str]
     status_now: Callable[[], HubStatus]
     stop: Callable[[], None]
+
+    async def status(self) -> HubStatus:
+        """What runs; MLflow, which may hang, is asked whether it answers."""
+        found = self.status_now()
+        if found.tracking_state == "running" and not await self.tracker.ready():
+            found.tracking_state = "unreachable"
+        return found
 
     def targets(self) -> list[TargetSummary]:
         """The compute targets, with how many jobs run and wait on each."""

@@ -249,7 +249,6 @@ async def serve(folder: WorkspaceFolder) -> None:
         tracker=tracking.tracker,
         tasks=tasks,
         broker=broker,
-        tracking_state=lambda: tracking.state(recorder.reachable),
         status_now=status_now,
         stop=stopping.set,
     )

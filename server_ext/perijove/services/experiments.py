@@ -36,9 +36,9 @@ class ExperimentService:
 
     records: Records
 
-    async def all(self, view: View) -> list[Experiment]:
+    async def all(self, view: View, filter: str = "") -> list[Experiment]:
         """Those used last first."""
-        return [_shown(found) for found in await self.records.experiments(view)]
+        return [_shown(found) for found in await self.records.experiments(view, filter)]
 
     async def get(self, experiment_id: str) -> Experiment:
         """One of them. Raises NotFound."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -68,4 +69,11 @@ def _below(top: Path, prefix: str) -> Iterator[tuple[str, Path]]:
         for name in names:
             file = Path(folder) / name
             if not file.is_symlink():
-                yield f"{prefix}/{file.relative_to(top).as_posix()}", file
+                yield _text(f"{prefix}/{file.relative_to(top).as_posix()}"), file
+
+
+def _text(path: str) -> str:
+    """A path with `~FF` for each byte that is no text, and `~0A` for control characters."""
+    return re.sub(
+        r"[\x00-\x1f\x7f\udc80-\udcff]", lambda found: f"~{ord(found[0]) & 0xFF:02X}", path
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from perijove.abc import TaskRunner
@@ -16,6 +16,8 @@ from perijove.models.runs import ArtifactPage, ArtifactPreview, NotebookDiff
 from perijove.services.previews import COPIED_BYTES, copied, how, parquet, preview
 
 NOTEBOOK_BYTES = 32 << 20
+ROOTS = 1000
+"""Runs whose artifacts' places are remembered."""
 NOTEBOOKS = "notebook"
 """The folder among a run's artifacts in which a job keeps the executed notebook."""
 
@@ -27,17 +29,18 @@ class RunFiles:
     records: Records
     artifacts: Artifacts
     tasks: TaskRunner
+    _roots: dict[str, str] = field(default_factory=dict)
 
     async def list(self, run_id: str, path: str, page: str | None, limit: int) -> ArtifactPage:
         """A folder's entries. Raises NotFound."""
-        root = await self.records.artifact_root(run_id)
+        root = await self._root(run_id)
         return await self.artifacts.list(run_id, root, path, page, limit)
 
     async def open(
         self, run_id: str, path: str, start: int = 0, end: int | None = None
     ) -> OpenFile:
         """A file's bytes. Raises NotFound."""
-        root = await self.records.artifact_root(run_id)
+        root = await self._root(run_id)
         return await self.artifacts.open(run_id, root, path, start, end)
 
     async def preview(self, run_id: str, path: str) -> ArtifactPreview:
@@ -88,8 +91,17 @@ class RunFiles:
             )
         return found[0].path
 
+    async def _root(self, run_id: str) -> str:
+        """Where its artifacts are, which never changes; who takes them all asks for each."""
+        if (known := self._roots.get(run_id)) is not None:
+            return known
+        if len(self._roots) >= ROOTS:
+            self._roots.clear()
+        root = self._roots[run_id] = await self.records.artifact_root(run_id)
+        return root
+
     async def _local(self, run_id: str, path: str) -> Path | None:
-        root = await self.records.artifact_root(run_id)
+        root = await self._root(run_id)
         return await self.artifacts.local(run_id, root, path)
 
     async def _pieces(self, run_id: str, path: str, most: int) -> AsyncIterator[bytes]:

@@ -53,16 +53,18 @@ class RestRecords(Records):
 
     # experiments
 
-    async def experiments(self, view: View) -> list[Experiment]:
+    async def experiments(self, view: View, filter: str = "") -> list[Experiment]:
         listed: list[Experiment] = []
         page = None
         while True:
             body = {
                 "max_results": EXPERIMENTS_PAGE,
                 "view_type": VIEWS[view],
+                "filter": filter,
                 "order_by": ["last_update_time DESC", "experiment_id DESC"],
             }
-            found = await self._post("experiments/search", body | _page(page))
+            with about("experiment", filter, field="filter"):
+                found = await self._post("experiments/search", body | _page(page))
             listed += [_experiment(item) for item in found.get("experiments", [])]
             page = found.get("next_page_token")
             if not page:

@@ -22,8 +22,12 @@ _COLUMNS = TypeAdapter(list[Column])
 class EmbeddedRecords(RestRecords):
     """See `Records`. What is written goes through MLflow's API."""
 
-    async def experiments(self, view: View) -> list[Experiment]:
-        return _EXPERIMENTS.validate_json(await self._ask("experiments", {"view": view}))
+    async def experiments(self, view: View, filter: str = "") -> list[Experiment]:
+        found = _EXPERIMENTS.validate_json(await self._ask("experiments", {"view": view}))
+        if not filter:
+            return found
+        chosen = {one.id for one in await super().experiments(view, filter)}
+        return [one for one in found if one.id in chosen]
 
     async def experiment(self, experiment_id: str) -> Experiment:
         found = _EXPERIMENTS.validate_json(

@@ -108,7 +108,7 @@ class RestRegistry(ModelRegistry):
                 f"{version[:40]!r} is no version: these are numbers, or @alias.", field="version"
             )
         else:
-            found = await self._api.get("model-versions/get", {"name": name, "version": version})
+            found = await self._numbered(name, version)
         made = version_of(found["model_version"])
         await self._measure([made])
         return made
@@ -261,15 +261,31 @@ class RestRegistry(ModelRegistry):
     async def _registered(self, name: str) -> dict[str, Any]:
         # MLflow calls these invalid, where it is asked for one
         if "/" in name or ":" in name or not name.strip():
-            raise NotFound(f"There is no registered model {name!r}.", field="name")
-        found: dict[str, Any] = await self._api.get("registered-models/get", {"name": name})
+            raise _no_model(name)
+        try:
+            found: dict[str, Any] = await self._api.get("registered-models/get", {"name": name})
+        except NotFound:
+            raise _no_model(name) from None
+        return found
+
+    async def _numbered(self, name: str, version: str) -> dict[str, Any]:
+        query = {"name": name, "version": version}
+        try:
+            found: dict[str, Any] = await self._api.get("model-versions/get", query)
+        except NotFound:
+            await self._registered(name)
+            raise NotFound(
+                f"The model {name!r} has no version {version}.",
+                field="version",
+                remedy=f"See: perijove model show {name}.",
+            ) from None
         return found
 
     async def _there(self, name: str, version: str | None) -> None:
         if version is None:
             await self._registered(name)
         else:
-            await self._api.get("model-versions/get", {"name": name, "version": version})
+            await self._numbered(name, version)
 
     async def rename(self, name: str, new: str) -> None:
         await self._api.post("registered-models/rename", {"name": name, "new_name": new})
@@ -368,6 +384,12 @@ def _named(name: str) -> str:
     """MLflow's filter for a name; it knows no escapes, so the other quote is taken."""
     quote = "'" if "'" not in name else '"'
     return f"name = {quote}{name}{quote}"
+
+
+def _no_model(name: str) -> NotFound:
+    return NotFound(
+        f"There is no model {name[:128]!r}.", field="name", remedy="See: perijove model list."
+    )
 
 
 def _plain(name: str) -> str:

@@ -20,11 +20,15 @@ router = APIRouter(tags=["experiments"])
 ExperimentId = Annotated[str, Path(max_length=64, description="an experiment's id")]
 Ids = Annotated[list[str], Query(min_length=1, max_length=100, description="experiments' ids")]
 
+Filter = Annotated[str, Query(max_length=4000, description="MLflow's language")]
+
 
 @router.get("/experiments")
-async def list_experiments(hub: TheHub, view: View = View.ACTIVE) -> list[Experiment]:
+async def list_experiments(
+    hub: TheHub, view: View = View.ACTIVE, filter: Filter = ""
+) -> list[Experiment]:
     """MLflow's experiments, those used last first."""
-    return await hub.experiments.all(view)
+    return await hub.experiments.all(view, filter)
 
 
 @router.post("/experiments", status_code=201)

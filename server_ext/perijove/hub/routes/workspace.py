@@ -39,7 +39,7 @@ class TrackingUi(BaseModel):
 @router.get("/status")
 async def status(hub: TheHub) -> HubStatus:
     """What runs, and how many jobs are in each state."""
-    return hub.status_now()
+    return await hub.status()
 
 
 @router.post("/listen")

@@ -159,8 +159,9 @@ class PerijoveWidget(anywidget.AnyWidget):
         return Live.of(self._workspace.client.folder)
 
     def close(self) -> None:
-        """End it."""
-        self._live.remove(self)
+        """End it; Python does so with what was refused before it began, too."""
+        if hasattr(self, "_workspace"):
+            self._live.remove(self)
         super().close()
 
     def _asked_anew(self, _change: Any) -> None:
