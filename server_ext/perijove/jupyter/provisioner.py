@@ -22,7 +22,7 @@ from traitlets import Unicode
 from perijove.client.discovery import workspace_folder
 from perijove.client.http import HubClient
 from perijove.client.kernels import Kernels
-from perijove.errors import NotFound, PerijoveError
+from perijove.errors import Conflict, NotFound, PerijoveError
 from perijove.jupyter.reattach import NOTEBOOK, KernelRecord, Slot
 from perijove.models.kernels import Connection, HostedKernel, KernelRequest, KernelState
 from perijove.models.problems import validated
@@ -108,10 +108,14 @@ class PerijoveProvisioner(KernelProvisionerBase):
         says nothing about the kernel."""
         if not self._runs:
             return 0
+        # as it is now: whoever looks after crashed kernels may ask just before a shutdown begins
+        ending = getattr(self.parent, "shutting_down", False)
         try:
             info: HostedKernel = await self._ask(self._kernels(start=False).get, self.kernel_id)
         except NotFound:
             return 1
+        except Conflict:  # its machine is off: nobody shall wait for its end, nor be who starts it
+            return 1 if ending else None
         except PerijoveError:
             return None
         return 1 if info.state is KernelState.DEAD else None
