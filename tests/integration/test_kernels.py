@@ -354,6 +354,13 @@ def test_its_files_are_a_drive(ws: Workspace, place: Path, tmp_path: Path) -> No
         assert ask("GET", "data/a.txt").json()["content"] == "één"
         assert ask("GET", "b.bin").json()["format"] == "base64"
         assert ask("GET", "none").status_code == 404
+        files = url.replace("contents", "files")
+        sent = server.client.get(f"{files}/b.bin")
+        assert sent.content == b"\xff\x00"
+        assert "sandbox" in sent.headers["content-security-policy"]
+        assert server.client.get(f"{files}/out/server.log").status_code == 422
+        assert server.client.get(f"{files}/data/a.txt?download=1").text == "één"
+        assert httpx.get(f"{server.client.base_url}{files}/b.bin").status_code in (302, 403)
 
         made = ask("POST", "data", type="notebook", ext=".ipynb").json()
         assert made["path"] == "data/Untitled.ipynb"

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from perijove.compute.instance.sftp import SshFiles
 from perijove.compute.ssh.connection import SshHost
 from perijove.compute.ssh.files import Files
 from perijove.errors import Conflict, InvalidInput, NotFound
+from perijove.models.files import FileType
 
 from .hosts import Host, Hosts
 
@@ -50,6 +52,38 @@ async def test_files(box: Host, tmp_path: Path) -> None:
         await files.delete("a")
         assert not os.path.lexists(box.home / "a")
         assert await files.list(".") == []
+
+
+async def test_the_drive_follows_links_and_keeps_permissions(box: Host, tmp_path: Path) -> None:
+    (box.home / "work").mkdir()
+    script = box.home / "work/run.sh"
+    script.write_text("old")
+    script.chmod(0o700)
+    (box.home / "link").symlink_to("work/run.sh")
+    (box.home / "folder").symlink_to("work")
+    (box.home / "out").symlink_to("/etc")
+    async with SshHost(box.address(), tmp_path / "state") as host:
+        drive = SshFiles(host)
+        await drive.write("link", b"new")
+        assert (box.home / "link").is_symlink()
+        assert script.read_text() == "new"
+        assert script.stat().st_mode & 0o777 == 0o700
+        assert (await drive.rename("folder", "same")).type is FileType.FOLDER
+        with pytest.raises(Conflict, match="not empty"):
+            await drive.delete("work")
+        for verb in (drive.stat, drive.entries, drive.mkdir):
+            with pytest.raises(InvalidInput, match="leads out"):
+                await verb("out")
+        with pytest.raises(InvalidInput, match="leads out"):
+            await drive.delete("out/hosts")
+        for name in ("same", "out", "link"):  # the links go, what they lead to stays
+            await drive.delete(name)
+        with pytest.raises(InvalidInput, match="home folder itself"):
+            await drive.delete("")
+        with pytest.raises(NotFound):
+            await drive.write("none/x", b"")
+        assert [entry.path for entry in await drive.entries("")] == ["work"]
+        assert [entry.path for entry in await drive.entries("work")] == ["work/run.sh"]
 
 
 async def test_trees(box: Host, tmp_path: Path) -> None:

@@ -178,8 +178,12 @@ describe('instances', () => {
     expect(stopNotice(box({ properties: stop }), trans, now)).toBe(
       'box stops in 5 minutes: idle for 55 minutes'
     );
-    expect(stopNotice(box({ properties: stop }), trans, Date.parse(stop.shutdown_at))).toBe(
+    const due = Date.parse(stop.shutdown_at);
+    expect(stopNotice(box({ properties: stop }), trans, due - 1)).toBe(
       'box stops in 1 minute: idle for 55 minutes'
+    );
+    expect(stopNotice(box({ properties: stop }), trans, due)).toBe(
+      'box is due to stop: idle for 55 minutes'
     );
   });
 
@@ -202,7 +206,7 @@ describe('instances', () => {
     stream.compute.emit([local, box({ properties: stop })]);
     stream.compute.emit([local, box({ properties: stop })]);
     expect(shown).toHaveLength(1);
-    expect(shown[0]).toMatch(/^box stops in 1 minute/);
+    expect(shown[0]).toMatch(/^box is due to stop/);
     expect(kept).toEqual(['box']);
     stream.compute.emit([local, box({ properties: {} })]);
     expect(gone).toEqual(['1']);

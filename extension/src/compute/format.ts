@@ -129,8 +129,12 @@ export function stopNotice(
   if (!stop) {
     return null;
   }
-  const minutes = Math.max(1, Math.ceil((stop.at - now) / 60_000));
-  const when = trans._n('%2 stops in %1 minute', '%2 stops in %1 minutes', minutes, target.name);
+  const minutes = Math.ceil((stop.at - now) / 60_000);
+  // it may wait for jobs to end
+  const when =
+    minutes > 0
+      ? trans._n('%2 stops in %1 minute', '%2 stops in %1 minutes', minutes, target.name)
+      : trans.__('%1 is due to stop', target.name);
   return stop.reason ? `${when}: ${stop.reason}` : when;
 }
 
@@ -146,8 +150,8 @@ export function summary(target: Target, trans: TranslationBundle): string {
   } else if (isMachine(target)) {
     const stop = comingStop(target);
     if (stop) {
-      const minutes = Math.max(1, Math.ceil((stop.at - Date.now()) / 60_000));
-      parts.push(trans.__('stops in %1 min', minutes));
+      const minutes = Math.ceil((stop.at - Date.now()) / 60_000);
+      parts.push(minutes > 0 ? trans.__('stops in %1 min', minutes) : trans.__('due to stop'));
     }
     const kernels = kernelsOn(target);
     const jobs = target.running_jobs;

@@ -5,6 +5,7 @@ import * as React from 'react';
 
 import type { Target } from '../api';
 import { kindIcon } from '../components/icons';
+import { type IRowPlace, rowProps } from '../components/rowlist';
 import { Dot } from '../components/state';
 import { kindText, stateText, summary, tone } from './format';
 import { isChanging, isMachine, isManaged, isOff } from './manager';
@@ -13,11 +14,10 @@ import { UsageBars } from './usagebars';
 
 export interface IRowProps {
   target: Target;
-  selected: boolean;
-  /** Is it the one that the Tab key reaches? */
-  focusable: boolean;
+  place: IRowPlace;
+  /** Of rows that have the focus themselves: 0, if the Tab key reaches it, or -1. */
+  tabIndex?: number;
   trans: TranslationBundle;
-  onSelect(): void;
   onOpen(): void;
   onStart(): void;
   onStop(): void;
@@ -36,13 +36,11 @@ export function TargetRow(props: IRowProps): React.ReactElement {
       : ([trans.__('Stop %1', target.name), stopIcon, props.onStop] as const);
   return (
     <div
-      className={`jp-perijove-row${props.selected ? ' jp-mod-selected' : ''}`}
-      role="treeitem"
-      aria-selected={props.selected}
-      tabIndex={props.focusable ? 0 : -1}
+      {...rowProps(target.name, props.place)}
+      tabIndex={props.tabIndex}
       data-target={target.name}
       title={target.message ?? undefined}
-      onFocus={props.onSelect}
+      onFocus={() => props.place.onSelect(target.name)}
       onClick={props.onOpen}
     >
       <Dot tone={tone(target)} label={stateText(target, trans)} />

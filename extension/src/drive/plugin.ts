@@ -69,10 +69,18 @@ function activate(
   const drives = new Set<string>();
   const addDrives = () => {
     for (const name of names().filter(name => !drives.has(name))) {
-      const apiEndpoint = URLExt.join('perijove', 'drives', name, 'contents');
+      const { serverSettings } = serviceManager;
       drives.add(name);
       serviceManager.contents.addDrive(
-        new Drive({ name, apiEndpoint, serverSettings: serviceManager.serverSettings })
+        new Drive({
+          name,
+          apiEndpoint: 'contents',
+          // what is downloaded has an address below it, too
+          serverSettings: {
+            ...serverSettings,
+            baseUrl: URLExt.join(serverSettings.baseUrl, 'perijove', 'drives', name, '/')
+          }
+        })
       );
     }
   };

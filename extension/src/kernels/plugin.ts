@@ -1,7 +1,7 @@
 /** Puts kernels on instances into JupyterLab: into the picker, the toolbar, notifications. */
 import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { IToolbarWidgetRegistry } from '@jupyterlab/apputils';
-import { NotebookPanel } from '@jupyterlab/notebook';
+import { NotebookActions, NotebookPanel } from '@jupyterlab/notebook';
 import { ITranslator } from '@jupyterlab/translation';
 
 /* eslint-disable jupyter/prefer-lazy-imports -- activation makes these at once */
@@ -9,7 +9,8 @@ import { CommandIDs } from '../compute/tokens';
 import { IWorkspace } from '../workspace';
 import { KernelFigures } from './figures';
 import { KernelItem } from './item';
-import { instances } from './place';
+import { tellWhenOff } from './off';
+import { instances, placeOf } from './place';
 import { notifyOfStarts } from './starts';
 import { PLUGIN_ID, TOOLBAR_ITEM } from './tokens';
 /* eslint-enable jupyter/prefer-lazy-imports */
@@ -58,6 +59,19 @@ export const kernelsPlugin: JupyterFrontEndPlugin<void> = {
           () => void kernelspecs.refreshSpecs().catch(console.warn),
           SETTLE
         );
+      }
+    });
+    const tell = tellWhenOff(
+      compute,
+      name => void app.commands.execute(CommandIDs.start, { name }),
+      trans
+    );
+    NotebookActions.executionScheduled.connect((_, { notebook }) => {
+      const panel = notebook.parent;
+      const kernel = panel instanceof NotebookPanel && panel.sessionContext.session?.kernel;
+      const place = kernel && placeOf(kernelspecs.specs?.kernelspecs[kernel.name]);
+      if (place) {
+        tell(place.instance);
       }
     });
     notifyOfStarts(compute, name => instances(kernelspecs.specs).includes(name), trans);

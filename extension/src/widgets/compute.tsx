@@ -16,10 +16,13 @@ export function ComputeView(): React.ReactElement {
         <TargetRow
           key={target.name}
           target={target}
-          selected={target.name === selected}
-          focusable={selected ? target.name === selected : index === 0}
+          place={{
+            id: `jp-perijove-target-${target.name}`,
+            selected: target.name === selected,
+            onSelect: setSelected
+          }}
+          tabIndex={(selected ? target.name === selected : index === 0) ? 0 : -1}
           trans={trans}
-          onSelect={() => setSelected(target.name)}
           onOpen={() => setSelected(target.name)}
           onStart={() => act('start', { name: target.name })}
           onStop={() => act('stop', { name: target.name })}

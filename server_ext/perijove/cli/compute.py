@@ -157,7 +157,10 @@ def show(name: str, workspace: str | None, as_json: bool) -> None:
             if value not in (None, "", [], {}, False) and key not in ("name", "size"):
                 click.echo(f"{key}: {_shown(key, value)}")
         if (last := target.data.last_operation) is not None:
-            click.echo(f"last operation: {last.name} {last.outcome}, {ago(last.begun_at)}")
+            why = (
+                f": {last.message}" if last.message and last.message != target.data.message else ""
+            )
+            click.echo(f"last operation: {last.name} {last.outcome}, {ago(last.begun_at)}{why}")
         if target.data.message:
             click.echo(target.data.message)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 import warnings
 from typing import Any
 
 from jupyter_server.kernelspecs.handlers import KernelSpecResourceHandler
+from jupyter_server.services.kernelspecs.handlers import KernelSpecHandler
 from jupyter_server.utils import url_path_join
 
 from perijove.jupyter import dashboards
@@ -21,14 +23,18 @@ from perijove.jupyter.modelhandlers import MODEL_ROUTES
 from perijove.jupyter.reattach import attach
 from perijove.jupyter.studio import STUDIO
 
+OURS = re.compile(r"Kernelspec name \S+@\S+ is invalid")
+"""What jupyter_client says of a kernel on an instance; nothing is lost by it."""
+
 
 def _load_jupyter_server_extension(server_app: Any) -> None:
     """Called by Jupyter when the extension is enabled.
 
     The hub is started by its first request, or by kernels to adopt.
     """
-    # jupyter_client warns of the @ in their names at every look
+    # jupyter_client warns of the @ in their names at every look, and at every start
     warnings.filterwarnings("ignore", "Invalid kernelspec directory name.*@")
+    server_app.log.addFilter(lambda record: not OURS.match(str(record.msg)))
     # a login shell in a terminal need not have it on its PATH
     command = shlex.join([sys.executable, "-m", "perijove.cli"])
     server_app.web_app.settings.setdefault("page_config_data", {})["perijoveCommand"] = command
@@ -45,7 +51,9 @@ def _load_jupyter_server_extension(server_app: Any) -> None:
     ]
     page = (dashboards.DashboardHandler, dashboards.options(server_app))
     handlers.append((url_path_join(base, dashboards.ROUTE), *page))
-    # Jupyter's own pattern has no @, which stands in the names of kernels on instances
-    pictures = r"(?P<kernel_name>[^/]+@[^/]+)/(?P<path>.*)"
-    handlers.append((url_path_join(base, "kernelspecs", pictures), KernelSpecResourceHandler))
+    # Jupyter's own patterns have no @, which stands in the names of kernels on instances
+    name = r"(?P<kernel_name>[^/]+@[^/]+)"
+    pictures = url_path_join(base, "kernelspecs", f"{name}/(?P<path>.*)")
+    handlers.append((pictures, KernelSpecResourceHandler))
+    handlers.append((url_path_join(base, "api", "kernelspecs", name), KernelSpecHandler))
     server_app.web_app.add_handlers(".*$", handlers)

@@ -1,8 +1,8 @@
 """Drives: the files of an instance behind the routes of Jupyter's own contents API.
 
 ``<base>/perijove/drives/<instance>/contents/<path>`` answers as ``<base>/api/contents/<path>``
-does, so that JupyterLab's own drive speaks to it. Jupyter's handlers do the work, on a contents
-manager that asks the hub.
+does, and ``…/files/<path>`` as ``<base>/files/<path>``, so that JupyterLab's own drive speaks to
+it. Jupyter's handlers do the work, on a contents manager that asks the hub.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import IO, Any
 from urllib.parse import quote
 
 import nbformat
+from jupyter_server.files.handlers import FilesHandler
 from jupyter_server.services.contents.checkpoints import AsyncCheckpoints
 from jupyter_server.services.contents.handlers import (
     CheckpointsHandler,
@@ -220,6 +221,15 @@ class DriveHandler(_OnInstance, ContentsHandler):
     """Files and folders. Authorised as Jupyter's own: resource *contents*."""
 
 
+class DriveFilesHandler(_OnInstance, FilesHandler):
+    """A file as it is, for downloads and for pictures in Markdown; scripts in it see no page of
+    ours. Authorised as Jupyter's own."""
+
+    def initialize(self) -> None:
+        """No folder of this machine is served."""
+        super().initialize(path="")
+
+
 class DriveCheckpointsHandler(_OnInstance, CheckpointsHandler):
     """None, but JupyterLab asks."""
 
@@ -313,4 +323,5 @@ DRIVES: list[tuple[str, type]] = [
     ),
     (rf"{INSTANCE}/contents{PATH}/checkpoints", DriveCheckpointsHandler),
     (rf"{INSTANCE}/contents{PATH}", DriveHandler),
+    (rf"{INSTANCE}/files{PATH}", DriveFilesHandler),
 ]

@@ -22,7 +22,7 @@ from traitlets import Unicode
 from perijove.client.discovery import workspace_folder
 from perijove.client.http import HubClient
 from perijove.client.kernels import Kernels
-from perijove.errors import NotFound, PerijoveError
+from perijove.errors import Conflict, NotFound, PerijoveError
 from perijove.jupyter.reattach import NOTEBOOK, KernelRecord, Slot
 from perijove.models.kernels import Connection, HostedKernel, KernelRequest, KernelState
 from perijove.models.problems import validated
@@ -47,6 +47,7 @@ class PerijoveProvisioner(KernelProvisionerBase):
     home = Unicode("", help="the PERIJOVE_HOME it is in; empty: the default one")
 
     _runs = False
+    _leaving: asyncio.Task[None] | None = None
     _waking: Kernels | None = None
     _looking: Kernels | None = None
 
@@ -108,10 +109,17 @@ class PerijoveProvisioner(KernelProvisionerBase):
         says nothing about the kernel."""
         if not self._runs:
             return 0
+        # as it is now: whoever looks after crashed kernels may ask just before a shutdown begins
+        ending = getattr(self.parent, "shutting_down", False)
         try:
             info: HostedKernel = await self._ask(self._kernels(start=False).get, self.kernel_id)
-        except NotFound:
+        except NotFound as error:
+            if error.field == "name" and not ending and self.slot is not None:
+                self._let_go()
+                return None
             return 1
+        except Conflict:  # its machine is off: nobody shall wait for its end, nor be who starts it
+            return 1 if ending else None
         except PerijoveError:
             return None
         return 1 if info.state is KernelState.DEAD else None
@@ -162,6 +170,16 @@ class PerijoveProvisioner(KernelProvisionerBase):
         self._waking = self._looking = None
 
     # details
+
+    def _let_go(self) -> None:
+        """The instance was deleted: nothing can be started again, the server forgets the kernel."""
+        self.log.warning(
+            "Kernel %s ended with %s, which was deleted", self.kernel_id, self.instance
+        )
+        manager = self.parent.parent
+        if self._leaving is None and self.kernel_id in manager:
+            ending = manager.shutdown_kernel(self.kernel_id, now=True)
+            self._leaving = asyncio.create_task(ending)
 
     def _kernels(self, start: bool = True) -> Kernels:
         """The hub's kernels; `start` starts the hub if need be."""

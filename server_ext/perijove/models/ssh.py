@@ -6,6 +6,7 @@ import base64
 import binascii
 import ipaddress
 import re
+import stat
 from datetime import datetime
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -179,7 +180,12 @@ class RemoteFile(BaseModel):
     kind: Literal["file", "folder", "other"]
     size: int = Field(description="bytes")
     modified: datetime
-    writable: bool = Field(description="by its owner")
+    mode: int = Field(description="its permissions, as chmod has them")
+
+    @property
+    def writable(self) -> bool:
+        """By its owner?"""
+        return bool(self.mode & stat.S_IWUSR)
 
 
 class NodeInstall(BaseModel):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
+import stat
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -129,7 +130,7 @@ class Container:
                 kind="folder" if found.is_dir() else "file",
                 size=found.stat().st_size,
                 modified=datetime.fromtimestamp(found.stat().st_mtime, UTC),
-                writable=True,
+                mode=stat.S_IMODE(found.stat().st_mode),
             )
             for found in self._here(path).iterdir()
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from contextlib import suppress
 
 from perijove.compute.ssh.connection import SshHost
 from perijove.errors import Conflict, InvalidInput, NotFound
@@ -15,7 +16,6 @@ class SshFiles:
     """See `InstanceFiles`."""
 
     def __init__(self, host: SshHost) -> None:
-        self._host = host
         self._files = host.files()
 
     async def stat(self, path: str) -> FileInfo:
@@ -46,11 +46,11 @@ class SshFiles:
         """See `InstanceFiles`."""
         at = await self._at(path)
         mode = 0o644
-        try:
-            if (await self._files.stat(at)).kind != "file":
+        with suppress(NotFound):
+            found = await self._files.stat(at)
+            if found.kind != "file":
                 raise Conflict(f"{path[:200]!r} is refused: it is a folder.", field="path")
-        except NotFound:
-            pass
+            mode = found.mode
         await self._files.write(at, data, mode)
         return await self.stat(path)
 
@@ -66,31 +66,39 @@ class SshFiles:
 
     async def rename(self, path: str, to: str) -> FileInfo:
         """See `InstanceFiles`."""
-        await self._files.rename(await self._at(path), await self._at(to))
+        await self._files.rename(await self._entry(path), await self._entry(to))
         return await self.stat(to)
 
     async def delete(self, path: str) -> None:
         """See `InstanceFiles`."""
-        at = await self._at(path)
-        if (await self._files.stat(at)).kind == "folder" and await self._files.list(at):
+        at = await self._entry(path)
+        is_folder = not await self._files.is_link(at) and (
+            (await self._files.stat(at)).kind == "folder"
+        )
+        if is_folder and await self._files.list(at):
             raise Conflict(f"{path[:200]!r} is refused: directory not empty.", field="path")
         await self._files.delete(at)
 
     async def _at(self, path: str) -> str:
-        """The path on the host, relative to the home folder; nothing leads out of that."""
-        if not path:
-            return "."
-        try:
-            checked = check_relative_path(path)
-        except ValueError as error:
-            raise InvalidInput(f"{path[:200]!r}: {error}.", field="path") from None
-        sftp = await self._host.sftp()
-        async with self._host.through():
-            home = str(await sftp.realpath("."))
-            real = str(await sftp.realpath(checked))
-        if not real.startswith(f"{home}/"):
+        """Where the path leads on the host, links followed; not out of the home folder."""
+        home, real = await self._files.real("."), await self._files.real(_checked(path))
+        if real != home and not real.startswith(f"{home}/"):
             raise InvalidInput(f"{path[:200]!r} leads out of the home folder.", field="path")
-        return checked
+        return posixpath.relpath(real, home)
+
+    async def _entry(self, path: str) -> str:
+        """The entry itself: a link, not what it leads to."""
+        folder, name = posixpath.split(_checked(path))
+        if name == ".":
+            raise InvalidInput("The home folder itself must stay as it is.", field="path")
+        return posixpath.join(await self._at(folder), name)
+
+
+def _checked(path: str) -> str:
+    try:
+        return check_relative_path(path) if path else "."
+    except ValueError as error:
+        raise InvalidInput(f"{path[:200]!r}: {error}.", field="path") from None
 
 
 def _info(found: RemoteFile, path: str) -> FileInfo:

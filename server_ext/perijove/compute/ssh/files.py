@@ -54,6 +54,16 @@ class Files:
         async with self._sftp(path) as sftp:
             return _describe(path, await sftp.stat(path))
 
+    async def real(self, path: str) -> str:
+        """Where it leads, links followed; its last part need not be there."""
+        async with self._sftp(path) as sftp:
+            return str(await sftp.realpath(path))
+
+    async def is_link(self, path: str) -> bool:
+        """Is it a symbolic link, wherever that leads?"""
+        async with self._sftp(path) as sftp:
+            return await sftp.islink(path)
+
     async def list(self, path: str) -> list[RemoteFile]:
         """What is in a folder, by name."""
         async with self._sftp(path) as sftp:
@@ -232,6 +242,6 @@ def _describe(path: str, found: asyncssh.SFTPAttrs) -> RemoteFile:
             "kind": kinds.get(found.type, "other"),
             "size": found.size or 0,
             "modified": datetime.fromtimestamp(found.mtime or 0, UTC),
-            "writable": bool((found.permissions or 0) & stat.S_IWUSR),
+            "mode": stat.S_IMODE(found.permissions or 0),
         }
     )
