@@ -374,6 +374,13 @@ class ClusterTarget(ProcessTarget):
     def slots(self) -> int:
         return self._definition.max_nodes * self._definition.cpus if self._on else 0
 
+    async def power(self, on: bool) -> None:
+        if on and self._definition.on == "ssh":
+            from perijove.compute.cluster.hosts import must_let_in  # asyncssh takes 0.2 s
+
+            await must_let_in(self._definition)
+        await super().power(on)
+
     def check(self, wanted: Resources, timeout: float | None = None) -> None:
         larger = "Ask for less, or create a cluster with larger nodes."
         wanted.must_fit(self._definition.node, f"a node of {self.name}", larger)
