@@ -190,19 +190,21 @@ class TestCluster(ClusterContract):
                 await asyncio.wait_for(reader.readexactly(100), 20)
             writer.close()
 
-    async def test_users_own_dask_work(self, tmp_path: Path) -> None:
+    async def test_users_own_dask_work_beside_a_job(self, tmp_path: Path) -> None:
         from distributed import Client
 
         from perijove.compute.cluster.tls import security
 
-        async with (
-            self.cluster(tmp_path) as (target, _),
-            Client(
+        async with self.cluster(tmp_path) as (target, _):
+            # it has the only CPU of the node that is there when the work comes
+            await self.run(target, tmp_path, "time.sleep(600)")
+            async with Client(
                 target.nodes_now.scheduler,
                 security=security(tmp_path / "train/tls"),
                 asynchronous=True,
                 set_as_default=False,
-            ) as client,
-        ):
-            found = await client.gather(client.map(lambda x: x * x, range(10)))
-            assert found == [x * x for x in range(10)]
+            ) as client:
+                data = await client.scatter(list(range(10)))
+                work = [client.submit(lambda row, n: row[n] ** 2, data, n) for n in range(10)]
+                found = await asyncio.wait_for(client.gather(work), self.patience)
+                assert found == [x * x for x in range(10)]
