@@ -257,6 +257,7 @@ def show(job_id: str, workspace: str | None, as_json: bool) -> None:
     found = shown.data
     rows = [[k, _told(v)] for k, v in plain(found).items() if v not in (None, {}, [])]
     emit(found, as_json, "\n".join(f"{click.style(k.ljust(17), bold=True)} {v}" for k, v in rows))
+    _say_why_it_waits(ws, shown)
 
 
 def _told(value: Any) -> str:
