@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from perijove.cli.hosts import confirmed
 from perijove.cli.output import writing
 from perijove.cli.program import run
 from perijove.errors import InvalidInput
@@ -61,3 +63,21 @@ def test_an_option_is_called_as_it_is_written(
 ) -> None:
     assert run([*words, "--json"]) == 2
     assert json.loads(capsys.readouterr().out)["error"]["field"] == field
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"hosts": 5}, "hosts"),
+        ({"hosts": "ada"}, "hosts"),
+        ({"hosts": ["ada"], "on": "ssh", "cpus": 0}, "cpus"),
+        ({"host": "ada", "kind": "attached", "scheduler": "tls://ada:1"}, "host"),
+    ],
+)
+def test_no_key_is_asked_of_hosts_that_are_refused_anyway(
+    given: dict[str, object], field: str
+) -> None:
+    nobody: Any = None
+    with pytest.raises(InvalidInput) as refused:
+        confirmed(nobody, {"name": "pool"} | given, yes=True)
+    assert refused.value.field == field

@@ -40,3 +40,10 @@ def test_a_hub_that_finds_no_space_says_so(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(free=0))
     with pytest.raises(HubUnreachable, match=f"no space is left for {tmp_path}"):
         discovery.ensure_hub(WorkspaceFolder(tmp_path, "default"))
+
+
+def test_a_job_starts_no_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PERIJOVE_JOB_ID", "x")
+    with pytest.raises(HubUnreachable, match="This job does not reach the hub"):
+        discovery.ensure_hub(WorkspaceFolder(tmp_path / "home", "default"))
+    assert not (tmp_path / "home").exists()

@@ -6,72 +6,24 @@ import asyncio
 import json
 import os
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
+from clusters import ClusterContract, states
 from conftest import processes
-from perijove.abc import ComputeTarget
-from perijove.compute.cluster.target import ClusterTarget
 from perijove.errors import Conflict
-from perijove.models.attempts import AttemptSpec
 from perijove.models.compute import ClusterDefinition, NodeState, Resources
 from perijove.models.jobs import FailureReason, JobState
-from perijove.testing.targets import ComputeTargetContract, RecordingSink
+from perijove.testing.targets import RecordingSink
 
 LISTEN = psutil.CONN_LISTEN
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio]
 
 
-class TestCluster(ComputeTargetContract):
+class TestCluster(ClusterContract):
     limits: dict[str, object] = {"max_nodes": 2, "idle_seconds_before_scale_down": 60}
-
-    def make_target(self, folder: Path, warm_start: bool = True, **limits: object) -> ClusterTarget:
-        definition = ClusterDefinition.model_validate({"name": "train"} | self.limits | limits)
-        return ClusterTarget(
-            folder / "train",
-            definition,
-            on=True,
-            lease=30,
-            preload=(),
-            warm_start=warm_start,
-            changed=lambda: None,
-        )
-
-    @asynccontextmanager
-    async def started(self, folder: Path) -> AsyncIterator[tuple[ComputeTarget, RecordingSink]]:
-        async with super().started(folder) as (target, sink):
-            await target.power(True)  # type: ignore[attr-defined]
-            yield target, sink
-
-    @pytest.fixture(autouse=True)
-    def _nothing_left(self, tmp_path: Path):  # type: ignore[no-untyped-def]
-        yield
-        for process in processes(tmp_path):
-            process.kill()
-
-    @asynccontextmanager
-    async def cluster(
-        self, folder: Path, **limits: Any
-    ) -> AsyncIterator[tuple[ClusterTarget, RecordingSink]]:
-        target, sink = self.make_target(folder, **limits), RecordingSink()
-        await target.start(sink)
-        try:
-            await target.power(True)
-            yield target, sink
-        finally:
-            await target.destroy()
-            await target.close()
-
-    async def run(self, target: ClusterTarget, folder: Path, script: str = "") -> AttemptSpec:
-        spec = self.attempt(folder, script)
-        await target.launch(spec)
-        await self.until(lambda: self.said(folder, spec))
-        return spec
 
     @pytest.mark.parametrize("warm_start", [True, False])
     async def test_an_empty_list_of_imports_is_no_cold_start(
@@ -110,7 +62,7 @@ class TestCluster(ComputeTargetContract):
         self, tmp_path: Path
     ) -> None:
         async with self.cluster(tmp_path, min_nodes=2) as (target, sink):
-            await self.until(lambda: _states(target) == [NodeState.IDLE] * 2)
+            await self.until(lambda: states(target) == [NodeState.IDLE] * 2)
             for _ in range(2):
                 specs = [self.attempt(tmp_path, "time.sleep(600)") for _ in range(2)]
                 for spec in specs:
@@ -151,7 +103,7 @@ class TestCluster(ComputeTargetContract):
     async def test_min_nodes_are_kept(self, tmp_path: Path) -> None:
         limits = {"min_nodes": 1, "idle_seconds_before_scale_down": 0}
         async with self.cluster(tmp_path, **limits) as (target, _):
-            await self.until(lambda: _states(target) == [NodeState.IDLE])
+            await self.until(lambda: states(target) == [NodeState.IDLE])
             await target.define(ClusterDefinition(name="train", min_nodes=0, max_nodes=1,
                                                   idle_seconds_before_scale_down=0))  # fmt: skip
             await self.until(lambda: target.nodes_now.nodes == [])
@@ -189,6 +141,18 @@ class TestCluster(ComputeTargetContract):
             await self.until(lambda: len(sink.ends) == 2)
             assert self.verdict(again).state is JobState.SUCCEEDED
 
+    async def test_what_is_stopped_on_its_way_up_stays_down(self, tmp_path: Path) -> None:
+        target = self.make_target(tmp_path, min_nodes=1)
+        await target.start(RecordingSink())
+        await self.until(lambda: processes(tmp_path, "cluster.process"))
+        await target.power(False)
+        assert not processes(tmp_path)
+        assert not target.nodes_now.nodes
+        await target.power(True)
+        await self.until(lambda: states(target) == [NodeState.IDLE])
+        await target.destroy()
+        await target.close()
+
     async def test_a_killed_cluster_process_loses_nothing_that_runs(self, tmp_path: Path) -> None:
         async with self.cluster(tmp_path, max_nodes=1) as (target, sink):
             runs = await self.run(target, tmp_path, "time.sleep(4)")
@@ -210,7 +174,7 @@ class TestCluster(ComputeTargetContract):
 
     async def test_destroyed_nothing_is_left(self, tmp_path: Path) -> None:
         async with self.cluster(tmp_path, min_nodes=1) as (target, _):
-            await self.until(lambda: _states(target) == [NodeState.IDLE])
+            await self.until(lambda: states(target) == [NodeState.IDLE])
             assert processes(tmp_path)
         await self.until(lambda: not processes(tmp_path))
         assert not (tmp_path / "train").exists()
@@ -226,23 +190,21 @@ class TestCluster(ComputeTargetContract):
                 await asyncio.wait_for(reader.readexactly(100), 20)
             writer.close()
 
-    async def test_users_own_dask_work(self, tmp_path: Path) -> None:
+    async def test_users_own_dask_work_beside_a_job(self, tmp_path: Path) -> None:
         from distributed import Client
 
         from perijove.compute.cluster.tls import security
 
-        async with (
-            self.cluster(tmp_path) as (target, _),
-            Client(
+        async with self.cluster(tmp_path) as (target, _):
+            # it has the only CPU of the node that is there when the work comes
+            await self.run(target, tmp_path, "time.sleep(600)")
+            async with Client(
                 target.nodes_now.scheduler,
                 security=security(tmp_path / "train/tls"),
                 asynchronous=True,
                 set_as_default=False,
-            ) as client,
-        ):
-            found = await client.gather(client.map(lambda x: x * x, range(10)))
-            assert found == [x * x for x in range(10)]
-
-
-def _states(target: ClusterTarget) -> list[NodeState]:
-    return [node.state for node in target.nodes_now.nodes]
+            ) as client:
+                data = await client.scatter(list(range(10)))
+                work = [client.submit(lambda row, n: row[n] ** 2, data, n) for n in range(10)]
+                found = await asyncio.wait_for(client.gather(work), self.patience)
+                assert found == [x * x for x in range(10)]

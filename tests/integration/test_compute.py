@@ -146,11 +146,14 @@ def test_deleting_and_stopping_are_refused_while_jobs_run(
     assert processes(place / COMPUTE) == []
 
 
-def test_jobs_wait_for_a_stopped_cluster(ws: Workspace, notebook: MakeNotebook) -> None:
+def test_jobs_wait_for_a_stopped_cluster(
+    ws: Workspace, place: Path, notebook: MakeNotebook
+) -> None:
     target = ws.compute.create_cluster("rests")
     target.stop()
     job = ws.jobs.submit(notebook("1"), compute="rests")
     assert job.state == "queued"
+    assert "rests is stopped" in perijove("job", "show", job.id, home=place).stderr
     assert target.refresh().queued_jobs == 1
     target.start()
     assert job.wait(60).state == "succeeded"

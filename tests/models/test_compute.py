@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from perijove.errors import InvalidInput
 from perijove.models.compute import parse_memory, show_amount, show_memory
+from perijove.models.instances import asked_definition
 
 
 @pytest.mark.parametrize(
@@ -21,3 +23,22 @@ from perijove.models.compute import parse_memory, show_amount, show_memory
 def test_sizes_are_shown_in_the_unit_that_fits(text: str, shown: str) -> None:
     assert show_memory(parse_memory(text)) == shown
     assert show_amount("memory", parse_memory(text)) == f"{shown} of memory"
+
+
+@pytest.mark.parametrize(
+    ("given", "field", "remedy"),
+    [
+        ({"image": "x"}, "image", "It is for kind instance."),
+        ({"scheduler": "x"}, "scheduler", "It is for kind attached."),
+        ({"kind": "instance", "max_nodes": 2}, "max_nodes", "It is for kind cluster."),
+        ({"max_node": 2}, "max_node", "Is it max_nodes?"),
+        ({"bogus": 2}, "bogus", None),
+        ({"kind": []}, "kind", None),
+    ],
+)
+def test_a_field_of_another_kind_is_told_from_a_typing_mistake(
+    given: dict[str, object], field: str, remedy: str | None
+) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        asked_definition({"name": "train"} | given)
+    assert (refused.value.field, refused.value.remedy) == (field, remedy)

@@ -6,23 +6,19 @@ import asyncio
 import json
 import os
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import psutil
 import pytest
 
+from clusters import ClusterContract, states
 from conftest import processes
-from perijove.abc import ComputeTarget
 from perijove.compute.cluster.checks import check_slurm
-from perijove.compute.cluster.target import ClusterTarget
 from perijove.errors import Conflict
-from perijove.models.attempts import AttemptSpec, RunnerProcess
+from perijove.models.attempts import RunnerProcess
 from perijove.models.compute import ClusterDefinition, NodeState, Resources
 from perijove.models.jobs import FailureReason, JobState
 from perijove.models.processes import boot_id
-from perijove.testing.targets import ComputeTargetContract, RecordingSink
 from slurm.bed import CONTROLLER, NODES, Slurm
 
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio]
@@ -33,7 +29,7 @@ def _slurm(slurm: Slurm) -> None:
     """All of this needs it."""
 
 
-class TestSlurmCluster(ComputeTargetContract):
+class TestSlurmCluster(ClusterContract):
     limits: dict[str, object] = {
         "on": "slurm",
         "partition": "debug",
@@ -42,18 +38,6 @@ class TestSlurmCluster(ComputeTargetContract):
         "max_nodes": 2,
         "idle_seconds_before_scale_down": 60,
     }
-
-    def make_target(self, folder: Path, **limits: object) -> ClusterTarget:
-        definition = ClusterDefinition.model_validate({"name": "train"} | self.limits | limits)
-        return ClusterTarget(
-            folder / "train", definition, on=True, lease=30, preload=(), changed=lambda: None
-        )
-
-    @asynccontextmanager
-    async def started(self, folder: Path) -> AsyncIterator[tuple[ComputeTarget, RecordingSink]]:
-        async with super().started(folder) as (target, sink):
-            await target.power(True)  # type: ignore[attr-defined]
-            yield target, sink
 
     def kill_runner(self, runner: RunnerProcess) -> None:
         """It is another host's process, with another number here."""
@@ -66,33 +50,6 @@ class TestSlurmCluster(ComputeTargetContract):
             numbers = next(x for x in inner.splitlines() if x.startswith("NSpid:")).split()[1:]
             if len(numbers) > 1 and numbers[-1] == str(runner.pid) and "runner" in command:
                 process.kill()
-
-    @pytest.fixture(autouse=True)
-    def _nothing_left(self, tmp_path: Path):  # type: ignore[no-untyped-def]
-        yield
-        for process in processes(tmp_path):
-            process.kill()
-
-    @asynccontextmanager
-    async def cluster(
-        self, folder: Path, **limits: object
-    ) -> AsyncIterator[tuple[ClusterTarget, RecordingSink]]:
-        target, sink = self.make_target(folder, **limits), RecordingSink()
-        await target.start(sink)
-        try:
-            await target.power(True)
-            yield target, sink
-        finally:
-            await target.destroy()
-            await target.close()
-
-    async def run(
-        self, target: ClusterTarget, folder: Path, script: str = "", **changes: object
-    ) -> AttemptSpec:
-        spec = self.attempt(folder, script).model_copy(update=changes)
-        await target.launch(spec)
-        await self.until(lambda: self.said(folder, spec))
-        return spec
 
     async def test_from_nothing_to_two_hosts_and_back(self, tmp_path: Path, slurm: Slurm) -> None:
         limits = {"idle_seconds_before_scale_down": 1, "cpus": 4, "interface": None}
@@ -231,9 +188,7 @@ class TestSlurmCluster(ComputeTargetContract):
 
     async def test_destroyed_nothing_is_left(self, tmp_path: Path, slurm: Slurm) -> None:
         async with self.cluster(tmp_path, min_nodes=2) as (target, _):
-            await self.until(
-                lambda: [x.state for x in target.nodes_now.nodes] == [NodeState.IDLE] * 2
-            )
+            await self.until(lambda: states(target) == [NodeState.IDLE] * 2)
             assert len(slurm.queue()) == 2
             await self.run(target, tmp_path, "time.sleep(600)")
         assert slurm.queue() == []

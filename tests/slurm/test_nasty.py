@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import psutil
 import pytest
 
+from clusters import ClusterContract, states
 from perijove.compute import slurm
 from perijove.compute.cluster.checks import check_slurm
-from perijove.compute.cluster.target import ClusterTarget
 from perijove.errors import Conflict, Unreachable
 from perijove.models.compute import ClusterDefinition, NodeState
 from perijove.models.jobs import JobState
-from perijove.testing.targets import RecordingSink
 from slurm import fake as fake_module
-from slurm import test_cluster
 
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio]
 
@@ -64,22 +60,10 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSlurm:
     return made
 
 
-@asynccontextmanager
-async def cluster(folder: Path, **limits: object) -> AsyncIterator[tuple[ClusterTarget, object]]:
-    definition = ClusterDefinition.model_validate(
-        {"name": "train", "on": "slurm", "max_nodes": 1} | limits
-    )
-    target = ClusterTarget(
-        folder / "train", definition, on=True, lease=30, preload=(), changed=lambda: None
-    )
-    sink = RecordingSink()
-    await target.start(sink)
-    try:
-        await target.power(True)
-        yield target, sink
-    finally:
-        await target.destroy()
-        await target.close()
+class Clusters(ClusterContract):
+    """For what the tests do with one."""
+
+    limits: dict[str, object] = {"on": "slurm", "max_nodes": 1}
 
 
 @pytest.mark.parametrize(
@@ -89,12 +73,12 @@ async def cluster(folder: Path, **limits: object) -> AsyncIterator[tuple[Cluster
 async def test_a_job_runs_once_and_no_node_is_left(
     fake: FakeSlurm, tmp_path: Path, mode: str
 ) -> None:
-    c = test_cluster.TestSlurmCluster()
-    async with cluster(tmp_path) as (target, sink):
+    c = Clusters()
+    async with c.cluster(tmp_path) as (target, sink):
         fake.mode(mode)
         spec = c.attempt(tmp_path, "time.sleep(2)")
         await target.launch(spec)
-        await c.until(lambda: sink.ends)  # type: ignore[attr-defined]
+        await c.until(lambda: sink.ends)
         assert c.said(tmp_path, spec) == ["start", "end"]
         assert c.verdict(spec).state is JobState.SUCCEEDED
         assert len(target.nodes_now.nodes) <= 1
@@ -108,13 +92,13 @@ async def test_a_job_runs_once_and_no_node_is_left(
 async def test_a_slurm_that_does_not_answer_touches_nothing_that_runs(
     fake: FakeSlurm, tmp_path: Path
 ) -> None:
-    c = test_cluster.TestSlurmCluster()
-    async with cluster(tmp_path) as (target, sink):
+    c = Clusters()
+    async with c.cluster(tmp_path) as (target, sink):
         spec = c.attempt(tmp_path, "time.sleep(6)")
         await target.launch(spec)
         await c.until(lambda: c.said(tmp_path, spec))
         fake.mode("stuck")
-        await c.until(lambda: sink.ends)  # type: ignore[attr-defined]
+        await c.until(lambda: sink.ends)
         assert c.verdict(spec).state is JobState.SUCCEEDED
         fake.mode("")
 
@@ -124,9 +108,9 @@ async def test_a_cluster_is_not_forgotten_while_slurm_may_have_its_nodes(
 ) -> None:
     for limit in ("GO", "ANSWER"):
         monkeypatch.setattr(f"perijove.compute.cluster.target.{limit}", 3.0)
-    c = test_cluster.TestSlurmCluster()
-    async with cluster(tmp_path, min_nodes=1) as (target, _):
-        await c.until(lambda: [x.state for x in target.nodes_now.nodes] == [NodeState.IDLE])
+    c = Clusters()
+    async with c.cluster(tmp_path, min_nodes=1) as (target, _):
+        await c.until(lambda: states(target) == [NodeState.IDLE])
         fake.mode("away")
         with pytest.raises(Unreachable, match="Slurm may still have jobs named"):
             await target.destroy()
@@ -138,15 +122,15 @@ async def test_a_cluster_is_not_forgotten_while_slurm_may_have_its_nodes(
 async def test_what_is_refused_is_said_and_not_tried_at_once_again(
     fake: FakeSlurm, tmp_path: Path
 ) -> None:
-    c = test_cluster.TestSlurmCluster()
-    async with cluster(tmp_path) as (target, sink):
+    c = Clusters()
+    async with c.cluster(tmp_path) as (target, sink):
         fake.mode("refuse")
         spec = c.attempt(tmp_path)
         await target.launch(spec)
         await c.until(lambda: any(x.state is NodeState.UNUSABLE for x in target.nodes_now.nodes))
         assert "Job violates accounting policy" in str(target.nodes_now.message)
         fake.mode("")
-        await c.until(lambda: sink.ends)  # type: ignore[attr-defined]
+        await c.until(lambda: sink.ends)
         assert c.said(tmp_path, spec) == ["start", "end"]
 
 

@@ -8,17 +8,20 @@ import socket
 import ssl
 import subprocess
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from conftest import perijove, said, until, write_notebook
 from perijove.compute.cluster.checks import check_hosts
+from perijove.compute.cluster.hosts import must_let_in
 from perijove.compute.ssh.connection import SshHost
 from perijove.compute.ssh.prepare import prepare
-from perijove.errors import Conflict, InvalidInput
+from perijove.errors import Conflict, InvalidInput, PerijoveError, Unreachable
 from perijove.models.attempts import WORK
 from perijove.models.compute import ClusterDefinition
 from perijove.models.problems import validated
+from perijove.models.ssh import SshAddress
 
 from .hosts import Host, Hosts
 
@@ -189,3 +192,35 @@ def test_every_host_has_one_node() -> None:
     with pytest.raises(Conflict) as caught:
         asyncio.run(check_hosts(ClusterDefinition.model_validate(given | {"max_nodes": 3})))
     assert caught.value.field == "max_nodes"
+
+
+@pytest.mark.parametrize(
+    ("told", "field"),
+    [
+        ({}, None),
+        ({"b": Unreachable("away", field="host")}, None),
+        ({"a": Unreachable("away", field="host"), "b": Unreachable("off")}, "hosts"),
+        (
+            {"a": Unreachable("away"), "b": InvalidInput("no", field="identity_file")},
+            "identity_file",
+        ),
+        ({"b": Conflict("changed", field="host_key")}, "host_keys"),
+    ],
+)
+def test_every_host_that_is_there_lets_the_hub_in(
+    told: dict[str, PerijoveError], field: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def connect(address: SshAddress) -> Mock:
+        if address.host in told:
+            raise told[address.host]
+        return Mock()
+
+    monkeypatch.setattr("perijove.compute.cluster.hosts.connect", connect)
+    given = {"name": "pool", "on": "ssh", "hosts": ["a", "b"], "host_keys": [KEY, KEY]}
+    asked = must_let_in(ClusterDefinition.model_validate(given))
+    if field is None:
+        asyncio.run(asked)
+        return
+    with pytest.raises(PerijoveError) as caught:
+        asyncio.run(asked)
+    assert caught.value.field == field

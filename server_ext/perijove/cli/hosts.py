@@ -11,6 +11,7 @@ import click
 from perijove.cli.output import say
 from perijove.client.compute import Compute
 from perijove.errors import InvalidInput
+from perijove.models.instances import asked_definition
 
 
 def absolute(path: str | None) -> str | None:
@@ -58,9 +59,12 @@ def named_hosts(hosts: tuple[str, ...], keys: tuple[str, ...], pool: bool) -> di
 
 def confirmed(compute: Compute, given: dict[str, Any], yes: bool) -> dict[str, Any]:
     """The definition with the keys its hosts must have, each confirmed by the user."""
-    hosts = given.get("hosts") or ([given["host"]] if given.get("host") else [])
+    pool = "hosts" in given
+    hosts = given["hosts"] if pool else [given["host"]] if given.get("host") else []
     if not hosts or given.get("host_key") or given.get("host_keys"):
         return given
+    # nobody compares keys for what is refused anyway
+    asked_definition(given | ({"host_keys": hosts} if pool else {}))
     keys = []
     for host in hosts:
         found = compute.host_key(host, given.get("proxy_jump"), given.get("identity_file"))
@@ -74,7 +78,7 @@ def confirmed(compute: Compute, given: dict[str, Any], yes: bool) -> dict[str, A
                     remedy="Answer yes, give --host-key, or take what it shows with --yes.",
                 )
         keys.append(found.line)
-    return given | ({"host_keys": keys} if "hosts" in given else {"host_key": keys[0]})
+    return given | ({"host_keys": keys} if pool else {"host_key": keys[0]})
 
 
 def _agreed() -> bool:

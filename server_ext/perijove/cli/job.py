@@ -17,6 +17,7 @@ from perijove.client.jobs import Job
 from perijove.client.sources import locate
 from perijove.client.workspace import Workspace
 from perijove.errors import InvalidInput, PerijoveError
+from perijove.models.compute import TargetState
 from perijove.models.definitions import (
     definition_path,
     dump_definition,
@@ -110,14 +111,15 @@ def submit(
 ) -> int:
     """Submit the notebook or script PATH."""
     definition = define(path, file, collect(typed, raw, yaml, encoded), tags, fields)
-    jobs = Workspace(workspace).jobs
+    ws = Workspace(workspace)
     if dry_run:
-        planned = jobs.dry_run(definition)
+        planned = ws.jobs.dry_run(definition)
         attempt = planned.attempt | {"environ": _without_secrets(planned.attempt["environ"])}
         # what would be launched is what this prints, so it looks the same for people
         emit({"job": plain(planned.job), "attempt": attempt}, True)
         return 0
-    submitted = jobs.submit(definition)
+    submitted = ws.jobs.submit(definition)
+    _say_why_it_waits(ws, submitted)
     if save:
         target = definition_path(Path(definition.root) / definition.path)
         try:
@@ -164,6 +166,17 @@ def define(
 
 def _without_secrets(environ: Any) -> dict[str, str]:
     return {k: "(hidden)" if k.endswith(("TOKEN", "PASSWORD")) else v for k, v in environ.items()}
+
+
+def _say_why_it_waits(ws: Workspace, waiting: Job) -> None:
+    """That its target does not run, if that is so."""
+    if waiting.data.state not in (JobState.QUEUED, JobState.PREPARING):
+        return
+    with suppress(PerijoveError):  # both may be deleted meanwhile
+        target = ws.compute.get(waiting.data.compute).data
+        if target.state is not TargetState.RUNNING:
+            why = f": {target.message}" if target.message else "."
+            say(f"The job waits: {target.name} is {target.state.value}{why}")
 
 
 def _wait(waited: Job, as_json: bool) -> int:
@@ -239,9 +252,12 @@ def list_jobs(
 @common
 def show(job_id: str, workspace: str | None, as_json: bool) -> None:
     """Show a job."""
-    found = Workspace(workspace).jobs.get(job_id).data
+    ws = Workspace(workspace)
+    shown = ws.jobs.get(job_id)
+    found = shown.data
     rows = [[k, _told(v)] for k, v in plain(found).items() if v not in (None, {}, [])]
     emit(found, as_json, "\n".join(f"{click.style(k.ljust(17), bold=True)} {v}" for k, v in rows))
+    _say_why_it_waits(ws, shown)
 
 
 def _told(value: Any) -> str:

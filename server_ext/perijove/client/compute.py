@@ -14,7 +14,7 @@ from perijove.client.listed import Listed
 from perijove.client.resource import Resource
 from perijove.errors import Conflict, MissingExtra, PerijoveError
 from perijove.models.compute import ComputeTargetInfo, Kind, Node, Scale, TargetEvent
-from perijove.models.instances import CERTIFICATES, DEFINITIONS, PluginDefinition, ShownKey
+from perijove.models.instances import CERTIFICATES, ShownKey, asked_definition
 from perijove.models.problems import validated
 
 STAY = 30.0
@@ -243,9 +243,7 @@ class Compute:
 
     def create(self, definition: Mapping[str, Any]) -> ComputeTarget:
         """Make a target from its definition, as YAML files hold it."""
-        given = dict(definition)
-        model = DEFINITIONS.get(str(given.get("kind", "cluster")), PluginDefinition)
-        checked = validated(model, given)
+        checked = asked_definition(definition)
         body = checked.model_dump(mode="json", exclude_unset=True) | {"kind": checked.kind}
         found = self._client.request("POST", "/compute", json=body, timeout=LONG)
         return ComputeTarget(self._client, ComputeTargetInfo.model_validate(found))

@@ -68,10 +68,17 @@ def ensure_hub(folder: WorkspaceFolder) -> tuple[HubInfo, bool]:
 
     Raises
     ------
-    HubUnreachable: it does not come up.
+    HubUnreachable: it does not come up, or a job asks, which starts none.
     """
     if (info := find_hub(folder)) is not None:
         return info, False
+    if "PERIJOVE_JOB_ID" in os.environ:  # it would end with the job, or be another machine's
+        raise HubUnreachable(
+            f"This job does not reach the hub of workspace {folder.name}: it runs on another "
+            "machine, or the hub is not up.",
+            remedy="What asks the hub goes into a job on the hub's own machine. MLflow is reached "
+            "from every job.",
+        )
     with _starting(folder):
         if (info := find_hub(folder)) is not None:
             return info, False

@@ -128,10 +128,10 @@ def segment(name: str, what: str, field: str) -> str:
     """`name` as a part of a path; raises NotFound for what no `what` can be called."""
     try:
         quoted = quote(name, safe="")
-    except UnicodeEncodeError:
+    except (UnicodeEncodeError, TypeError):  # no text, or none that can be sent
         quoted = ""
     if quoted in ("", ".", "..") or "/" in name:
-        raise NotFound(f"There is no {what} {name[:80]!a}.", field=field)
+        raise NotFound(f"There is no {what} {str(name)[:80]!a}.", field=field)
     return quoted
 
 

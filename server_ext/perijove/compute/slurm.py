@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import psutil
 
 from perijove.errors import Conflict, PerijoveError, Unreachable
-from perijove.models.compute import Resources
+from perijove.models.compute import Resources, show_amount
 from perijove.models.slurm import SlurmWish, walltime_seconds
 
 PATIENCE = float(os.environ.get("PERIJOVE_SLURM_PATIENCE", "60"))
@@ -168,7 +168,9 @@ async def check(wish: SlurmWish, node: Resources) -> None:
         said = error.message.lower()
         error.field = next((field for word, field in FIELDS if word in said), "on")
         if error.field == "cpus":
-            error.field = await _too_much(wish, node)
+            error.field = field = await _too_much(wish, node)
+            has = show_amount(field, getattr(node, field))
+            error.remedy = f"Ask for less: it seems that no node of the partition has {has}."
         raise
 
 

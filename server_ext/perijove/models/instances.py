@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -17,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from perijove.errors import InvalidInput
 from perijove.models.compute import (
     MEMORY_MAX,
     ClusterDefinition,
@@ -26,7 +28,7 @@ from perijove.models.compute import (
     check_number,
     parse_memory,
 )
-from perijove.models.problems import PartError
+from perijove.models.problems import PartError, validated
 from perijove.models.schedules import PowerSchedule
 from perijove.models.slurm import SlurmWish
 from perijove.models.ssh import HostKey
@@ -227,6 +229,23 @@ def read_definition(data: dict[str, Any]) -> Definition:
     pydantic.ValidationError: it breaks a rule of its kind.
     """
     return _adapter.validate_python(data)
+
+
+def asked_definition(given: Mapping[str, Any]) -> Definition:
+    """The definition that a user gives; without a kind it is a cluster.
+
+    Raises
+    ------
+    InvalidInput: a field breaks a rule of its kind, or is another kind's.
+    """
+    model = DEFINITIONS.get(str(given.get("kind", Kind.CLUSTER)), PluginDefinition)
+    try:
+        return validated(model, given)
+    except InvalidInput as error:
+        kinds = [kind for kind, each in DEFINITIONS.items() if error.field in each.model_fields]
+        if kinds and error.field not in model.model_fields:
+            error.remedy = f"It is for kind {' and '.join(kinds)}."
+        raise
 
 
 def size_of(definition: Definition) -> dict[str, JsonValue]:

@@ -46,6 +46,6 @@ def validated(model: type[M], data: Mapping[str, Any]) -> M:
         named = first["loc"] or isinstance(first.get("ctx", {}).get("error"), PartError)
         found = invalid(first["loc"] if named else ("definition",), first)
         if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
-            alike = difflib.get_close_matches(str(first["loc"][0]), model.model_fields, 1)
+            alike = difflib.get_close_matches(str(first["loc"][0]), model.model_fields, 1, 0.75)
             found.remedy = f"Is it {alike[0]}?" if alike else found.remedy
         raise found from None

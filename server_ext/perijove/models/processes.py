@@ -51,9 +51,12 @@ def start_time(pid: int) -> float | None:
 
 def current_process() -> RunnerProcess:
     """This process, as others may look for it."""
-    started = start_time(os.getpid())
-    assert started is not None
-    return RunnerProcess(pid=os.getpid(), start_time=started, boot_id=boot_id())
+    return process_of(os.getpid())
+
+
+def process_of(pid: int) -> RunnerProcess:
+    """The process that has this number now; of one that has ended, what is not alive."""
+    return RunnerProcess(pid=pid, start_time=start_time(pid) or 0, boot_id=boot_id())
 
 
 def is_alive(process: RunnerProcess) -> bool:

@@ -47,6 +47,8 @@ MARK = "disk"
 class AttachedProcess(AttemptProcess):
     """See the module's docstring."""
 
+    owns_nodes = False
+
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         text = (folder / DEFINITION).read_text()

@@ -22,7 +22,12 @@ from distributed.scheduler import KilledWorker
 
 from perijove.background import Tasks
 from perijove.compute.cluster.carrier import carry_attempt, end_carried
-from perijove.compute.cluster.node import FolderMissing, end_attempt_here, run_attempt
+from perijove.compute.cluster.node import (
+    FolderMissing,
+    beside_users,
+    end_attempt_here,
+    run_attempt,
+)
 from perijove.compute.cluster.protocol import CARRIED, PROCESS, SOCKET, ProcessFile
 from perijove.compute.cluster.scaling import PREFIX, Waiting
 from perijove.models.agents import AttemptOrder, GateAddress
@@ -59,6 +64,8 @@ class AttemptProcess(ABC):
 
     _pool: Pool
     _client: Client | None = None
+    owns_nodes = True
+    """Are there no rules but ours for who has room on its nodes?"""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -205,6 +212,8 @@ class AttemptProcess(ABC):
                 # the hub must not look for its runner among the processes of this machine
                 (Path(self._asked[key]["folder"]) / CARRIED).touch()
                 work = (carry_attempt, self._order(key), gate)
+            if self.owns_nodes:
+                work = (beside_users, *work)
             future = self._attempts[key] = self._client.submit(
                 *work,
                 waiting.wanted.gpus,

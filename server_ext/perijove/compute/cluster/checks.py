@@ -68,8 +68,8 @@ async def check_hosts(definition: ClusterDefinition) -> None:
         )
     if definition.max_nodes > len(definition.hosts):
         raise Conflict(
-            f"There are {len(definition.hosts)} hosts, with one node each; max_nodes is "
-            f"{definition.max_nodes}.",
+            f"A host has one node: max_nodes ({definition.max_nodes}) must not be more than the "
+            f"number of hosts ({len(definition.hosts)}).",
             field="max_nodes",
             remedy="Ask for less, or name more hosts.",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import time
@@ -13,6 +14,7 @@ from perijove.compute.cluster.host import mark
 from perijove.compute.cluster.protocol import HOST_LOG, LEFT, NODES, TLS
 from perijove.compute.cluster.tls import CERTIFICATE, KEY
 from perijove.compute.ssh.connection import SshHost
+from perijove.compute.ssh.hostkeys import connect
 from perijove.compute.ssh.prepare import prepare
 from perijove.errors import NotFound, PerijoveError, Unreachable
 from perijove.models.compute import ClusterDefinition
@@ -24,6 +26,8 @@ log = logging.getLogger("perijove.cluster")
 END = 40.0
 """Seconds a host has to end what runs there."""
 MODULE = "perijove.compute.cluster.host"
+FIELDS = {"host": "hosts", "host_key": "host_keys"}
+"""What a cluster calls the fields of an address."""
 
 
 def addresses(definition: ClusterDefinition) -> list[SshAddress]:
@@ -45,6 +49,31 @@ def addresses(definition: ClusterDefinition) -> list[SshAddress]:
         )
         for host, key in zip(definition.hosts, definition.host_keys, strict=True)
     ]
+
+
+async def must_let_in(definition: ClusterDefinition) -> None:
+    """Log in to every host, and out again.
+
+    Raises
+    ------
+    InvalidInput, Conflict: one does not let the hub in, or is not who it was.
+    Unreachable: none is there. Those that are away while others are there do not matter.
+    """
+    found = await asyncio.gather(*map(_refusal, addresses(definition)))
+    refusals = [error for error in found if error is not None]
+    grave = [error for error in refusals if not isinstance(error, Unreachable)]
+    if grave or len(refusals) == len(found):
+        error = (grave or refusals)[0]
+        error.field = FIELDS.get(error.field or "", error.field)
+        raise error
+
+
+async def _refusal(address: SshAddress) -> PerijoveError | None:
+    try:
+        (await connect(address)).close()
+    except PerijoveError as error:
+        return error
+    return None
 
 
 class ClusterHost:

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from socket import gethostname
@@ -194,6 +194,18 @@ def give_back(worker: Any, target: str) -> None:
     if _environments is not None:
         _environments.close()
     _zygote = _environments = None
+
+
+def beside_users(work: Callable[..., str], *arguments: Any) -> str:
+    """Do an attempt's work without one of Dask's threads.
+
+    What has room is ours to say. Users' own work that Dask had put behind the attempt would wait
+    for its end, and for ever if the attempt waits for it.
+    """
+    from distributed import secede
+
+    secede()
+    return work(*arguments)
 
 
 def run_attempt(folder: str, far: bool, gate: GateAddress | None, gpus: int) -> str:

@@ -35,7 +35,6 @@ SOON = 0.02
 SETTINGS = {
     # an attempt is tried again by the hub, which knows how often, not by Dask
     "distributed.scheduler.allowed-failures": 0,
-    "distributed.scheduler.work-stealing": False,
     "distributed.worker.memory.terminate": False,
     "distributed.worker.daemon": False,
     "distributed.comm.timeouts.connect": "30s",

@@ -168,16 +168,20 @@ class Scaling:
                 rooms.append(_less(Room(limits.cpus, limits.memory, limits.gpus), asked))
         full = Room(limits.cpus, limits.memory, limits.gpus)
         used = sum(room != full for room in rooms)
-        users = [t for t in self._scheduler.unrunnable if not str(t.key).startswith(PREFIX)]
-        own = self._scheduler.adaptive_target() if users or self._user_work() else 0
-        return max(limits.min_nodes, min(limits.max_nodes, max(used, own)))
+        # a node whose CPUs attempts have does nothing else: users' work needs others
+        own = self._nodes_of_users()
+        wanted = own + sum(room.cpus <= 0 for room in rooms) if own else used
+        return max(limits.min_nodes, min(limits.max_nodes, max(used, wanted)))
 
-    def _user_work(self) -> bool:
-        return any(
+    def _nodes_of_users(self) -> int:
+        """How many nodes users' own Dask work is worth."""
+        tasks = sum(
             not str(task.key).startswith(PREFIX)
             for task in self._scheduler.tasks.values()
             if task.state not in ("memory", "released", "forgotten", "erred")
         )
+        # Dask counts attempts as well
+        return tasks and min(self._scheduler.adaptive_target(), -(-tasks // self.definition.cpus))
 
     def _workers(self) -> dict[str, Any]:
         return {str(worker.name): worker for worker in self._scheduler.workers.values()}

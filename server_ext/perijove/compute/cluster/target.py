@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -44,7 +45,7 @@ from perijove.models.compute import (
 )
 from perijove.models.instances import AttachedDefinition, Definition
 from perijove.models.jobs import FailureReason, JobState
-from perijove.models.processes import end_session, is_alive
+from perijove.models.processes import end_session, is_alive, process_of
 from perijove.models.slurm import SlurmWish, walltime_seconds
 from perijove.models.workspaces import TargetSummary
 from perijove.writing import replace_file
@@ -117,6 +118,7 @@ class ProcessTarget(FolderTarget, ManagedTarget):
         self._refusal: PerijoveError | None = None
         self._on = on
         self._power = asyncio.Event()
+        self._starting = asyncio.Lock()
         self._up = asyncio.Event()
         self._writer: asyncio.StreamWriter | None = None
         self._now = ClusterState()
@@ -161,9 +163,14 @@ class ProcessTarget(FolderTarget, ManagedTarget):
                 raise self._refusal
             return
         self._power.clear()
+        self._up.clear()
         self._say({"stop": True})
-        process = self._process()
+        async with self._starting:
+            process = self._process()
         if process is not None:
+            if self._writer is None:  # it may be coming up, and hears nothing else
+                with suppress(ProcessLookupError):
+                    os.kill(process.pid, signal.SIGTERM)
             with suppress(TimeoutError):
                 async with asyncio.timeout(GO):
                     while is_alive(process):
@@ -235,9 +242,12 @@ class ProcessTarget(FolderTarget, ManagedTarget):
             delay = min(BACK_OFF[1], delay * 2)
 
     async def _connect(self) -> asyncio.StreamReader:
-        process = self._process()
-        if process is None or not is_alive(process):
-            await asyncio.to_thread(self._start_process)
+        async with self._starting:
+            if not self._power.is_set():
+                raise OSError("it is not wanted any more")
+            process = self._process()
+            if process is None or not is_alive(process):
+                process = await asyncio.to_thread(self._start_process)
         deadline = asyncio.get_running_loop().time() + COME_UP
         while True:
             try:
@@ -245,6 +255,8 @@ class ProcessTarget(FolderTarget, ManagedTarget):
                     os.path.relpath(self._folder / SOCKET), limit=LINE
                 )
             except (FileNotFoundError, ConnectionRefusedError):
+                if not is_alive(process):
+                    raise OSError("its process ended before it answered") from None
                 if asyncio.get_running_loop().time() > deadline:
                     raise OSError("its process does not answer") from None
                 await asyncio.sleep(0.05)
@@ -307,12 +319,12 @@ class ProcessTarget(FolderTarget, ManagedTarget):
         except (OSError, ValueError):
             return None
 
-    def _start_process(self) -> None:
+    def _start_process(self) -> RunnerProcess:
         self._end_nodes()
         self._write_definition()
         (self._folder / SOCKET).unlink(missing_ok=True)
         with (self._folder / LOG).open("ab") as output:
-            subprocess.Popen(
+            started = subprocess.Popen(
                 [sys.executable, "-m", "perijove.compute.cluster.process", str(self._folder)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -320,6 +332,10 @@ class ProcessTarget(FolderTarget, ManagedTarget):
                 env={k: v for k, v in os.environ.items() if k != PRELOAD} | self._node_environ,
                 start_new_session=True,
             )
+        # it says so itself only seconds later, when it can be stopped or looked for already
+        process = process_of(started.pid)
+        replace_file(self._folder / PROCESS, ProcessFile(process=process).model_dump_json())
+        return process
 
     def _write_definition(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -357,6 +373,13 @@ class ClusterTarget(ProcessTarget):
     @property
     def slots(self) -> int:
         return self._definition.max_nodes * self._definition.cpus if self._on else 0
+
+    async def power(self, on: bool) -> None:
+        if on and self._definition.on == "ssh":
+            from perijove.compute.cluster.hosts import must_let_in  # asyncssh takes 0.2 s
+
+            await must_let_in(self._definition)
+        await super().power(on)
 
     def check(self, wanted: Resources, timeout: float | None = None) -> None:
         larger = "Ask for less, or create a cluster with larger nodes."

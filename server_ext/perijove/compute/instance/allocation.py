@@ -25,6 +25,8 @@ from perijove.writing import replace_file
 
 JOB = "slurm-job"
 """File with the name of the batch job, from before it is submitted until it is ended by us."""
+SEEN = "slurm-job-seen"
+"""File with the same name, as soon as Slurm has listed the job."""
 END = 60.0
 LOOK = 60.0
 """Seconds between two looks at an allocation whose agent calls."""
@@ -62,11 +64,11 @@ class SlurmMachine(Machine):
     async def start_agent(self, config: AgentConfig) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         replace_file(self._folder / CONFIG, config.model_dump_json())
-        name = self._noted()
+        name = _read(self._folder / JOB)
         if name is None:
             name = f"{self._prefix}-{secrets.token_hex(4)}"
             replace_file(self._folder / JOB, name)
-        elif await self._look() is not None:
+        elif await self._look() is not None or self._forgotten:
             return
         try:
             await slurm.submit(self._script(), name)
@@ -103,7 +105,8 @@ class SlurmMachine(Machine):
         return True
 
     async def renew(self) -> None:
-        if await self._look() is not None and self._job is not None and self._job.over:
+        await self._look()
+        if self.ended or self._forgotten:
             (self._folder / JOB).unlink(missing_ok=True)
 
     async def look(self) -> None:
@@ -115,6 +118,12 @@ class SlurmMachine(Machine):
     @property
     def ended(self) -> bool:
         return self._job is not None and self._job.over
+
+    @property
+    def _forgotten(self) -> bool:
+        """Slurm lists it no more. Minutes after its end that is so."""
+        name = _read(self._folder / JOB)
+        return self._job is None and name is not None and name == _read(self._folder / SEEN)
 
     @property
     def waiting(self) -> str | None:
@@ -129,25 +138,23 @@ class SlurmMachine(Machine):
     def trouble(self) -> str | None:
         if self._job is not None and self.ended:
             return f"Its Slurm job has ended: {self._job.state}. Start it again for a new one."
+        if self._forgotten:
+            return "Slurm knows its job no more. Start it again for a new one."
         return None
 
     async def _look(self) -> slurm.SlurmJob | None:
-        name = self._noted()
+        name = _read(self._folder / JOB)
         self._looked = time.monotonic()
         found = await slurm.jobs(name) if name is not None else []
         before, self._job = self._job, found[-1] if found else None
+        if name is not None and found and _read(self._folder / SEEN) != name:
+            replace_file(self._folder / SEEN, name)
         if self._job != before:
             self.changed()
         return self._job
 
-    def _noted(self) -> str | None:
-        try:
-            return (self._folder / JOB).read_text().strip() or None
-        except OSError:
-            return None
-
     async def stop_agent(self) -> None:
-        name = self._noted()
+        name = _read(self._folder / JOB)
         if name is None:
             return
         # the agent was told to end everything: give it a moment before Slurm does
@@ -181,6 +188,13 @@ class SlurmMachine(Machine):
 
     def log_text(self) -> str:
         return end_of(self._folder / AGENT_LOG)
+
+
+def _read(file: Path) -> str | None:
+    try:
+        return file.read_text().strip() or None
+    except OSError:
+        return None
 
 
 KEPT = ("PATH", "PYTHONPATH", "HOME", "JUPYTER_PATH")

@@ -14,8 +14,8 @@ from perijove.models.agents import AgentConfig, GateAddress
 class Machine(ABC):
     """One machine.
 
-    `up` may be called again at any time: it makes good what is missing and leaves alone what is
-    there. An agent that runs is never started a second time.
+    `start_agent` may be called again at any time: it makes good what is missing and leaves alone
+    what is there. An agent that runs is never started a second time.
     """
 
     on: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 
 import asyncssh
@@ -55,7 +56,7 @@ def explain(
         )
     if isinstance(error, OSError) and error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH):
         return Unreachable(
-            f"There is no way to {place}: {error.strerror}.",
+            f"There is no way to {place}: {os.strerror(error.errno)}.",
             field="host",
             remedy="Check that it is on, and that this machine's network is.",
         )

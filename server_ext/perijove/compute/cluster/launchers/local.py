@@ -10,8 +10,7 @@ from perijove.compute.cluster.launchers.base import Launcher, ManagedNode
 from perijove.compute.cluster.node import GPUS, zygote_beside
 from perijove.compute.cluster.protocol import LOG, NODES, TLS, end_node
 from perijove.compute.cluster.tls import CERTIFICATE, KEY
-from perijove.models.attempts import RunnerProcess
-from perijove.models.processes import boot_id, start_time
+from perijove.models.processes import process_of
 
 
 class LocalNode(ManagedNode):
@@ -58,11 +57,8 @@ class LocalNode(ManagedNode):
                 pass_fds=inherited,
                 start_new_session=True,
             )
-        made = RunnerProcess(
-            pid=self._process.pid, start_time=start_time(self._process.pid) or 0, boot_id=boot_id()
-        )
         self._record.parent.mkdir(exist_ok=True)
-        self._record.write_text(made.model_dump_json())
+        self._record.write_text(process_of(self._process.pid).model_dump_json())
 
     async def close(self) -> None:
         end_node(self._record)
