@@ -16,7 +16,7 @@ import { Link } from '../components/link';
 import { LogView } from '../components/logview';
 import { useSignal } from '../components/signal';
 import { StatePill } from '../components/state';
-import { Tabs, type ITab } from '../components/tabs';
+import { TabBody, Tabs, type ITab } from '../components/tabs';
 import { DetailsView } from './detailsview';
 import { FilesView } from './filesview';
 import { cellText, duration, elapsed, stateText } from './format';
@@ -179,7 +179,7 @@ function View(props: IDocumentOptions & { view: JobView }): React.ReactElement {
     <>
       <Header {...props} job={job} now={now} />
       <Tabs<Tab> tabs={tabs} current={shown} onChange={setTab} />
-      <div className="jp-perijove-body" role="tabpanel">
+      <TabBody<Tab> tabs={tabs} current={shown}>
         {shown === 'notebook' && (
           <div className="jp-perijove-split">
             <NotebookView
@@ -208,7 +208,7 @@ function View(props: IDocumentOptions & { view: JobView }): React.ReactElement {
             <DetailsView job={job} trans={trans} />
           </div>
         )}
-      </div>
+      </TabBody>
     </>
   );
 }
