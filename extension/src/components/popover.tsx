@@ -11,6 +11,7 @@ export function Popover(props: {
 }): React.ReactElement {
   const [open, setOpen] = React.useState(false);
   const host = React.useRef<HTMLDivElement>(null);
+  const id = React.useId();
   const close = React.useCallback(() => {
     setOpen(false);
     host.current?.querySelector('button')?.focus();
@@ -40,6 +41,7 @@ export function Popover(props: {
       }}
     >
       <button
+        id={id}
         className={`jp-Button jp-mod-styled jp-mod-minimal ${props.className ?? ''}`}
         title={props.title}
         aria-haspopup="dialog"
@@ -51,7 +53,7 @@ export function Popover(props: {
         <caretDownEmptyIcon.react tag="span" width="14px" height="14px" />
       </button>
       {open && (
-        <div role="dialog" className="jp-perijove-popover-panel">
+        <div role="dialog" aria-labelledby={id} className="jp-perijove-popover-panel">
           {props.children(close)}
         </div>
       )}

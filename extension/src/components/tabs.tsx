@@ -1,4 +1,4 @@
-/** The tabs of a document: arrow keys go from one to the next. */
+/** The tabs of a document, of which arrow keys go from one to the next, and what the current one shows. */
 import * as React from 'react';
 
 export interface ITab<T extends string> {
@@ -39,5 +39,19 @@ export function Tabs<T extends string>(props: {
         </button>
       ))}
     </nav>
+  );
+}
+
+/** What the current tab is about. */
+export function TabBody<T extends string>(props: {
+  tabs: readonly ITab<T>[];
+  current: T;
+  children: React.ReactNode;
+}): React.ReactElement {
+  const label = props.tabs.find(tab => tab.key === props.current)?.label;
+  return (
+    <div className="jp-perijove-body" role="tabpanel" aria-label={label}>
+      {props.children}
+    </div>
   );
 }

@@ -12,7 +12,7 @@ import { kindIcon } from '../components/icons';
 import { LogView } from '../components/logview';
 import { useSignal } from '../components/signal';
 import { Pill } from '../components/state';
-import { Tabs, type ITab } from '../components/tabs';
+import { TabBody, Tabs, type ITab } from '../components/tabs';
 import { isOver, JobManager } from '../jobs/manager';
 import { jobsOf } from './actions';
 import { EventsView } from './eventsview';
@@ -151,7 +151,7 @@ function View(props: IDocumentOptions & { view: TargetView }): React.ReactElemen
     <>
       <Header {...props} target={target} />
       <Tabs<Tab> tabs={tabs} current={shown} onChange={setTab} />
-      <div className="jp-perijove-body" role="tabpanel">
+      <TabBody<Tab> tabs={tabs} current={shown}>
         {shown === 'log' ? (
           <TargetLog {...props} />
         ) : (
@@ -164,7 +164,7 @@ function View(props: IDocumentOptions & { view: TargetView }): React.ReactElemen
             {shown === 'overview' && <Overview {...props} target={target} figures={view.figures} />}
           </div>
         )}
-      </div>
+      </TabBody>
     </>
   );
 }

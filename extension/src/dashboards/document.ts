@@ -1,6 +1,7 @@
 /** A dashboard in the main area: its page in a frame, in the theme that JupyterLab has. */
 import { IFrame, MainAreaWidget } from '@jupyterlab/apputils';
 import { URLExt } from '@jupyterlab/coreutils';
+import { Message } from '@lumino/messaging';
 
 import { perijoveIcon } from '../components/icons';
 import { dashboardUrl, type IDashboard } from './tokens';
@@ -22,11 +23,32 @@ export class DashboardDocument extends MainAreaWidget<IFrame> {
     this.title.icon = perijoveIcon;
     this.title.closable = true;
     this.addClass('jp-perijove-dashboard');
+    this.toolbar.hide();
   }
 
   /** A page has one theme: with another it begins anew. */
   set theme(theme: 'light' | 'dark') {
     const { name, experiment, model } = this.dashboard;
-    this.content.url = URLExt.join(this._baseUrl, dashboardUrl(name, { experiment, model, theme }));
+    this._url = URLExt.join(this._baseUrl, dashboardUrl(name, { experiment, model, theme }));
+    this._load();
   }
+
+  protected onAfterAttach(message: Message): void {
+    super.onAfterAttach(message);
+    this._load();
+  }
+
+  protected onAfterShow(message: Message): void {
+    super.onAfterShow(message);
+    this._load();
+  }
+
+  /** Each page has a kernel: it is loaded when it is looked at. */
+  private _load(): void {
+    if (this.isVisible && this.content.url !== this._url) {
+      this.content.url = this._url;
+    }
+  }
+
+  private _url = '';
 }

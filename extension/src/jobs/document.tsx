@@ -16,7 +16,7 @@ import { Link } from '../components/link';
 import { LogView } from '../components/logview';
 import { useSignal } from '../components/signal';
 import { StatePill } from '../components/state';
-import { Tabs, type ITab } from '../components/tabs';
+import { TabBody, Tabs, type ITab } from '../components/tabs';
 import type { ComputeManager } from '../compute/manager';
 import { useNode } from '../compute/usenode';
 import type { RunManager } from '../runs/manager';
@@ -205,7 +205,7 @@ function View(props: IDocumentOptions & { view: JobView; shown: boolean }): Reac
     <>
       <Header {...props} job={job} now={now} />
       <Tabs<Tab> tabs={tabs} current={shown} onChange={setTab} />
-      <div className="jp-perijove-body" role="tabpanel">
+      <TabBody<Tab> tabs={tabs} current={shown}>
         {shown === 'notebook' && (
           <div className="jp-perijove-split">
             <NotebookView
@@ -244,7 +244,7 @@ function View(props: IDocumentOptions & { view: JobView; shown: boolean }): Reac
             <DetailsView job={job} trans={trans} />
           </div>
         )}
-      </div>
+      </TabBody>
     </>
   );
 }

@@ -11,7 +11,7 @@ import { ApiError, type ModelVersion, type RegisteredModel } from '../api';
 import { useClock } from '../components/clock';
 import { modelIcon } from '../components/icons';
 import { Loading } from '../components/loading';
-import { Tabs, type ITab } from '../components/tabs';
+import { TabBody, Tabs, type ITab } from '../components/tabs';
 import { guarded } from './actions';
 import { moveAlias } from './aliasform';
 import { Badge } from './badges';
@@ -171,7 +171,7 @@ function View(props: IModelDocumentOptions & { widget: ModelWidget }): React.Rea
         </div>
       )}
       <Tabs<Tab> tabs={tabs} current={tab} onChange={setTab} />
-      <div className="jp-perijove-body" role="tabpanel">
+      <TabBody<Tab> tabs={tabs} current={tab}>
         {tab === 'versions' && (
           <div className="jp-perijove-scroll">
             <Description
@@ -206,7 +206,7 @@ function View(props: IModelDocumentOptions & { widget: ModelWidget }): React.Rea
         )}
         {tab === 'version' && one && <VersionView key={one.version} {...view} version={one} />}
         {tab === 'compare' && <CompareView {...view} versions={compared} />}
-      </div>
+      </TabBody>
     </>
   );
 }

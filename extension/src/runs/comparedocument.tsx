@@ -8,7 +8,7 @@ import { compareIcon } from '../components/icons';
 import { Loading } from '../components/loading';
 import { useSignal } from '../components/signal';
 import { Swatch } from '../components/swatch';
-import { Tabs, type ITab } from '../components/tabs';
+import { TabBody, Tabs, type ITab } from '../components/tabs';
 import { MetricCharts } from './charts';
 import { DiffTable } from './difftable';
 import { NotebookDiffView } from './notebookdiffview';
@@ -110,7 +110,7 @@ function Compare(props: ICompareOptions & { shown: boolean }): React.ReactElemen
         </p>
       )}
       <Tabs<Tab> tabs={tabs} current={tab} onChange={setTab} />
-      <div className="jp-perijove-body" role="tabpanel">
+      <TabBody<Tab> tabs={tabs} current={tab}>
         {tab === 'metrics' && (
           <MetricCharts
             runs={runs}
@@ -127,7 +127,7 @@ function Compare(props: ICompareOptions & { shown: boolean }): React.ReactElemen
         {tab === 'scatter' && <Scatter runs={runs} trans={trans} />}
         {tab === 'table' && <DiffTable runs={runs} trans={trans} />}
         {tab === 'notebooks' && <NotebookDiffView {...props} found={runs} />}
-      </div>
+      </TabBody>
     </>
   );
 }

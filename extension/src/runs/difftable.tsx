@@ -44,7 +44,7 @@ export function DiffTable(props: { runs: RunRow[]; trans: TranslationBundle }): 
       <table className="jp-perijove-difftable">
         <thead>
           <tr>
-            <th />
+            <td />
             {runs.map((run, index) => (
               <th key={run.run_id} scope="col" title={run.name}>
                 <Swatch index={index} />

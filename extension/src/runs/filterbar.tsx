@@ -85,7 +85,7 @@ export function FilterBar(props: {
           role="combobox"
           aria-label={trans.__('Filter runs')}
           aria-expanded={Boolean(found)}
-          aria-controls={`${id}-list`}
+          aria-controls={found ? `${id}-list` : undefined}
           aria-activedescendant={at >= 0 ? `${id}-${at}` : undefined}
           aria-invalid={Boolean(props.error)}
           placeholder={trans.__('Filter, e.g. %1', "metrics.auc > 0.9 AND params.depth = '8'")}

@@ -16,7 +16,7 @@ import { LineageView } from '../components/lineage';
 import { Link } from '../components/link';
 import { Loading } from '../components/loading';
 import { Pill } from '../components/state';
-import { Tabs, type ITab } from '../components/tabs';
+import { TabBody, Tabs, type ITab } from '../components/tabs';
 import type { ExperimentManager } from '../experiments/manager';
 import { deleteRuns, guarded } from './actions';
 import { Charts } from './charts';
@@ -146,7 +146,7 @@ function View(props: IViewProps & { onRun(run: Run): void }): React.ReactElement
         </div>
       )}
       <Tabs<Tab> tabs={tabs} current={tab} onChange={setTab} />
-      <div className="jp-perijove-body" role="tabpanel">
+      <TabBody<Tab> tabs={tabs} current={tab}>
         {tab === 'overview' && <Overview {...props} run={run} />}
         {tab === 'metrics' && <Charts {...props} run={run} />}
         {tab === 'artifacts' && (
@@ -162,7 +162,7 @@ function View(props: IViewProps & { onRun(run: Run): void }): React.ReactElement
           />
         )}
         {tab === 'lineage' && <LineageTab {...props} run={run} commands={commands} />}
-      </div>
+      </TabBody>
     </>
   );
 }

@@ -111,9 +111,9 @@ export class RunTable implements IDisposable {
     return orderOf(this._query);
   }
 
-  /** Are nested runs below their parents? */
+  /** Are nested runs below their parents, and are there some? */
   get isTree(): boolean {
-    return isTree(this._query);
+    return isTree(this._query) && this._hasParents;
   }
 
   /** Lines there are, seen or not. */
@@ -371,6 +371,7 @@ export class RunTable implements IDisposable {
 
   private _learn(runs: RunRow[]): void {
     runs.forEach(run => this._byId.set(run.run_id, run));
+    this._hasParents = this._hasParents || runs.some(run => run.children > 0);
   }
 
   /** The runs in view that have the metric. */
@@ -408,6 +409,7 @@ export class RunTable implements IDisposable {
   private _error: ApiError | null = null;
   private _fetching = new Set<string>();
   private _groups = new Groups();
+  private _hasParents = false;
   private _loading = 0;
   private _nested = new Nested();
   private _outdated = false;
