@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from perijove.errors import InvalidInput
 from perijove.models.compute import parse_memory, show_amount, show_memory
+from perijove.models.instances import InstanceDefinition
+from perijove.models.problems import validated
 
 
 @pytest.mark.parametrize(
@@ -21,3 +24,18 @@ from perijove.models.compute import parse_memory, show_amount, show_memory
 def test_sizes_are_shown_in_the_unit_that_fits(text: str, shown: str) -> None:
     assert show_memory(parse_memory(text)) == shown
     assert show_amount("memory", parse_memory(text)) == f"{shown} of memory"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("cpus", 0, "cpus: must be at least 1"),
+        ("cpus", 1025, "cpus: must be at most 1024"),
+        ("memory", "4", "memory: must be at least 1MiB; say 4GiB, and not 4"),
+        ("idle_minutes_before_shutdown", 0, "must be more than 0"),
+    ],
+)
+def test_what_is_out_of_bounds_is_said_in_our_words(field: str, value: object, said: str) -> None:
+    with pytest.raises(InvalidInput, match=said) as refused:
+        validated(InstanceDefinition, {"name": "box", field: value})
+    assert refused.value.field == field
