@@ -5,7 +5,8 @@ The tree::
     PerijoveError
     ├── InvalidInput            what was asked breaks a rule; ``field`` names the part
     │   ├── NotebookUnreadable  the file is no notebook that can be run
-    │   └── SnapshotTooLarge    the folder passes the size or file limit
+    │   ├── SnapshotTooLarge    the folder passes the size or file limit
+    │   └── BodyTooLarge        the request does
     ├── NotFound                the named job, target, workspace … does not exist
     ├── Conflict                it exists, but its state forbids the verb
     ├── Gone                    it existed, and nothing more is wanted of it
@@ -74,6 +75,11 @@ class NotebookUnreadable(InvalidInput):
 
 class SnapshotTooLarge(InvalidInput):
     code = "snapshot_too_large"
+    status = 413
+
+
+class BodyTooLarge(InvalidInput):
+    code = "body_too_large"
     status = 413
 
 

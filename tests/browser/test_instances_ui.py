@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from browser.conftest import Lab, OpenPage, palette, show
-from browser.test_compute_ui import FORM, SUBMIT, button, field, pill, row, tab
+from browser.test_compute_ui import FORM, SUBMIT, TREE, button, field, pill, row, tab
 from conftest import perijove
 
 pytestmark = pytest.mark.browser
@@ -80,7 +80,8 @@ def test_an_instance_by_the_keyboard_alone(open_page: OpenPage, lab: Lab) -> Non
     expect(row(page, "bench").locator(".jp-perijove-usage")).to_be_visible()
 
     # how it is, and what happened to it
-    row(page, "bench").focus()
+    page.locator(TREE).press("End")
+    expect(row(page, "bench")).to_have_attribute("aria-selected", "true")
     page.keyboard.press("Enter")
     expect(pill(page)).to_have_text("running")
     document = page.locator(".jp-perijove-document:visible")
@@ -98,8 +99,7 @@ def test_an_instance_by_the_keyboard_alone(open_page: OpenPage, lab: Lab) -> Non
     expect(pill(page)).to_have_text("running")
     expect(document.locator("tbody tr")).to_have_count(3)
 
-    row(page, "bench").focus()
-    page.keyboard.press("Delete")
+    page.locator(TREE).press("Delete")
     expect(page.locator(".jp-Dialog")).to_contain_text("Its files and the results")
     page.keyboard.press("Enter")  # the Delete key is next to it
     expect(page.locator(".jp-Dialog")).to_have_count(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
 import signal
@@ -381,6 +382,12 @@ def test_its_files_are_a_drive(ws: Workspace, place: Path, tmp_path: Path) -> No
             fields = {"type": "file", "format": "base64", "content": piece, "chunk": number}
             assert ask("PUT", "data/big.bin", **fields).status_code in (200, 201)
         assert (user / "data" / "big.bin").read_bytes() == bytes(range(9))
+        # in pieces it may be larger than what other requests may send
+        piece = base64.b64encode(bytes(12 << 20)).decode()
+        for number in (1, -1):
+            fields = {"type": "file", "format": "base64", "content": piece, "chunk": number}
+            assert ask("PUT", "data/big.bin", **fields).status_code == 200
+        assert (user / "data" / "big.bin").stat().st_size == 24 << 20
         assert ask("DELETE", "data/big.bin").status_code == 204
         assert ask("DELETE", "data").status_code == 409
         assert ask("DELETE", "data/c.ipynb").status_code == 204

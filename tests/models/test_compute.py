@@ -6,7 +6,8 @@ import pytest
 
 from perijove.errors import InvalidInput
 from perijove.models.compute import parse_memory, show_amount, show_memory
-from perijove.models.instances import asked_definition
+from perijove.models.instances import InstanceDefinition, asked_definition
+from perijove.models.problems import validated
 
 
 @pytest.mark.parametrize(
@@ -42,3 +43,18 @@ def test_a_field_of_another_kind_is_told_from_a_typing_mistake(
     with pytest.raises(InvalidInput) as refused:
         asked_definition({"name": "train"} | given)
     assert (refused.value.field, refused.value.remedy) == (field, remedy)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("cpus", 0, "cpus: must be at least 1"),
+        ("cpus", 1025, "cpus: must be at most 1024"),
+        ("memory", "4", "memory: must be at least 1MiB; say 4GiB, and not 4"),
+        ("idle_minutes_before_shutdown", 0, "must be more than 0"),
+    ],
+)
+def test_what_is_out_of_bounds_is_said_in_our_words(field: str, value: object, said: str) -> None:
+    with pytest.raises(InvalidInput, match=said) as refused:
+        validated(InstanceDefinition, {"name": "box", field: value})
+    assert refused.value.field == field

@@ -40,6 +40,8 @@ describe('what is asked for', () => {
     ['instance', { on: 'ssh' }, 'host'],
     ['instance', { on: 'ssh', host: 'a b' }, 'host'],
     ['instance', { memory: 'much' }, 'memory'],
+    ['instance', { memory: '4' }, 'memory'],
+    ['instance', { cpus: '0' }, 'cpus'],
     ['instance', { cpus: '1.5' }, 'cpus'],
     ['instance', { on: 'slurm', walltime: 'long' }, 'walltime'],
     ['instance', { schedules: [{ ...weekdays, time: '25:00' }] }, 'schedules.0'],

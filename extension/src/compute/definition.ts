@@ -172,13 +172,17 @@ function isNeeded(field: TextField, on: Place): boolean {
   return NEEDED.includes(field) || (field === 'max_nodes' && on !== 'ssh');
 }
 
+/** Bytes; the hub takes no less. */
+const MEMORY_LEAST = 2 ** 20;
+
 function wrong(field: TextField, text: string, trans: TranslationBundle): string | null {
   if (includes(INTEGERS, field) || includes(NUMBERS, field)) {
     const parsed = parse(includes(INTEGERS, field) ? 'int' : 'float', text, trans);
     if ('error' in parsed) {
       return parsed.error;
     }
-    return Number(text) < 0 ? trans.__('not less than 0') : null;
+    const least = field === 'cpus' ? 1 : 0;
+    return Number(text) < least ? trans.__('not less than %1', least) : null;
   }
   switch (field) {
     case 'name':
@@ -186,7 +190,7 @@ function wrong(field: TextField, text: string, trans: TranslationBundle): string
         ? null
         : trans.__('3 to 24 letters, digits and hyphens, a letter first');
     case 'memory':
-      return parseSize(text) === null ? trans.__('a size, like 4 GiB') : null;
+      return (parseSize(text) ?? 0) < MEMORY_LEAST ? trans.__('a size, like 4 GiB') : null;
     case 'scheduler':
       return /^(tls|tcp):\/\/\S+:\d+$/.test(text)
         ? null

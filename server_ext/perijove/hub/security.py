@@ -11,15 +11,11 @@ import json
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from perijove.errors import InvalidInput, NotAuthorized, PerijoveError
+from perijove.errors import BodyTooLarge, NotAuthorized, PerijoveError
+from perijove.models.files import FILE_BYTES
 
 BODY_BYTES = 16 * 1024 * 1024
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-
-
-class BodyTooLarge(InvalidInput):
-    code = "body_too_large"
-    status = 413
 
 
 class HostRefused(NotAuthorized):
@@ -39,7 +35,8 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        error = self._refusal(headers)
+        room = FILE_BYTES if _is_file(scope) else BODY_BYTES
+        error = self._refusal(headers, room)
         if error is not None:
             await refuse(error, send)
             return
@@ -49,20 +46,20 @@ class Guard:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > BODY_BYTES:
-                raise _too_large()
+            if received > room:
+                raise _too_large(room)
             return message
 
         async def answered(message: Message) -> None:
             # what the application makes of a body that was cut off is not said
-            if received <= BODY_BYTES:
+            if received <= room:
                 await send(message)
             elif message["type"] == "http.response.start":
-                await refuse(_too_large(), send)
+                await refuse(_too_large(room), send)
 
         await self._app(scope, bounded, answered)
 
-    def _refusal(self, headers: Headers) -> PerijoveError | None:
+    def _refusal(self, headers: Headers, room: int) -> PerijoveError | None:
         host = headers.get("host", "")
         name = host if host.endswith("]") else host.rsplit(":", 1)[0]
         if name not in LOOPBACK:
@@ -75,13 +72,18 @@ class Guard:
                 remedy="perijove up --json prints it.",
             )
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > BODY_BYTES:
-            return _too_large()
+        if not length.isdigit() or int(length) > room:
+            return _too_large(room)
         return None
 
 
-def _too_large() -> BodyTooLarge:
-    return BodyTooLarge(f"A body must have at most {BODY_BYTES >> 20} MiB.", field="body")
+def _is_file(scope: Scope) -> bool:
+    """Is a file of an instance saved? It comes whole."""
+    return bool(scope["method"] == "PUT" and scope["path"].endswith("/files/content"))
+
+
+def _too_large(room: int) -> BodyTooLarge:
+    return BodyTooLarge(f"A body must have at most {room >> 20} MiB.", field="body")
 
 
 async def refuse(error: PerijoveError, send: Send) -> None:

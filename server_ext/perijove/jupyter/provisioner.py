@@ -8,6 +8,7 @@ the next (`perijove.jupyter.reattach`). One that anything else starts ends with 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import posixpath
 import signal
@@ -33,6 +34,9 @@ PAUSE = 0.1
 """Seconds between two looks while a kernel ends."""
 
 T = TypeVar("T")
+
+# a kernel is looked at many times a second, and papermill shows what every library logs
+logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 class PerijoveProvisioner(KernelProvisionerBase):

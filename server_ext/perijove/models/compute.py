@@ -48,14 +48,17 @@ def parse_memory(text: str) -> int:
 
     Raises
     ------
-    ValueError: it is none of these.
+    ValueError: it is none of these, or less than a MiB, as where a unit was forgotten.
     """
     found = MEMORY.match(text)
     if found is None:
         raise ValueError("must be a size such as 4GiB, 500MB or a number of bytes")
     unit = (found[2] or "").replace("I", "i")
     unit = unit[:1].upper() + unit[1:]
-    return int(float(found[1]) * UNITS[unit])
+    size = int(float(found[1]) * UNITS[unit])
+    if size < 1 << 20:
+        raise ValueError("must be at least 1MiB; say 4GiB, and not 4")
+    return size
 
 
 def show_memory(size: int) -> str:

@@ -11,6 +11,13 @@ from pydantic import BaseModel, ValidationError
 from perijove.errors import InvalidInput
 
 M = TypeVar("M", bound=BaseModel)
+BOUNDS = {
+    "greater_than_equal": ("at least", "ge"),
+    "less_than_equal": ("at most", "le"),
+    "greater_than": ("more than", "gt"),
+    "less_than": ("less than", "lt"),
+}
+"""What pydantic calls a number that is out of bounds: our words, and where the bound is."""
 
 
 class PartError(ValueError):
@@ -29,6 +36,9 @@ def invalid(place: Sequence[object], problem: Mapping[str, Any]) -> InvalidInput
     message = str(problem["msg"]).removeprefix("Value error, ")
     if problem["type"] == "extra_forbidden":
         message = "there is no such field"
+    elif problem["type"] in BOUNDS:
+        words, bound = BOUNDS[problem["type"]]
+        message = f"must be {words} {problem['ctx'][bound]}"
     return InvalidInput(f"{field}: {message}", field=field)
 
 

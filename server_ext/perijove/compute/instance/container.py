@@ -36,6 +36,9 @@ HOME, GATE = "/perijove", "/perijove-gate"
 PATIENCE = 600.0
 """Seconds a command of the engine may take: an image may have to be fetched."""
 NETWORK = ("--network", "host")
+INIT = ("-c", "trap 'exit 0' TERM; while :; do sleep 3600 & wait; done")
+"""What a container's shell does: be there, and take note of processes that end without a parent.
+The engines' own ``--init`` wants a program that is not installed everywhere."""
 LOOK = "{{.State.Status}} {{.HostConfig.NanoCpus}}"
 WAYS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     ((), ()),
@@ -207,10 +210,10 @@ class ContainerMachine(Machine):
         self._container.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         made = self._definition
         options = [
-            *("--detach", "--name", self._name, "--init", *NETWORK),
+            *("--detach", "--name", self._name, *NETWORK),
             *("--volume", f"{self._container.home}:{HOME}"),
             *("--volume", f"{self._gate.parent}:{GATE}"),
-            *("--env", f"HOME={HOME}", "--workdir", HOME, "--entrypoint", "sleep"),
+            *("--env", f"HOME={HOME}", "--workdir", HOME, "--entrypoint", "/bin/sh"),
             f"--cpus={made.cpus}",
             *(() if made.memory is None else (f"--memory={made.memory}",)),
         ]
@@ -219,7 +222,7 @@ class ContainerMachine(Machine):
         for limits in (options, [word for word in options if not _is_limit(word)]):
             for before, after in WAYS:
                 done = await run_engine(
-                    *before, "run", *limits, *after, str(made.image), "infinity", timeout=PATIENCE
+                    *before, "run", *limits, *after, str(made.image), *INIT, timeout=PATIENCE
                 )
                 if done.code == 0:
                     self._limited = limits is options
