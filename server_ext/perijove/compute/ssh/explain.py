@@ -31,10 +31,14 @@ def explain(
     if isinstance(error, RecursionError):
         return InvalidInput("~/.ssh/config includes itself.", field="host")
     if isinstance(error, ValueError):
+        cut = "match condition" in str(error)  # asyncssh cuts every word of such a line at "="
         return InvalidInput(
             f"What ~/.ssh/config or known_hosts says of {place} cannot be read:"
             f" {str(error).rstrip('.')}.",
             field="host",
+            remedy='A command of Match exec may have no "=": put it into a script.'
+            if cut
+            else None,
         )
     if isinstance(error, socket.gaierror):
         return Unreachable(
