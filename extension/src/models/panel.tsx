@@ -6,9 +6,9 @@ import * as React from 'react';
 import type { RegisteredModel } from '../api';
 import { useClock } from '../components/clock';
 import { modelIcon } from '../components/icons';
-import { ListingView, showAllButton } from '../components/listing';
+import { listingSection, ListingView } from '../components/listing';
 import { type IRowPlace, rowProps } from '../components/rowlist';
-import { addButton, Section } from '../components/section';
+import { addButton, type Section } from '../components/section';
 import { ago } from '../jobs/format';
 import { Badge } from './badges';
 import { dragModel } from './drag';
@@ -28,14 +28,11 @@ export function modelsSection(
   wrap: (body: React.ReactElement) => React.ReactElement
 ): Section {
   const { manager, commands, trans } = props;
-  return new Section({
+  return listingSection({
+    listing: manager,
     label: trans.__('Models'),
-    changed: manager.changed,
-    count: () => (manager.isReady ? String(manager.items.length) : ''),
-    tools: {
-      all: showAllButton(manager, trans.__('Show archived models')),
-      create: addButton(commands, CommandIDs.register, trans.__('Register model…'))
-    },
+    showAll: trans.__('Show archived models'),
+    create: addButton(commands, CommandIDs.register, trans.__('Register model…')),
     body: wrap(<Models {...props} />)
   });
 }
