@@ -94,6 +94,8 @@ def test_register_move_compare_and_delete(open_page: OpenPage, lab: Lab, tmp_pat
     button(other, "Set alias").click()
     expect(other.locator(FORM)).to_contain_text("There is none of this name yet")
     button(page, "Set alias").click()
+    # the dialog gives it the focus, which would take what is typed elsewhere
+    expect(field(page, "Alias")).to_be_focused()
     page.locator(f"{FORM} textarea").fill("best auc")
     page.locator(f"{FORM} select").select_option("3")
     page.click(SUBMIT)

@@ -81,7 +81,9 @@ def test_from_an_experiment_to_a_comparison(
     expect(names(page)).to_have_count(6)
     expect(names(page).first).to_have_text("churn-5")
 
-    # sorted, filtered with completion, refused
+    # moved, sorted, filtered with completion, refused
+    page.locator(f'{DOCUMENT} [data-column="params.depth"]').press("Shift+ArrowLeft")
+    expect(page.locator(f"{DOCUMENT} [role=columnheader]").nth(3)).to_have_text("depth")
     page.click(f'{DOCUMENT} [data-column="metrics.auc"]')
     page.click(f'{DOCUMENT} [data-column="metrics.auc"]')
     expect(names(page).first).to_have_text("churn-0")
@@ -116,6 +118,12 @@ def test_from_an_experiment_to_a_comparison(
     page.locator(".jp-perijove-selection button", has_text="Delete").click()
     expect(names(page)).to_have_count(6)
     page.locator(".Toastify button", has_text="Undo").click()
+    expect(names(page)).to_have_count(7)
+
+    # the experiment goes, and comes back
+    mlflow.delete_experiment(experiment)
+    expect(page.locator(f"{DOCUMENT} .jp-perijove-banner")).to_contain_text("churn was deleted")
+    press(page, "Restore")
     expect(names(page)).to_have_count(7)
 
     # charts below, and a document of the comparison

@@ -6,7 +6,7 @@ import { align, lone } from '../components/align';
 import { layers } from '../components/layers';
 import { scaleOf } from '../components/parallel';
 import { lastRuns } from '../jobs/lastruns';
-import { columnName, defaultColumns, parseColumn } from '../runs/columns';
+import { columnName, defaultColumns, moved, parseColumn } from '../runs/columns';
 import { axesOf, compare } from '../runs/differences';
 import { complete } from '../runs/filter';
 import { group } from '../runs/groups';
@@ -255,6 +255,14 @@ describe('columns', () => {
     }
     expect(parseColumn('nothing')).toBeNull();
     expect(defaultColumns([])).toEqual(['attributes.start_time', 'attributes.duration']);
+  });
+
+  it('are moved before another', () => {
+    expect(moved(['a', 'b', 'c'], 2, 0)).toEqual(['c', 'a', 'b']);
+    expect(moved(['a', 'b', 'c'], 0, 2)).toEqual(['b', 'a', 'c']);
+    expect(moved(['a', 'b', 'c'], 0, 3)).toEqual(['b', 'c', 'a']);
+    // at the edge it stays
+    expect(moved(['a', 'b', 'c'], 0, -1)).toEqual(['a', 'b', 'c']);
   });
 });
 

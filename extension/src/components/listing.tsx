@@ -1,11 +1,13 @@
 /** What MLflow lists, in a section of the left panel: to filter and to walk through, or why not. */
 import { TranslationBundle } from '@jupyterlab/translation';
 import { FilterBox, historyIcon, ToolbarButton } from '@jupyterlab/ui-components';
+import { Widget } from '@lumino/widgets';
 import * as React from 'react';
 
 import type { Listing } from '../api';
 import { Loading } from './loading';
 import { type IRowListProps, RowList } from './rowlist';
+import { Section } from './section';
 import { useSignal } from './signal';
 
 /** With fewer there is nothing to search. */
@@ -65,8 +67,26 @@ export function ListingView<T, R>(props: IListingProps<T, R>): React.ReactElemen
   );
 }
 
-/** The button of such a section that shows what is put away, too. */
-export function showAllButton<T>(listing: Listing<T>, tooltip: string): ToolbarButton {
+/** A section of such a list: how many there are, what is put away too, and another one. */
+export function listingSection<T>(options: {
+  listing: Listing<T>;
+  label: string;
+  /** What the button does that shows what is put away. */
+  showAll: string;
+  create: Widget;
+  body: React.ReactElement;
+}): Section {
+  const { listing, label, showAll, create, body } = options;
+  return new Section({
+    label,
+    changed: listing.changed,
+    count: () => (listing.isReady ? String(listing.items.length) : ''),
+    tools: { all: showAllButton(listing, showAll), create },
+    body
+  });
+}
+
+function showAllButton<T>(listing: Listing<T>, tooltip: string): ToolbarButton {
   const all = new ToolbarButton({
     icon: historyIcon,
     tooltip,

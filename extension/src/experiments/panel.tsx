@@ -5,9 +5,9 @@ import * as React from 'react';
 
 import type { Experiment } from '../api';
 import { useClock } from '../components/clock';
-import { ListingView, showAllButton } from '../components/listing';
+import { listingSection, ListingView } from '../components/listing';
 import { type IRowPlace, rowProps } from '../components/rowlist';
-import { addButton, Section } from '../components/section';
+import { addButton, type Section } from '../components/section';
 import { Dot } from '../components/state';
 import { ago } from '../jobs/format';
 import { ExperimentManager } from './manager';
@@ -25,14 +25,11 @@ export function experimentsSection(
   wrap: (body: React.ReactElement) => React.ReactElement
 ): Section {
   const { manager, commands, trans } = props;
-  return new Section({
+  return listingSection({
+    listing: manager,
     label: trans.__('Experiments'),
-    changed: manager.changed,
-    count: () => (manager.isReady ? String(manager.items.length) : ''),
-    tools: {
-      all: showAllButton(manager, trans.__('Show deleted experiments')),
-      create: addButton(commands, CommandIDs.create, trans.__('Create experiment…'))
-    },
+    showAll: trans.__('Show deleted experiments'),
+    create: addButton(commands, CommandIDs.create, trans.__('Create experiment…')),
     body: wrap(<Experiments {...props} />)
   });
 }

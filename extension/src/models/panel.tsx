@@ -5,9 +5,9 @@ import * as React from 'react';
 
 import type { ModelVersion, RegisteredModel } from '../api';
 import { useClock } from '../components/clock';
-import { ListingView, showAllButton } from '../components/listing';
+import { listingSection, ListingView } from '../components/listing';
 import { ROW } from '../components/rowlist';
-import { addButton, Section } from '../components/section';
+import { addButton, type Section } from '../components/section';
 import { ModelManager } from './manager';
 import { ModelRow, MoreRow, VersionRow } from './row';
 import { CommandIDs } from './tokens';
@@ -25,14 +25,11 @@ export function modelsSection(
   wrap: (body: React.ReactElement) => React.ReactElement
 ): Section {
   const { manager, commands, trans } = props;
-  return new Section({
+  return listingSection({
+    listing: manager,
     label: trans.__('Models'),
-    changed: manager.changed,
-    count: () => (manager.isReady ? String(manager.items.length) : ''),
-    tools: {
-      all: showAllButton(manager, trans.__('Show archived models')),
-      create: addButton(commands, CommandIDs.register, trans.__('Register model…'))
-    },
+    showAll: trans.__('Show archived models'),
+    create: addButton(commands, CommandIDs.register, trans.__('Register model…')),
     body: wrap(<Models {...props} />)
   });
 }

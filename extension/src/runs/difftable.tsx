@@ -5,7 +5,7 @@ import * as React from 'react';
 import type { RunRow } from '../api';
 import { Swatch } from '../components/swatch';
 import { compare, type IDifference } from './differences';
-import { duration, metricText } from './format';
+import { duration, metricText, statusText } from './format';
 
 /** Rows drawn of each kind. */
 const MOST = 400;
@@ -19,7 +19,7 @@ export function DiffTable(props: { runs: RunRow[]; trans: TranslationBundle }): 
     [trans.__('Tags'), compare(runs, 'tags')]
   ];
   const facts: [string, (run: RunRow) => string][] = [
-    [trans.__('status'), run => run.status.toLowerCase()],
+    [trans.__('status'), run => statusText(run.status, trans)],
     [
       trans.__('started'),
       run => (run.started_at ? new Date(run.started_at).toLocaleString() : '–')
