@@ -42,8 +42,11 @@ def test_a_hub_that_finds_no_space_says_so(tmp_path: Path, monkeypatch: pytest.M
         discovery.ensure_hub(WorkspaceFolder(tmp_path, "default"))
 
 
-def test_a_job_starts_no_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PERIJOVE_JOB_ID", "x")
-    with pytest.raises(HubUnreachable, match="This job does not reach the hub"):
+@pytest.mark.parametrize("guest", discovery.GUESTS)
+def test_jobs_and_instances_start_no_hub(
+    guest: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(guest, "x")
+    with pytest.raises(HubUnreachable, match="is not reached from here"):
         discovery.ensure_hub(WorkspaceFolder(tmp_path / "home", "default"))
     assert not (tmp_path / "home").exists()

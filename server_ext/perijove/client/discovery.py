@@ -27,6 +27,9 @@ START_LIMIT = 60.0
 LOOK = 0.01
 LITTLE = 1 << 17
 """Bytes; a disk with less is why a hub does not start."""
+GUESTS = ("PERIJOVE_JOB_ID", "PERIJOVE_AGENT")
+"""What jobs, and all that runs on instances, have in their environment. A hub that they started
+would end with them, or be another machine's."""
 
 
 def workspace_folder(name: str | None = None) -> WorkspaceFolder:
@@ -68,16 +71,16 @@ def ensure_hub(folder: WorkspaceFolder) -> tuple[HubInfo, bool]:
 
     Raises
     ------
-    HubUnreachable: it does not come up, or a job asks, which starts none.
+    HubUnreachable: it does not come up, or a job or a kernel on an instance asks, which start none.
     """
     if (info := find_hub(folder)) is not None:
         return info, False
-    if "PERIJOVE_JOB_ID" in os.environ:  # it would end with the job, or be another machine's
+    if not os.environ.keys().isdisjoint(GUESTS):
         raise HubUnreachable(
-            f"This job does not reach the hub of workspace {folder.name}: it runs on another "
+            f"The hub of workspace {folder.name} is not reached from here: this runs on another "
             "machine, or the hub is not up.",
-            remedy="What asks the hub goes into a job on the hub's own machine. MLflow is reached "
-            "from every job.",
+            remedy="What asks the hub runs on the hub's own machine. MLflow is reached from every "
+            "job and kernel.",
         )
     with _starting(folder):
         if (info := find_hub(folder)) is not None:
