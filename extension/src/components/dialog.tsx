@@ -60,12 +60,19 @@ export function useSubmit(send: () => Promise<void>): {
   const [refused, setRefused] = React.useState<IRefusal | null>(null);
   const isOpen = React.useRef(true);
   React.useEffect(() => () => void (isOpen.current = false), []);
+  const form = React.useRef<Element | null>(null);
+  React.useEffect(() => {
+    // the button could not be pressed meanwhile, so that it lost the focus
+    if (refused && !form.current?.contains(document.activeElement)) {
+      form.current?.querySelector<HTMLElement>('[aria-invalid="true"], [type="submit"]')?.focus();
+    }
+  }, [refused]);
   const submit = async (event: React.FormEvent) => {
     event.preventDefault();
     if (busy) {
       return;
     }
-    const form = event.currentTarget;
+    form.current = event.currentTarget;
     setBusy(true);
     setRefused(null);
     try {
@@ -77,12 +84,6 @@ export function useSubmit(send: () => Promise<void>): {
       }
       setRefused(refusal(error));
       setBusy(false);
-      // the button could not be pressed meanwhile, so that it lost the focus
-      requestAnimationFrame(() => {
-        if (!form.contains(document.activeElement)) {
-          form.querySelector<HTMLElement>('[aria-invalid="true"], [type="submit"]')?.focus();
-        }
-      });
     }
   };
   return {
