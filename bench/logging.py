@@ -67,13 +67,28 @@ mlflow.start_run()
 model = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y)
 begun = time.perf_counter()
 info = mlflow.sklearn.log_model(model, name="model", input_example=X[:2])
-log_model = time.perf_counter() - begun
-mlflow.sklearn.autolog()
-begun = time.perf_counter()
-LogisticRegression(max_iter=500).fit(X, y)
-autolog = time.perf_counter() - begun
-print(json.dumps({"log_model": log_model, "autolog": autolog}))
+print(json.dumps({"log_model": time.perf_counter() - begun}))
 """
+AUTOLOG = """
+import json, time, mlflow
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+X, y = load_iris(as_frame=True, return_X_y=True)
+mlflow.sklearn.autolog()
+took = []
+for _ in range(2):
+    begun = time.perf_counter()
+    LogisticRegression(max_iter=500).fit(X, y)
+    took.append(time.perf_counter() - begun)
+print(json.dumps({"first": took[0], "further": took[1]}))
+"""
+MODELS = {
+    MODEL: {"log_model": "sklearn log_model"},
+    AUTOLOG: {
+        "first": "sklearn autolog, the first fit of a notebook",
+        "further": "sklearn autolog, a further fit",
+    },
+}
 
 
 def main() -> Iterator[str]:
@@ -99,16 +114,17 @@ def main() -> Iterator[str]:
             f"until MLflow has them: log_metric {mine:.0f} points/s, log_batch over HTTP "
             f"{theirs:.0f}: {mine / theirs:.2f} times as many"
         )
-        ours, plain = [], []
-        for _ in range(ROUNDS):
-            plain.append(_alone(hub, folder, MODEL))
-            ours.append(_said(hub, folder, MODEL))
-        for name in ("log_model", "autolog"):
-            mine, theirs = _median(ours, name), _median(plain, name)
-            yield (
-                f"sklearn {name}: Perijove {mine:.2f} s, MLflow {theirs:.2f} s: "
-                f"{theirs / mine:.1f} times faster"
-            )
+        for code, figures in MODELS.items():
+            ours, plain = [], []
+            for _ in range(ROUNDS):
+                plain.append(_alone(hub, folder, code))
+                ours.append(_said(hub, folder, code))
+            for name, what in figures.items():
+                mine, theirs = _median(ours, name), _median(plain, name)
+                yield (
+                    f"{what}: Perijove {mine:.2f} s, MLflow {theirs:.2f} s: "
+                    f"{theirs / mine:.1f} times faster"
+                )
 
 
 def _said(hub: common.Hub, folder: Path, *cells: str) -> dict[str, float]:
