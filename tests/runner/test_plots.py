@@ -38,14 +38,7 @@ def run(code: str, cwd: Path) -> None:
 
 
 def test_it_is_handed_out_when_it_is_imported(tmp_path: Path) -> None:
-    run(
-        "import matplotlib\nassert matplotlib is hidden._modules['matplotlib']\n"
-        # it was drawn with, so that a fork's first picture finds the fonts
-        "assert matplotlib.font_manager.fontManager._findfont_cached.cache_info().currsize\n"
-        "before = {**matplotlib.rcParamsOrig, 'backend': 'svg'}\n"
-        "assert dict(matplotlib.rcParams) == before",
-        tmp_path,
-    )
+    run("import matplotlib\nassert matplotlib is hidden._modules['matplotlib']", tmp_path)
     assert (tmp_path / "figure.png").stat().st_size > 1000
 
 

@@ -11,7 +11,6 @@ Only the standard library is imported here: an environment's own Python loads th
 from __future__ import annotations
 
 import importlib
-import io
 import os
 import sys
 import threading
@@ -54,24 +53,9 @@ def put_away() -> None:
     for thread in threading.enumerate():
         if isinstance(thread, threading.Timer):
             thread.join(1)  # it was to say that making the list of fonts takes long
-    with suppress(Exception):  # then forks find out what is wrong
-        _rehearse()
     ours = [name for name in sys.modules if name.partition(".")[0] in (PACKAGE, "mpl_toolkits")]
     kept = {name: sys.modules.pop(name) for name in ours if name not in before}
     sys.meta_path.insert(0, _Waiting(kept))
-
-
-def _rehearse() -> None:
-    """Draw once: what is then remembered (fonts' files, code that has run) every fork has."""
-    figure = importlib.import_module("matplotlib.figure").Figure(figsize=(3, 2), layout="tight")
-    axes = figure.add_subplot()
-    image = axes.imshow([[0.0, 1.0], [0.5, 0.2]])
-    axes.plot([0, 1], [0, 1], label="line")
-    axes.text(0, 0, "text")
-    axes.set(title="title", xlabel="x", ylabel="y")
-    axes.legend()
-    figure.colorbar(image, ax=axes)
-    figure.savefig(io.BytesIO(), format="png")
 
 
 class _Waiting(MetaPathFinder, Loader):
