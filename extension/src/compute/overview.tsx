@@ -3,7 +3,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { Target } from '../api';
-import { Spark } from '../components/spark';
+import { Course } from '../components/course';
 import { Figures, type ITotal } from './figures';
 import { memoryText, percent } from './format';
 import { isMachine, isManaged } from './manager';
@@ -42,19 +42,16 @@ function Charts({ target, figures, trans }: IOverviewProps): React.ReactElement 
   return (
     <div className="jp-perijove-metrics jp-mod-few">
       {charts.map(([key, label, value, max]) => (
-        <figure key={key}>
-          <figcaption>
-            <span>{label}</span>
-            <b>{value}</b>
-          </figcaption>
-          <Spark
-            points={totals.map(total => [total.at, total[key]] as const)}
-            span={figures.span}
-            max={max}
-            height={HEIGHT}
-            label={trans.__('%1 in the last minutes, now %2', label, value)}
-          />
-        </figure>
+        <Course
+          key={key}
+          name={label}
+          value={value}
+          points={totals.map(total => [total.at, total[key]] as const)}
+          span={figures.span}
+          max={max}
+          height={HEIGHT}
+          label={trans.__('%1 in the last minutes, now %2', label, value)}
+        />
       ))}
     </div>
   );

@@ -3,7 +3,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { RunRow } from '../api';
-import { Spark } from '../components/spark';
+import { Course } from '../components/course';
 import { memoryText, percent } from '../compute/format';
 import type { INodeUse } from '../compute/usenode';
 import { LastRuns } from './lastruns';
@@ -63,19 +63,16 @@ function NodeUse({ use, trans }: { use: INodeUse; trans: TranslationBundle }): R
   return (
     <div className="jp-perijove-metrics jp-mod-few">
       {figures.map(({ key, label, value, max }) => (
-        <figure key={key}>
-          <figcaption>
-            <span>{label}</span>
-            <b>{value}</b>
-          </figcaption>
-          <Spark
-            points={samples.map(sample => [sample.at, sample[key]] as const)}
-            span={span}
-            max={max}
-            height={HEIGHT}
-            label={trans.__('%1 of node %2', label, node.id)}
-          />
-        </figure>
+        <Course
+          key={key}
+          name={label}
+          value={value}
+          points={samples.map(sample => [sample.at, sample[key]] as const)}
+          span={span}
+          max={max}
+          height={HEIGHT}
+          label={trans.__('%1 of node %2', label, node.id)}
+        />
       ))}
     </div>
   );
