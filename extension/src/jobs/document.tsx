@@ -167,7 +167,7 @@ function View(props: IDocumentOptions & { view: JobView; shown: boolean }): Reac
     [jobId, path]
   );
   const use = useNode(props.compute, job, active && props.shown);
-  const lastRuns = useLastRuns(props.runs, job);
+  const lastRuns = useLastRuns(props.runs, job, props.shown);
   const theme = props.themes?.theme ?? '';
   if (!job) {
     return manager.isReady ? (
@@ -198,6 +198,7 @@ function View(props: IDocumentOptions & { view: JobView; shown: boolean }): Reac
     before: lastRuns.slice(1).find(run => run.status === 'FINISHED'),
     runs: props.runs,
     active,
+    shown: props.shown,
     theme,
     trans
   };

@@ -16,12 +16,17 @@ const MOST = { runs: 6, read: 40, params: 2 };
 /** Milliseconds between two readings while runs change. */
 const PAUSE = 2000;
 
-/** The job's own run, then the ones before it of the same notebook, the newest first. */
-export function useLastRuns(manager: RunManager, job: Job | undefined): readonly RunRow[] {
+/** The job's own run, then the ones before it of the same notebook, the newest first. What is not
+ * `shown` is read when it is again. */
+export function useLastRuns(
+  manager: RunManager,
+  job: Job | undefined,
+  shown: boolean
+): readonly RunRow[] {
   const [runs, setRuns] = React.useState<readonly RunRow[]>([]);
   const { run_id: runId, experiment_id: experimentId, ended_at: ended } = job ?? {};
   React.useEffect(() => {
-    if (!runId || !experimentId) {
+    if (!runId || !experimentId || !shown) {
       return;
     }
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -55,7 +60,7 @@ export function useLastRuns(manager: RunManager, job: Job | undefined): readonly
       clearTimeout(timer);
       manager.changed.disconnect(onTracking);
     };
-  }, [manager, runId, experimentId, ended]);
+  }, [manager, runId, experimentId, ended, shown]);
   return runs;
 }
 
@@ -76,7 +81,7 @@ export function LastRuns(props: {
   onOpen(run: RunRow): void;
 }): React.ReactElement {
   const { runs, trans } = props;
-  const now = useClock(1000);
+  const now = useClock(runs.some(run => run.status === 'RUNNING') ? 1000 : 60_000);
   // until the job has logged something: what the others have
   const metric = props.metric ?? runs.flatMap(run => Object.keys(run.metrics ?? {}).sort())[0];
   const params = compare(runs, 'params')

@@ -25,19 +25,24 @@ export function MetricsView(props: {
   onMore?(): void;
   runs: RunManager;
   active: boolean;
+  shown: boolean;
   theme: string;
   trans: TranslationBundle;
 }): React.ReactElement {
   const { model, before, trans } = props;
   const all = metricKeys(model);
   const keys = all.slice(0, props.most);
-  const history = useHistory(props.runs, {
-    runIds: before ? [before.run_id] : [],
-    keys,
-    maxPoints: MOST,
-    axis: 'step',
-    range: null
-  });
+  const history = useHistory(
+    props.runs,
+    {
+      runIds: before ? [before.run_id] : [],
+      keys,
+      maxPoints: MOST,
+      axis: 'step',
+      range: null
+    },
+    props.shown
+  );
   if (!keys.length) {
     return (
       <p className="jp-perijove-hint">
