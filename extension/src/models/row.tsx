@@ -91,12 +91,9 @@ export function VersionRow(
     one.created_at ? ago(one.created_at, trans, now) : ''
   ].filter(Boolean);
   const uri = aliases.length ? uriOf(name, { alias: aliases[0].alias }) : uriOf(name, { version });
-  const { className, ...row } = rowProps(props.id, props.place);
   return (
     <div
-      {...row}
-      className={`${className} jp-perijove-versionrow`}
-      aria-level={2}
+      {...childProps(props)}
       data-model-name={name}
       data-model-version={version}
       title={[`${name} v${version}`, one.description?.slice(0, 300)].filter(Boolean).join('\n')}
@@ -127,15 +124,15 @@ export function MoreRow(props: {
   text: string;
   onOpen(): void;
 }): React.ReactElement {
-  const { className, ...row } = rowProps(props.id, props.place);
   return (
-    <div
-      {...row}
-      className={`${className} jp-perijove-versionrow`}
-      aria-level={2}
-      onClick={props.onOpen}
-    >
+    <div {...childProps(props)} onClick={props.onOpen}>
       <span className="jp-perijove-row-summary">{props.text}</span>
     </div>
   );
+}
+
+/** What a row beneath a model's puts on its outermost element. */
+function childProps({ id, place }: { id: string; place: IRowPlace }) {
+  const { className, ...row } = rowProps(id, place);
+  return { ...row, className: `${className} jp-perijove-versionrow`, 'aria-level': 2 };
 }
