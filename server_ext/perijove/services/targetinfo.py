@@ -98,7 +98,8 @@ def _attributes(
     stored: StoredTarget, definition: Definition, workspace: str
 ) -> dict[str, JsonValue]:
     given = definition.model_dump(mode="json", exclude={"name", "kind", "on"}, exclude_none=True)
-    return given | {
+    said = {key: value for key, value in given.items() if value != []}
+    return said | {
         "name": stored.name,
         "size": size_of(definition),
         "owner": stored.created_by,
