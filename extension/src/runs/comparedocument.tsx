@@ -122,7 +122,13 @@ function Compare(props: ICompareOptions & { shown: boolean }): React.ReactElemen
           />
         )}
         {tab === 'parallel' && (
-          <ParallelTab runs={runs} metrics={keys} trans={trans} onBrush={setChosen} />
+          <ParallelTab
+            runs={runs}
+            metrics={keys}
+            trans={trans}
+            brushed={chosen}
+            onBrush={setChosen}
+          />
         )}
         {tab === 'scatter' && <Scatter runs={runs} trans={trans} />}
         {tab === 'table' && <DiffTable runs={runs} trans={trans} />}
