@@ -413,12 +413,14 @@ describe('differences', () => {
   });
 
   it('become code that asks for the same runs', () => {
-    const code = dataFrameCode('churn', {
+    const query = {
       filter: "params.depth = '8'",
       order_by: ['metrics.auc DESC'],
-      view: 'active'
-    });
-    expect(code).toContain(`"churn"`);
+      view: 'active' as const
+    };
+    const code = dataFrameCode(['churn'], query);
+    expect(code).toContain(`search(\n    "churn",`);
+    expect(dataFrameCode(['churn', 'b"c'], query)).toContain(`["churn", "b\\"c"],`);
     expect(code).toContain(`filter="params.depth = '8'"`);
     expect(code).toContain('.dataframe()');
   });

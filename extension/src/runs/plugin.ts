@@ -133,10 +133,9 @@ function activate(
       const { NotebookActions } = await import('@jupyterlab/notebook');
       NotebookActions.insertBelow(panel.content);
       NotebookActions.changeCellType(panel.content, 'code');
-      const [id] = table.experimentIds;
-      const name = experiments.get(id)?.name ?? id;
+      const names = table.experimentIds.map(id => experiments.get(id)?.name ?? id);
       panel.content.activeCell?.model.sharedModel.setSource(
-        dataFrameCode(name, table.table.query, table.table.total)
+        dataFrameCode(names, table.table.query, table.table.total)
       );
       shell.activateById(panel.id);
     }
