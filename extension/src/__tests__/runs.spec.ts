@@ -233,8 +233,12 @@ describe('History', () => {
       values: steps.map(step => (step === 2 ? 'NaN' : step))
     });
     hub.series = [{ run_id: 'a', series: [series([0, 1])], cursor: 'one', complete: false }];
+    const said: boolean[] = [];
+    history.changed.connect(() => said.push(history.isLoading));
+    expect(history.isLoading).toBe(true);
     history.ask({ runIds: ['a'], keys: null, maxPoints: 100, axis: 'step', range: null });
     await settled();
+    expect(said).toEqual([true, false]);
     history.isShown = false;
     hub.series = [{ run_id: 'a', series: [series([2, 3])], cursor: 'two', complete: true }];
     hub.stream.tracking.emit(change({ runs: ['a'] }));
