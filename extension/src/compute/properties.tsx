@@ -77,7 +77,7 @@ export function Properties(props: {
       .map(([name, value]) => property(name, value, target, trans))
   ];
   return (
-    <div className="jp-perijove-columns">
+    <div className="jp-perijove-properties">
       <List title={trans.__('Attributes')} rows={made} />
       <List title={trans.__('Resource properties')} rows={now} />
     </div>

@@ -31,8 +31,9 @@ export class History implements IDisposable {
     return this._error;
   }
 
+  /** Is there no answer yet, or a newer one under way? */
   get isLoading(): boolean {
-    return this._loading > 0;
+    return this._loading > 0 || !this._question;
   }
 
   get isDisposed(): boolean {
@@ -163,6 +164,7 @@ export class History implements IDisposable {
 
   private async _guarded(question: IHistoryQuestion, act: () => Promise<void>): Promise<void> {
     this._loading++;
+    this._changed.emit();
     try {
       await act();
       this._error = null;

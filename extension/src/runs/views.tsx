@@ -28,6 +28,8 @@ export function Views(props: {
       },
       reason => {
         setError(reason instanceof ApiError ? reason.text : String(reason));
+        // somebody else may have changed them
+        experiments.views(experimentId).then(setViews, () => undefined);
         return false;
       }
     );
