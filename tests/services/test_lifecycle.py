@@ -282,6 +282,27 @@ async def test_what_a_runner_could_not_send_is_recorded_first(
         assert not spool.exists()
 
 
+@pytest.mark.parametrize(("said", "kept"), [("RUNNING", "FINISHED"), ("FAILED", "FAILED")])
+async def test_what_an_attempt_before_called_a_failure_is_none(
+    tmp_path: Path, said: str, kept: str
+) -> None:
+    async with world(tmp_path) as w:
+        job = await w.submit(retries=1)
+        for attempt, status in ((1, "FAILED"), (2, said)):
+            await w.launched(job.id, attempt)
+            run_id = str(w.jobs.get(job.id).run_id)
+            now = round(datetime.now(UTC).timestamp() * 1000)
+            lines = metric_record(metric_start(run_id, "loss"), 0.5, now, attempt)
+            if status == "FAILED":
+                lines += record("u", run_id, {"status": status, "end_time": now})
+            spool = WorkspaceFolder(tmp_path, "default").attempt(job.id, attempt) / LOGGED
+            spool.write_text(lines)
+            state = JobState.FAILED if attempt == 1 else JobState.SUCCEEDED
+            await w.target.finish(job.id, attempt, state)
+        assert (await w.jobs.wait(job.id, 10, "recorded")).state is JobState.SUCCEEDED
+        assert w.tracker.runs[run_id].status == kept
+
+
 async def test_the_next_hub_goes_on(tmp_path: Path) -> None:
     target, tracker = InMemoryTarget(slots=2), InMemoryTracker()
     async with world(tmp_path, target, tracker) as w:

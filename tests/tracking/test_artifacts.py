@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -53,6 +54,29 @@ async def test_a_folder_of_many_by_pages(artifacts: FolderArtifacts, run: Path) 
             break
     assert sizes == [1000, 1000, 501]
     assert names == ["zfolder", *(f"f{n:04d}" for n in range(2500))]
+
+
+async def test_pages_of_what_another_server_tells_at_once(artifacts: FolderArtifacts) -> None:
+    told = [{"path": f"a/f{n:04d}", "file_size": n} for n in range(25)]
+    told.append({"path": "a/below", "is_dir": True})
+    asked = []
+
+    async def get(route: str, query: Mapping[str, str]) -> dict[str, Any]:
+        asked.append((route, query["path"]))
+        return {"files": told}
+
+    artifacts._connection.get = get  # type: ignore[method-assign]
+    names, page = [], None
+    while True:
+        found = await artifacts.list("run", "s3://bucket/run", "a", page, 10)
+        names += [(entry.path, entry.size) for entry in found.entries]
+        page = found.next
+        if page is None:
+            break
+    assert names == [("a/below", None), *((f"a/f{n:04d}", n) for n in range(25))]
+    assert asked == [("artifacts/list", "a")]
+    await artifacts.list("run", "s3://bucket/run", "a", None, 10)
+    assert len(asked) == 2
 
 
 async def test_links_are_not_followed(artifacts: FolderArtifacts, run: Path) -> None:

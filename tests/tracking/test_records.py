@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from perijove.abc.records import Records
-from perijove.errors import TrackingUnreachable
+from perijove.errors import InvalidInput, TrackingUnreachable
 from perijove.models.experiments import View
 from perijove.models.runs import RunSearch
 from perijove.testing.records import Log, RecordsContract
@@ -208,6 +208,26 @@ async def test_a_server_that_is_away(kind: type[RestRecords]) -> None:
         assert error.value.remedy
         assert error.value.status == 503
     await connection.close()
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "text",
+    ["attributes.start_time > 9223372036854775808", "metrics.a > 1 AND created<=-" + "9" * 40],
+)
+async def test_a_time_that_mlflow_would_fail_at(text: str) -> None:
+    records = RestRecords(Connection("http://127.0.0.1:1"))
+    for ask in (
+        records.search(RunSearch(experiment_ids=["0"], filter=text)),
+        records.experiments(View.ACTIVE, text),
+    ):
+        with pytest.raises(InvalidInput, match="64 bits") as error:
+            await ask
+        assert error.value.field == "filter"
+    for fine in ("start_time > 9223372036854775807", f"metrics.fit_time > {2**70}"):
+        with pytest.raises(TrackingUnreachable):
+            await records.search(RunSearch(experiment_ids=["0"], filter=fine))
+    await records._connection.close()
 
 
 def test_values_are_json(many: tuple[Served, str]) -> None:

@@ -3,8 +3,9 @@ import { Signal } from '@lumino/signaling';
 
 import type { EventStream, RunColumn, RunRow, TrackingChange } from '../api';
 import { align, lone } from '../components/align';
+import { isWithin, moved as brushed } from '../components/brush';
 import { layers } from '../components/layers';
-import { scaleOf } from '../components/parallel';
+import { scaleOf } from '../components/scale';
 import { lastRuns } from '../jobs/lastruns';
 import { columnName, defaultColumns, moved, parseColumn } from '../runs/columns';
 import { axesOf, compare } from '../runs/differences';
@@ -331,8 +332,33 @@ describe('pictures', () => {
     expect(column('data')).toBe(0);
     expect(column('run')).toBeGreaterThan(0);
     expect(column('other')).toBe(0);
-    expect(scaleOf([1, 3, null]).place(3)).toBe(0);
+    const scale = scaleOf([1, 3, null, 2, 3]);
+    expect([scale.place(3), scale.place(1), scale.place(null)]).toEqual([0, 1, null]);
+    expect(scale.stops.map(({ value }) => value)).toEqual([3, 2, 1]);
+    expect(scale.marks.map(({ value }) => value)).toEqual([3, 1]);
     expect(scaleOf(['a', 'b']).place('b')).toBe(1);
+    expect(scaleOf([7, null, 7]).place(7)).toBe(0.5);
+  });
+});
+
+describe('A range on an axis', () => {
+  const stops = [0, 0.2, 0.6, 1];
+
+  it('has ends that go from value to value, and not past each other', () => {
+    expect(brushed(null, 0, 'ArrowDown', stops)).toEqual([0.2, 1]);
+    expect(brushed([0.2, 1], 1, 'ArrowUp', stops)).toEqual([0.2, 0.6]);
+    expect(brushed([0.2, 0.6], 1, 'PageUp', stops)).toEqual([0.2, 0.2]);
+    expect(brushed([0.2, 0.6], 0, 'Home', stops)).toEqual([0.6, 0.6]);
+    // drawn with the mouse, it may end between values
+    expect(brushed([0.3, 0.7], 0, 'ArrowUp', stops)).toEqual([0.2, 0.7]);
+    expect(brushed([0.3, 0.7], 0, 'Enter', stops)).toBeUndefined();
+  });
+
+  it('is none when it is all of the axis, so that things without a value are chosen, too', () => {
+    expect(brushed([0.2, 1], 0, 'ArrowUp', stops)).toBeNull();
+    expect(brushed(null, 1, 'ArrowDown', stops)).toBeNull();
+    expect([isWithin([0, 1], null), isWithin(undefined, null)]).toEqual([false, true]);
+    expect([isWithin([0.2, 0.6], 0.2), isWithin([0.2, 0.6], 0.61)]).toEqual([true, false]);
   });
 });
 
@@ -387,12 +413,14 @@ describe('differences', () => {
   });
 
   it('become code that asks for the same runs', () => {
-    const code = dataFrameCode('churn', {
+    const query = {
       filter: "params.depth = '8'",
       order_by: ['metrics.auc DESC'],
-      view: 'active'
-    });
-    expect(code).toContain(`"churn"`);
+      view: 'active' as const
+    };
+    const code = dataFrameCode(['churn'], query);
+    expect(code).toContain(`search(\n    "churn",`);
+    expect(dataFrameCode(['churn', 'b"c'], query)).toContain(`["churn", "b\\"c"],`);
     expect(code).toContain(`filter="params.depth = '8'"`);
     expect(code).toContain('.dataframe()');
   });

@@ -68,3 +68,4 @@ export type JobDefinition = Partial<Schemas['JobDefinition']> & {
 export { ApiError, asApiError, request, requestBlob, fileUrl, routeUrl } from './request';
 export { EventStream, type ConnectionState } from './events';
 export { Listing } from './listing';
+export { Reading } from './reading';

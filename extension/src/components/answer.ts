@@ -1,10 +1,7 @@
 /** An answer of the server's inside React. */
 import * as React from 'react';
 
-import { asApiError } from '../api';
-
-/** Milliseconds before another try while nothing answers. */
-const RETRY = 3000;
+import { Reading } from '../api';
 
 /**
  * The answer to a question, or why there is none yet: what may come by itself is asked for again
@@ -19,33 +16,20 @@ export function useAnswer<T>(
   const [answer, setAnswer] = React.useState<T | null>(null);
   const [problem, setProblem] = React.useState<string | null>(null);
   React.useEffect(() => {
-    let isLeft = false;
-    let timer = 0;
-    const read = () =>
-      ask().then(
-        found => {
-          if (!isLeft) {
-            setAnswer(found);
-            setProblem(null);
-          }
-        },
-        (reason: unknown) => {
-          const error = asApiError(reason);
-          if (!isLeft) {
-            setProblem(error.text);
-            timer = error.isPassing ? window.setTimeout(() => void read(), RETRY) : 0;
-          }
-        }
-      );
+    const reading = new Reading(
+      ask,
+      found => {
+        setAnswer(found);
+        setProblem(null);
+      },
+      error => setProblem(error.text)
+    );
     if (!keep) {
       setAnswer(null);
     }
     setProblem(null);
-    void read();
-    return () => {
-      isLeft = true;
-      window.clearTimeout(timer);
-    };
+    void reading.now();
+    return () => reading.dispose();
   }, deps);
   return [answer, problem];
 }

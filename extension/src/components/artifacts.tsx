@@ -10,9 +10,10 @@ import {
 import { useVirtualizer } from '@tanstack/react-virtual';
 import * as React from 'react';
 
-import { asApiError, type Artifact, type ArtifactPage } from '../api';
+import type { Artifact, ArtifactPage } from '../api';
 import { Preview, type IPreviewProps } from './preview';
 import { bytes } from './size';
+import { useFolders } from './usefolders';
 
 export interface IArtifactsProps extends IPreviewProps {
   load(path: string, page?: string): Promise<ArtifactPage>;
@@ -20,11 +21,6 @@ export interface IArtifactsProps extends IPreviewProps {
   version: number | string;
   /** What is said where there are none. */
   empty: string;
-}
-
-interface IFolder {
-  entries: Artifact[];
-  next: string | null;
 }
 
 interface ILine {
@@ -36,51 +32,22 @@ interface ILine {
 
 /** Pixels. */
 const LINE = 24;
-/** Milliseconds before another try while nothing answers. */
-const RETRY = 3000;
 
 export function Artifacts(props: IArtifactsProps): React.ReactElement {
   const { trans } = props;
-  const [folders, setFolders] = React.useState<Record<string, IFolder>>({});
-  const [open, setOpen] = React.useState<Record<string, boolean>>({ '': true });
+  const folders = useFolders(props.load, props.version);
   const [chosen, setChosen] = React.useState<string | null>(null);
-  const [error, setError] = React.useState<string | null>(null);
   const scroller = React.useRef<HTMLUListElement>(null);
   // a folder that is opened does not hide what was looked into
   const last = React.useRef<Artifact | null>(null);
   const prefix = React.useId();
-  const timers = React.useRef(new Set<number>());
-  React.useEffect(() => () => timers.current.forEach(timer => window.clearTimeout(timer)), []);
-
-  const read = async (path: string, page?: string) => {
-    try {
-      const found = await props.load(path, page);
-      setError(null);
-      setFolders(known => ({
-        ...known,
-        [path]: {
-          entries: page ? [...(known[path]?.entries ?? []), ...found.entries] : found.entries,
-          next: found.next ?? null
-        }
-      }));
-    } catch (reason) {
-      const failed = asApiError(reason);
-      setError(failed.text);
-      if (failed.isPassing) {
-        timers.current.add(window.setTimeout(() => void read(path, page), RETRY));
-      }
-    }
-  };
-  React.useEffect(() => {
-    Object.keys(open).forEach(path => open[path] && void read(path));
-  }, [props.version]);
 
   const lines: ILine[] = [];
   const walk = (path: string, depth: number) => {
-    const folder = folders[path];
+    const folder = folders.of(path);
     for (const file of folder?.entries ?? []) {
       lines.push({ depth, file });
-      if (file.is_dir && open[file.path]) {
+      if (file.is_dir && folders.isOpen(file.path)) {
         walk(file.path, depth + 1);
       }
     }
@@ -105,19 +72,15 @@ export function Artifacts(props: IArtifactsProps): React.ReactElement {
   const act = (line: ILine) => {
     setChosen(keyOf(line));
     if (line.more !== undefined) {
-      void read(line.more, folders[line.more].next ?? undefined);
+      folders.more(line.more);
     } else if (line.file?.is_dir) {
-      const { path } = line.file;
-      setOpen({ ...open, [path]: !open[path] });
-      if (!open[path] && !folders[path]) {
-        void read(path);
-      }
+      folders.fold(line.file.path);
     }
   };
   /** Open a folder or close it; a file's own is gone to. */
   const fold = (wanted: boolean) => {
     const { file, depth } = lines[at];
-    if (file?.is_dir && Boolean(open[file.path]) !== wanted) {
+    if (file?.is_dir && folders.isOpen(file.path) !== wanted) {
       act(lines[at]);
     } else if (!wanted && depth) {
       go(
@@ -151,14 +114,15 @@ export function Artifacts(props: IArtifactsProps): React.ReactElement {
     }
   };
 
-  if (error && !folders['']) {
+  const { error } = folders;
+  if (error && !folders.of('')) {
     return (
       <p className="jp-perijove-hint" role="alert">
         {error}
       </p>
     );
   }
-  if (!folders['']) {
+  if (!folders.of('')) {
     return <p className="jp-perijove-hint">{trans.__('Loading…')}</p>;
   }
   if (!lines.length) {
@@ -197,7 +161,7 @@ export function Artifacts(props: IArtifactsProps): React.ReactElement {
               id={idOf(line)}
               line={line}
               top={start}
-              open={line.file ? Boolean(open[line.file.path]) : false}
+              open={line.file ? folders.isOpen(line.file.path) : false}
               selected={index === at}
               url={props.url}
               trans={trans}

@@ -1,5 +1,4 @@
 /** A compute target in the main area: how it is, its nodes, its jobs, what happened, its log. */
-import { MainAreaWidget, ReactWidget } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
 import { Message } from '@lumino/messaging';
@@ -8,6 +7,7 @@ import * as React from 'react';
 
 import type { Target } from '../api';
 import { useClock } from '../components/clock';
+import { Document, DocumentView } from '../components/document';
 import { kindIcon } from '../components/icons';
 import { LogView } from '../components/logview';
 import { useSignal } from '../components/signal';
@@ -44,15 +44,15 @@ export interface IDocumentOptions {
 }
 
 /** The document of a target, as JupyterLab's shell has it. */
-export class ComputeDocument extends MainAreaWidget<TargetView> {
+export class ComputeDocument extends Document<TargetView> {
   constructor(options: IDocumentOptions) {
-    super({ content: new TargetView(options) });
-    this.id = `perijove-compute-${options.name}`;
-    this.title.icon = kindIcon(options.manager.get(options.name)?.kind ?? '');
-    this.title.closable = true;
-    this.title.label = options.name;
-    this.title.caption = options.trans.__('Compute target %1', options.name);
-    this.toolbar.hide();
+    const { name, manager, trans } = options;
+    super(new TargetView(options), {
+      id: `perijove-compute-${name}`,
+      icon: kindIcon(manager.get(name)?.kind ?? ''),
+      label: name,
+      caption: trans.__('Compute target %1', name)
+    });
   }
 
   get name(): string {
@@ -60,10 +60,9 @@ export class ComputeDocument extends MainAreaWidget<TargetView> {
   }
 }
 
-class TargetView extends ReactWidget {
+class TargetView extends DocumentView {
   constructor(private _options: IDocumentOptions) {
     super();
-    this.addClass('jp-perijove-document');
     _options.manager.changed.connect(this._look, this);
   }
 

@@ -7,6 +7,7 @@ import { ITranslator } from '@jupyterlab/translation';
 import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
 import type { Target } from '../api';
+import { showDocument } from '../components/document';
 import { attachedIcon, instanceIcon } from '../components/icons';
 import { IWorkspace } from '../workspace';
 import type { IActionOptions } from './actions';
@@ -42,15 +43,12 @@ function activate(
 
   const open = async (name: string) => {
     const { ComputeDocument } = await import('./document');
-    let document = tracker.find(candidate => candidate.name === name);
-    if (!document) {
-      document = new ComputeDocument({ name, manager: compute, jobs, commands, trans });
-      void tracker.add(document);
-    }
-    if (!document.isAttached) {
-      shell.add(document, 'main');
-    }
-    shell.activateById(document.id);
+    showDocument(
+      shell,
+      tracker,
+      document => document.name === name,
+      () => new ComputeDocument({ name, manager: compute, jobs, commands, trans })
+    );
   };
 
   /** The target that is meant: named, under the mouse, or the document in front. */

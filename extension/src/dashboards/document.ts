@@ -1,29 +1,29 @@
 /** A dashboard in the main area: its page in a frame, in the theme that JupyterLab has. */
-import { IFrame, MainAreaWidget } from '@jupyterlab/apputils';
+import { IFrame } from '@jupyterlab/apputils';
 import { URLExt } from '@jupyterlab/coreutils';
 import { Message } from '@lumino/messaging';
 
+import { Document } from '../components/document';
 import { perijoveIcon } from '../components/icons';
-import { dashboardUrl, type IDashboard } from './tokens';
+import { dashboardUrl, keyOf, type IDashboard } from './tokens';
 
-export class DashboardDocument extends MainAreaWidget<IFrame> {
+export class DashboardDocument extends Document<IFrame> {
   constructor(
     readonly dashboard: IDashboard,
     title: string,
     private _baseUrl: string
   ) {
-    super({
-      content: new IFrame({
-        sandbox: ['allow-scripts', 'allow-same-origin', 'allow-downloads', 'allow-popups'],
-        loading: 'eager'
-      })
-    });
     const { experiment, model } = dashboard;
-    this.title.label = [title, experiment ?? model].filter(Boolean).join(' · ');
-    this.title.icon = perijoveIcon;
-    this.title.closable = true;
+    const frame = new IFrame({
+      sandbox: ['allow-scripts', 'allow-same-origin', 'allow-downloads', 'allow-popups'],
+      loading: 'eager'
+    });
+    super(frame, {
+      id: `perijove-dashboard-${encodeURIComponent(keyOf(dashboard))}`,
+      icon: perijoveIcon,
+      label: [title, experiment ?? model].filter(Boolean).join(' · ')
+    });
     this.addClass('jp-perijove-dashboard');
-    this.toolbar.hide();
   }
 
   /** A page has one theme: with another it begins anew. */

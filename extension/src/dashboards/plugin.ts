@@ -3,6 +3,7 @@ import { ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyte
 import { ICommandPalette, InputDialog, IThemeManager, WidgetTracker } from '@jupyterlab/apputils';
 import { ITranslator } from '@jupyterlab/translation';
 
+import { showDocument } from '../components/document';
 import { IWorkspace } from '../workspace';
 import type { DashboardDocument } from './document';
 import { COMMAND, DASHBOARD_ARGS, keyOf, PLUGIN_ID, type DashboardName } from './tokens';
@@ -71,17 +72,17 @@ function activate(
       };
       // loaded when it is needed first: JupyterLab starts without it
       const { DashboardDocument } = await import('./document');
-      let widget = tracker.find(one => keyOf(one.dashboard) === keyOf(dashboard));
-      if (!widget) {
-        const { baseUrl } = app.serviceManager.serverSettings;
-        widget = new DashboardDocument(dashboard, titles[name], baseUrl);
-        widget.theme = theme();
-        void tracker.add(widget);
-      }
-      if (!widget.isAttached) {
-        shell.add(widget, 'main');
-      }
-      shell.activateById(widget.id);
+      showDocument(
+        shell,
+        tracker,
+        one => keyOf(one.dashboard) === keyOf(dashboard),
+        () => {
+          const { baseUrl } = app.serviceManager.serverSettings;
+          const made = new DashboardDocument(dashboard, titles[name], baseUrl);
+          made.theme = theme();
+          return made;
+        }
+      );
     }
   });
   themes?.themeChanged.connect(() => tracker.forEach(widget => (widget.theme = theme())));

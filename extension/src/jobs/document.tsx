@@ -1,5 +1,5 @@
 /** A job in the main area: what it is, the executing notebook, metrics, log, files, details. */
-import { IThemeManager, MainAreaWidget, ReactWidget } from '@jupyterlab/apputils';
+import type { IThemeManager } from '@jupyterlab/apputils';
 import { IEditorLanguageRegistry } from '@jupyterlab/codemirror';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import type { Contents } from '@jupyterlab/services';
@@ -11,6 +11,7 @@ import * as React from 'react';
 
 import type { Job, JobEvent, JobFile } from '../api';
 import { useClock } from '../components/clock';
+import { Document, DocumentView } from '../components/document';
 import { perijoveIcon } from '../components/icons';
 import { Link } from '../components/link';
 import { LogView } from '../components/logview';
@@ -47,19 +48,20 @@ export interface IDocumentOptions {
 }
 
 /** The document of a job, as JupyterLab's shell has it. */
-export class JobDocument extends MainAreaWidget<JobView> {
+export class JobDocument extends Document<JobView> {
   constructor(options: IDocumentOptions) {
-    super({ content: new JobView(options) });
-    this.id = `perijove-job-${options.jobId}`;
-    this.title.icon = perijoveIcon;
-    this.title.closable = true;
-    this.toolbar.hide();
+    const { jobId, manager } = options;
+    super(new JobView(options), {
+      id: `perijove-job-${jobId}`,
+      icon: perijoveIcon,
+      label: jobId.slice(0, 8)
+    });
     const name = () => {
-      const job = options.manager.get(options.jobId);
-      this.title.label = job?.name ?? options.jobId.slice(0, 8);
+      const job = manager.get(jobId);
+      this.title.label = job?.name ?? jobId.slice(0, 8);
       this.title.caption = job ? `${job.name}: ${stateText(job, options.trans)}` : '';
     };
-    options.manager.changed.connect(name, this);
+    manager.changed.connect(name, this);
     name();
   }
 
@@ -68,10 +70,9 @@ export class JobDocument extends MainAreaWidget<JobView> {
   }
 }
 
-class JobView extends ReactWidget {
+class JobView extends DocumentView {
   constructor(private _options: IDocumentOptions) {
     super();
-    this.addClass('jp-perijove-document');
     _options.manager.event.connect(this._onEvent, this);
   }
 
@@ -97,13 +98,7 @@ class JobView extends ReactWidget {
 
   protected onAfterShow(message: Message): void {
     super.onAfterShow(message);
-    this.update();
     this._look();
-  }
-
-  protected onAfterHide(message: Message): void {
-    super.onAfterHide(message);
-    this.update();
   }
 
   protected render(): React.ReactElement {

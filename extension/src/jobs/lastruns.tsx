@@ -2,7 +2,7 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import type { Job, RunRow, TrackingChange } from '../api';
+import { Reading, type Job, type RunRow, type TrackingChange } from '../api';
 import { useClock } from '../components/clock';
 import { Link } from '../components/link';
 import { Dot } from '../components/state';
@@ -29,35 +29,27 @@ export function useLastRuns(
     if (!runId || !experimentId || !shown) {
       return;
     }
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let isLeft = false;
-    const read = async () => {
-      timer = undefined;
-      try {
-        const found = await manager.search({
+    const reading = new Reading(
+      () =>
+        manager.search({
           experiment_ids: [experimentId],
           // of an old job: what ran before it, not what ran since
           filter: ended ? `attributes.start_time <= ${Date.parse(ended)}` : '',
           parents_only: true,
           limit: MOST.read
-        });
-        if (!isLeft) {
-          setRuns(lastRuns(found.runs, runId));
-        }
-      } catch {
-        // MLflow is away: what was read last stays
-      }
-    };
+        }),
+      found => setRuns(lastRuns(found.runs, runId)),
+      () => undefined // what was read last stays
+    );
     const onTracking = (_: RunManager, change: TrackingChange) => {
       if (concerns(change, [experimentId], [runId])) {
-        timer = timer ?? setTimeout(() => void read(), PAUSE);
+        reading.later(PAUSE);
       }
     };
     manager.changed.connect(onTracking);
-    void read();
+    void reading.now();
     return () => {
-      isLeft = true;
-      clearTimeout(timer);
+      reading.dispose();
       manager.changed.disconnect(onTracking);
     };
   }, [manager, runId, experimentId, ended, shown]);

@@ -11,6 +11,7 @@ import { IStateDB } from '@jupyterlab/statedb';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator } from '@jupyterlab/translation';
 
+import { showDocument } from '../components/document';
 import { perijoveIcon } from '../components/icons';
 // eslint-disable-next-line jupyter/prefer-lazy-imports -- the left bar has it from the beginning
 import { PerijovePanel } from '../panel';
@@ -71,15 +72,12 @@ async function activate(
   const open = async (jobId: string) => {
     // loaded when it is needed first: JupyterLab starts without it
     const { JobDocument } = await import('./document');
-    let document = tracker.find(candidate => candidate.jobId === jobId);
-    if (!document) {
-      document = new JobDocument({ jobId, ...shared });
-      void tracker.add(document);
-    }
-    if (!document.isAttached) {
-      shell.add(document, 'main');
-    }
-    shell.activateById(document.id);
+    showDocument(
+      shell,
+      tracker,
+      document => document.jobId === jobId,
+      () => new JobDocument({ jobId, ...shared })
+    );
   };
   themes?.themeChanged.connect(() => tracker.forEach(document => document.content.update()));
 

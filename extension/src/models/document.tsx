@@ -1,5 +1,4 @@
 /** A registered model in the main area: its versions, one of them, and several side by side. */
-import { MainAreaWidget, ReactWidget } from '@jupyterlab/apputils';
 import { IEditorLanguageRegistry } from '@jupyterlab/codemirror';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { TranslationBundle } from '@jupyterlab/translation';
@@ -7,8 +6,9 @@ import { CommandRegistry } from '@lumino/commands';
 import { Signal } from '@lumino/signaling';
 import * as React from 'react';
 
-import { ApiError, type ModelVersion, type RegisteredModel } from '../api';
+import type { ModelVersion, RegisteredModel } from '../api';
 import { useClock } from '../components/clock';
+import { Document, DocumentView } from '../components/document';
 import { modelIcon } from '../components/icons';
 import { Loading } from '../components/loading';
 import { TabBody, Tabs, type ITab } from '../components/tabs';
@@ -20,11 +20,9 @@ import { Description } from './description';
 import { ModelManager } from './manager';
 import { Tags } from './tags';
 import { CommandIDs } from './tokens';
+import { useModel } from './usemodel';
 import { VersionsTable } from './versionstable';
 import { VersionView } from './versionview';
-
-/** Milliseconds between tries while MLflow is away. */
-const RETRY = 3000;
 
 export interface IModelDocumentOptions {
   name: string;
@@ -41,15 +39,15 @@ export interface IModelViewProps extends IModelDocumentOptions {
 }
 
 /** The document of a model, as JupyterLab's shell has it. */
-export class ModelDocument extends MainAreaWidget<ModelWidget> {
+export class ModelDocument extends Document<ModelWidget> {
   constructor(options: IModelDocumentOptions) {
-    super({ content: new ModelWidget(options) });
-    this.id = `perijove-model-${options.name}`;
-    this.title.icon = modelIcon;
-    this.title.closable = true;
-    this.title.label = options.name;
-    this.title.caption = options.trans.__('Registered model %1', options.name);
-    this.toolbar.hide();
+    const { name, trans } = options;
+    super(new ModelWidget(options), {
+      id: `perijove-model-${name}`,
+      icon: modelIcon,
+      label: name,
+      caption: trans.__('Registered model %1', name)
+    });
   }
 
   get name(): string {
@@ -67,10 +65,9 @@ export class ModelDocument extends MainAreaWidget<ModelWidget> {
   }
 }
 
-class ModelWidget extends ReactWidget {
+class ModelWidget extends DocumentView {
   constructor(readonly options: IModelDocumentOptions) {
     super();
-    this.addClass('jp-perijove-document');
   }
 
   readonly wanted = new Signal<this, string>(this);
@@ -268,63 +265,6 @@ function Header(
       </div>
     </div>
   );
-}
-
-/** The model and its versions, read again when they change, and while MLflow is away. */
-function useModel(
-  manager: ModelManager,
-  name: string
-): {
-  model: RegisteredModel | null;
-  versions: readonly ModelVersion[];
-  problem: string | null;
-  isGone: boolean;
-} {
-  const [state, setState] = React.useState({
-    model: null as RegisteredModel | null,
-    versions: [] as readonly ModelVersion[],
-    problem: null as string | null,
-    isGone: false
-  });
-  React.useEffect(() => {
-    let isLeft = false;
-    let timer = 0;
-    let asked = 0;
-    const read = async () => {
-      window.clearTimeout(timer);
-      const mine = ++asked;
-      try {
-        const [model, versions] = await Promise.all([manager.read(name), manager.versions(name)]);
-        if (!isLeft && mine === asked) {
-          setState({ model, versions, problem: null, isGone: false });
-        }
-      } catch (error) {
-        if (isLeft || mine !== asked) {
-          return;
-        }
-        if (error instanceof ApiError && error.status === 404) {
-          setState(known => ({ ...known, isGone: true }));
-          return;
-        }
-        const problem = error instanceof ApiError ? error.text : String(error);
-        setState(known => ({ ...known, problem }));
-        timer = window.setTimeout(() => void read(), RETRY);
-      }
-    };
-    const slot = (_: unknown, changed: string | null) => {
-      if (changed === null || changed === name) {
-        void read();
-      }
-    };
-    manager.modelChanged.connect(slot);
-    void read();
-    return () => {
-      isLeft = true;
-      window.clearTimeout(timer);
-      manager.modelChanged.disconnect(slot);
-    };
-  }, [manager, name]);
-  return state;
 }
 
 function toggled(set: ReadonlySet<string>, item: string): ReadonlySet<string> {

@@ -6,6 +6,7 @@ import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ITranslator } from '@jupyterlab/translation';
 import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
+import { showDocument } from '../components/document';
 import { IWorkspace } from '../workspace';
 import type { ModelDocument } from './document';
 import { CommandIDs, MODEL_ARGS, PLUGIN_ID } from './tokens';
@@ -43,18 +44,15 @@ function activate(
 
   const open = async (name: string, version?: string) => {
     const { ModelDocument } = await import('./document');
-    let document = tracker.find(candidate => candidate.name === name);
-    if (!document) {
-      document = new ModelDocument({ name, manager, commands, rendermime, languages, trans });
-      void tracker.add(document);
-    }
+    const shown = showDocument(
+      shell,
+      tracker,
+      document => document.name === name,
+      () => new ModelDocument({ name, manager, commands, rendermime, languages, trans })
+    );
     if (version) {
-      document.showVersion(version);
+      shown.showVersion(version);
     }
-    if (!document.isAttached) {
-      shell.add(document, 'main');
-    }
-    shell.activateById(document.id);
   };
 
   /** The model that is meant: named, under the mouse, or the document in front. */

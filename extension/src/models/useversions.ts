@@ -1,7 +1,7 @@
 /** The versions of the models that are unfolded in the panel, read anew when they change. */
 import * as React from 'react';
 
-import type { ModelVersion } from '../api';
+import { Reading, type ModelVersion } from '../api';
 import type { ModelManager } from './manager';
 
 export interface IVersions {
@@ -14,28 +14,38 @@ export function useVersions(manager: ModelManager): IVersions {
   const [found, setFound] = React.useState<ReadonlyMap<string, readonly ModelVersion[] | null>>(
     () => new Map()
   );
-  const open = React.useRef(found);
-  open.current = found;
-  const read = async (name: string) => {
-    // what cannot be read now is folded: the list itself says what is wrong
-    const versions = await manager.versions(name).catch(() => undefined);
-    setFound(known => (known.has(name) ? changed(known, name, versions) : known));
+  // of those that are unfolded
+  const readings = React.useRef(new Map<string, Reading<readonly ModelVersion[]>>());
+  const read = (name: string) => {
+    const { current } = readings;
+    const reading =
+      current.get(name) ??
+      new Reading<readonly ModelVersion[]>(
+        () => manager.versions(name),
+        versions => setFound(known => changed(known, name, versions)),
+        // of what cannot be read now, the list itself says what is wrong
+        error => error.isPassing || fold(name, false)
+      );
+    current.set(name, reading);
+    void reading.now();
   };
+  const fold = (name: string, isOpen: boolean) => {
+    setFound(known => changed(known, name, isOpen ? (known.get(name) ?? null) : undefined));
+    if (isOpen) {
+      read(name);
+    } else {
+      readings.current.get(name)?.dispose();
+      readings.current.delete(name);
+    }
+  };
+  React.useEffect(() => () => readings.current.forEach(reading => reading.dispose()), []);
   React.useEffect(() => {
     const onChange = (_: ModelManager, name: string | null) =>
-      [...open.current.keys()].filter(key => name === null || key === name).forEach(read);
+      [...readings.current.keys()].filter(key => name === null || key === name).forEach(read);
     manager.modelChanged.connect(onChange);
     return () => void manager.modelChanged.disconnect(onChange);
   }, [manager]);
-  return {
-    of: name => found.get(name),
-    fold: (name, isOpen) => {
-      setFound(known => changed(known, name, isOpen ? (known.get(name) ?? null) : undefined));
-      if (isOpen) {
-        void read(name);
-      }
-    }
-  };
+  return { of: name => found.get(name), fold };
 }
 
 function changed<T>(known: ReadonlyMap<string, T>, key: string, value: T | undefined) {

@@ -1,9 +1,8 @@
 /** Runs beside each other in the main area. */
-import { MainAreaWidget, ReactWidget } from '@jupyterlab/apputils';
-import { Message } from '@lumino/messaging';
 import * as React from 'react';
 
 import type { RunRow } from '../api';
+import { Document, DocumentView } from '../components/document';
 import { compareIcon } from '../components/icons';
 import { Loading } from '../components/loading';
 import { useSignal } from '../components/signal';
@@ -20,14 +19,14 @@ import { useRows } from './userun';
 
 export type ICompareOptions = Omit<IRunOptions, 'runId'> & { runIds: string[] };
 
-export class CompareDocument extends MainAreaWidget<CompareWidget> {
+export class CompareDocument extends Document<CompareWidget> {
   constructor(options: ICompareOptions) {
-    super({ content: new CompareWidget(options) });
-    this.id = `perijove-compare-${options.runIds.join('-')}`;
-    this.title.icon = compareIcon;
-    this.title.label = options.trans.__('Compare %1 runs', options.runIds.length);
-    this.title.closable = true;
-    this.toolbar.hide();
+    const { runIds, trans } = options;
+    super(new CompareWidget(options), {
+      id: `perijove-compare-${runIds.join('-')}`,
+      icon: compareIcon,
+      label: trans.__('Compare %1 runs', runIds.length)
+    });
     if (!options.experiments.isReady) {
       void options.experiments.refresh();
     }
@@ -38,20 +37,9 @@ export class CompareDocument extends MainAreaWidget<CompareWidget> {
   }
 }
 
-class CompareWidget extends ReactWidget {
+class CompareWidget extends DocumentView {
   constructor(readonly options: ICompareOptions) {
     super();
-    this.addClass('jp-perijove-document');
-  }
-
-  protected onAfterShow(message: Message): void {
-    super.onAfterShow(message);
-    this.update();
-  }
-
-  protected onAfterHide(message: Message): void {
-    super.onAfterHide(message);
-    this.update();
   }
 
   protected render(): React.ReactElement {
@@ -122,7 +110,13 @@ function Compare(props: ICompareOptions & { shown: boolean }): React.ReactElemen
           />
         )}
         {tab === 'parallel' && (
-          <ParallelTab runs={runs} metrics={keys} trans={trans} onBrush={setChosen} />
+          <ParallelTab
+            runs={runs}
+            metrics={keys}
+            trans={trans}
+            brushed={chosen}
+            onBrush={setChosen}
+          />
         )}
         {tab === 'scatter' && <Scatter runs={runs} trans={trans} />}
         {tab === 'table' && <DiffTable runs={runs} trans={trans} />}

@@ -1,5 +1,5 @@
 /** The runs of experiments in the main area. */
-import { IThemeManager, MainAreaWidget, ReactWidget } from '@jupyterlab/apputils';
+import type { IThemeManager } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { tableRowsIcon } from '@jupyterlab/ui-components';
 import { CommandRegistry } from '@lumino/commands';
@@ -8,6 +8,7 @@ import * as React from 'react';
 
 import type { ApiError, RunColumn } from '../api';
 import { Divider } from '../components/divider';
+import { Document, DocumentView } from '../components/document';
 import { perijoveIcon } from '../components/icons';
 import { useSlow } from '../components/loading';
 import { useSignal } from '../components/signal';
@@ -37,18 +38,18 @@ export interface IRunsOptions {
   trans: TranslationBundle;
 }
 
-export class RunsDocument extends MainAreaWidget<RunsWidget> {
+export class RunsDocument extends Document<RunsWidget> {
   constructor(options: IRunsOptions) {
-    const { experiments, trans } = options;
+    const { experimentIds, experiments, trans } = options;
+    const label = (names: string) => trans.__('%1 · runs', names);
     const name = (names: string) => {
-      this.title.label = trans.__('%1 · runs', names);
+      this.title.label = label(names);
     };
-    super({ content: new RunsWidget(options, name) });
-    this.id = `perijove-runs-${options.experimentIds.join('-')}`;
-    this.title.icon = tableRowsIcon;
-    this.title.closable = true;
-    this.toolbar.hide();
-    name(options.experimentIds.map(id => experiments.get(id)?.name ?? id).join(', '));
+    super(new RunsWidget(options, name), {
+      id: `perijove-runs-${experimentIds.join('-')}`,
+      icon: tableRowsIcon,
+      label: label(experimentIds.map(id => experiments.get(id)?.name ?? id).join(', '))
+    });
     if (!experiments.isReady) {
       void experiments.refresh();
     }
@@ -69,13 +70,12 @@ export class RunsDocument extends MainAreaWidget<RunsWidget> {
   }
 }
 
-class RunsWidget extends ReactWidget {
+class RunsWidget extends DocumentView {
   constructor(
     readonly options: IRunsOptions,
     private _onNames: (names: string) => void
   ) {
     super();
-    this.addClass('jp-perijove-document');
     this.addClass('jp-perijove-runs');
     this.table = new RunTable(options.runs, options.experimentIds, options.query);
     void this.table.reload();
@@ -92,13 +92,11 @@ class RunsWidget extends ReactWidget {
   protected onAfterShow(message: Message): void {
     super.onAfterShow(message);
     this.table.isShown = true;
-    this.update();
   }
 
   protected onAfterHide(message: Message): void {
     super.onAfterHide(message);
     this.table.isShown = false;
-    this.update();
   }
 
   protected render(): React.ReactElement {

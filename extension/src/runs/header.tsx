@@ -36,6 +36,8 @@ export function Header(props: IHeaderProps): React.ReactElement {
   const csv = async () => {
     const question = table.search({
       columns: table.columns.map(({ name }) => name),
+      // nested ones too: they name their parents
+      parents_only: false,
       limit: 50_000
     });
     const columns = question.columns!.filter(name => !name.startsWith('attributes.'));

@@ -5,9 +5,10 @@ import type { Query } from './question';
 const LIMIT = 1000;
 
 /** The code that searches for the same runs with the SDK. */
-export function dataFrameCode(experiment: string, query: Query, total = 0): string {
+export function dataFrameCode(experiments: readonly string[], query: Query, total = 0): string {
   const py = (text: string) => JSON.stringify(text);
-  const parts = [py(experiment)];
+  const names = experiments.map(py).join(', ');
+  const parts = [experiments.length === 1 ? names : `[${names}]`];
   if (query.filter.trim()) {
     parts.push(`filter=${py(query.filter.trim())}`);
   }

@@ -19,6 +19,8 @@ export function ParallelTab(props: {
   runs: readonly RunRow[];
   metrics: readonly string[];
   trans: TranslationBundle;
+  /** The numbers of the runs within the ranges that are drawn; null: there is none. */
+  brushed: readonly number[] | null;
   onBrush(chosen: number[] | null): void;
 }): React.ReactElement {
   const { runs, metrics, trans } = props;
@@ -60,6 +62,11 @@ export function ParallelTab(props: {
         <span className="jp-perijove-count">
           {trans.__('%1 of %2 that differ', axes.length, all.length)}
         </span>
+        {props.brushed && (
+          <span className="jp-perijove-count">
+            {trans.__('%1 of %2 runs chosen', props.brushed.length, runs.length)}
+          </span>
+        )}
       </div>
       {axes.length ? (
         <Parallel

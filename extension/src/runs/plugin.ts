@@ -12,6 +12,7 @@ import { INotebookTracker } from '@jupyterlab/notebook';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ITranslator } from '@jupyterlab/translation';
 
+import { showDocument } from '../components/document';
 import { IWorkspace } from '../workspace';
 import { addCommands } from './commands';
 import type { CompareDocument } from './comparedocument';
@@ -65,45 +66,38 @@ function activate(
       }
       // loaded when it is needed first: JupyterLab starts without it
       const { RunsDocument } = await import('./document');
-      let widget = tables.find(one => one.experimentIds.join() === experimentIds.join());
-      if (!widget) {
-        const query = (args.query as object | undefined) ?? undefined;
-        const made = new RunsDocument({ ...shared, experimentIds, query });
-        // the view is there again after a reload
-        made.table.queryChanged.connect(() => void tables.save(made));
-        widget = made;
-        void tables.add(widget);
-      }
-      if (!widget.isAttached) {
-        shell.add(widget, 'main');
-      }
-      shell.activateById(widget.id);
+      showDocument(
+        shell,
+        tables,
+        one => one.experimentIds.join() === experimentIds.join(),
+        () => {
+          const query = (args.query as object | undefined) ?? undefined;
+          const made = new RunsDocument({ ...shared, experimentIds, query });
+          // the view is there again after a reload
+          made.table.queryChanged.connect(() => void tables.save(made));
+          return made;
+        }
+      );
     }
   });
 
   const open = async (runId: string) => {
     const { RunDocument } = await import('./rundocument');
-    let widget = documents.find(one => one.runId === runId);
-    if (!widget) {
-      widget = new RunDocument({ ...shared, runId });
-      void documents.add(widget);
-    }
-    if (!widget.isAttached) {
-      shell.add(widget, 'main');
-    }
-    shell.activateById(widget.id);
+    showDocument(
+      shell,
+      documents,
+      one => one.runId === runId,
+      () => new RunDocument({ ...shared, runId })
+    );
   };
   const compare = async (runIds: string[]) => {
     const { CompareDocument } = await import('./comparedocument');
-    let widget = comparisons.find(one => one.runIds.join() === runIds.join());
-    if (!widget) {
-      widget = new CompareDocument({ ...shared, runIds });
-      void comparisons.add(widget);
-    }
-    if (!widget.isAttached) {
-      shell.add(widget, 'main');
-    }
-    shell.activateById(widget.id);
+    showDocument(
+      shell,
+      comparisons,
+      one => one.runIds.join() === runIds.join(),
+      () => new CompareDocument({ ...shared, runIds })
+    );
   };
   const shown = () => {
     const front = shell.currentWidget;
@@ -139,10 +133,9 @@ function activate(
       const { NotebookActions } = await import('@jupyterlab/notebook');
       NotebookActions.insertBelow(panel.content);
       NotebookActions.changeCellType(panel.content, 'code');
-      const [id] = table.experimentIds;
-      const name = experiments.get(id)?.name ?? id;
+      const names = table.experimentIds.map(id => experiments.get(id)?.name ?? id);
       panel.content.activeCell?.model.sharedModel.setSource(
-        dataFrameCode(name, table.table.query, table.table.total)
+        dataFrameCode(names, table.table.query, table.table.total)
       );
       shell.activateById(panel.id);
     }

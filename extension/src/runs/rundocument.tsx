@@ -1,16 +1,16 @@
 /** A run in the main area: what it is, its metrics, its files, where it came from. */
-import { IThemeManager, MainAreaWidget, ReactWidget } from '@jupyterlab/apputils';
+import type { IThemeManager } from '@jupyterlab/apputils';
 import { IEditorLanguageRegistry } from '@jupyterlab/codemirror';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
-import { Message } from '@lumino/messaging';
 import * as React from 'react';
 
 import type { Lineage, LineageNode, Run } from '../api';
 import { useAnswer } from '../components/answer';
 import { Artifacts } from '../components/artifacts';
 import { useClock } from '../components/clock';
+import { Document, DocumentView } from '../components/document';
 import { runIcon } from '../components/icons';
 import { LineageView } from '../components/lineage';
 import { Link } from '../components/link';
@@ -38,18 +38,17 @@ export interface IRunOptions {
   trans: TranslationBundle;
 }
 
-export class RunDocument extends MainAreaWidget<RunWidget> {
+export class RunDocument extends Document<RunWidget> {
   constructor(options: IRunOptions) {
     const name = (run: Run) => {
       this.title.label = run.name;
       this.title.caption = `${run.name}: ${statusText(run.status, options.trans)}`;
     };
-    super({ content: new RunWidget(options, run => name(run)) });
-    this.id = `perijove-run-${options.runId}`;
-    this.title.icon = runIcon;
-    this.title.label = options.runId.slice(0, 8);
-    this.title.closable = true;
-    this.toolbar.hide();
+    super(new RunWidget(options, name), {
+      id: `perijove-run-${options.runId}`,
+      icon: runIcon,
+      label: options.runId.slice(0, 8)
+    });
   }
 
   get runId(): string {
@@ -57,23 +56,12 @@ export class RunDocument extends MainAreaWidget<RunWidget> {
   }
 }
 
-class RunWidget extends ReactWidget {
+class RunWidget extends DocumentView {
   constructor(
     readonly options: IRunOptions,
     private _onRun: (run: Run) => void
   ) {
     super();
-    this.addClass('jp-perijove-document');
-  }
-
-  protected onAfterShow(message: Message): void {
-    super.onAfterShow(message);
-    this.update();
-  }
-
-  protected onAfterHide(message: Message): void {
-    super.onAfterHide(message);
-    this.update();
   }
 
   protected render(): React.ReactElement {

@@ -13,10 +13,9 @@ import {
   type TrackingChange
 } from '../api';
 import { defaultColumns, parseColumn, type IColumn } from './columns';
-import { group, Groups, type Line } from './groups';
+import type { Line } from './groups';
 import { concerns, RunManager } from './manager';
-import { Nested } from './nested';
-import { PAGE, Pages, pagesOf } from './pages';
+import { PAGE } from './pages';
 import {
   isTree,
   keyOf,
@@ -27,6 +26,7 @@ import {
   type IOrder,
   type Query
 } from './question';
+import { Rows } from './rows';
 import { Sparks } from './sparks';
 
 /** Runs that grouping and selecting everything may concern. */
@@ -60,11 +60,11 @@ export class RunTable implements IDisposable {
   }
 
   get total(): number {
-    return this._total;
+    return this._rows.total;
   }
 
   get running(): number {
-    return this._running;
+    return this._rows.running;
   }
 
   get isReady(): boolean {
@@ -113,25 +113,16 @@ export class RunTable implements IDisposable {
 
   /** Are nested runs below their parents, and are there some? */
   get isTree(): boolean {
-    return isTree(this._query) && this._hasParents;
+    return isTree(this._query) && this._rows.hasParents;
   }
 
   /** Lines there are, seen or not. */
   get length(): number {
-    return this._groups.lines?.length ?? this._total + this._nested.count;
+    return this._rows.length;
   }
 
   line(index: number): Line {
-    const { lines } = this._groups;
-    if (lines) {
-      return lines[index] ?? { kind: 'missing' };
-    }
-    const found = this._nested.at(index);
-    if (typeof found !== 'number') {
-      return found;
-    }
-    const run = this._pages.at(found);
-    return run ? { kind: 'run', run, depth: 0 } : { kind: 'missing' };
+    return this._rows.line(index);
   }
 
   /** Ask something else. What is shown stays until the answer is there. */
@@ -157,9 +148,9 @@ export class RunTable implements IDisposable {
   /** These lines are seen: fetch what is missing of them. */
   see(first: number, last: number): void {
     this._seen = [first, last];
-    if (!this._groups.lines && this._ready) {
-      for (const page of this._pagesSeen()) {
-        if (!this._pages.isFresh(page)) {
+    if (!this._rows.isGrouped && this._ready) {
+      for (const page of this._rows.pages(first, last)) {
+        if (!this._rows.isFresh(page)) {
           void this._fetch(page, this._question);
         }
       }
@@ -197,16 +188,16 @@ export class RunTable implements IDisposable {
 
   /** A run that was fetched. */
   run(runId: string): RunRow | undefined {
-    return this._byId.get(runId);
+    return this._rows.known.get(runId);
   }
 
   isOpen(runId: string): boolean {
-    return this._nested.has(runId);
+    return this._rows.isOpen(runId);
   }
 
   /** Show the runs nested in it, or hide them. */
   async toggle(runId: string): Promise<void> {
-    if (this._nested.delete(runId)) {
+    if (this._rows.close(runId)) {
       this._tell();
       return;
     }
@@ -214,7 +205,7 @@ export class RunTable implements IDisposable {
   }
 
   toggleGroup(value: string | null): void {
-    this._groups.toggle(value);
+    this._rows.toggleGroup(value);
     this._tell();
   }
 
@@ -233,10 +224,11 @@ export class RunTable implements IDisposable {
   }
 
   private _onTracking(_: RunManager, change: TrackingChange): void {
-    if (!concerns(change, this.experimentIds, this._byId)) {
+    const { known } = this._rows;
+    if (!concerns(change, this.experimentIds, known)) {
       return;
     }
-    const changed = change.everything ? this._byId.keys() : (change.runs ?? []);
+    const changed = change.everything ? known.keys() : (change.runs ?? []);
     this._sparks.age(changed, this.sparkMetric);
     if (!this._shown) {
       this._outdated = true;
@@ -247,16 +239,15 @@ export class RunTable implements IDisposable {
 
   /** The pages that are seen, the rest when it is seen. */
   private async _fetchSeen(question: number): Promise<void> {
-    const pages = this._ready && !this._groups.lines ? this._pagesSeen() : [0];
     const isNew = this._answered !== keyOf(this._query);
     // what was sorted otherwise is looked at from its beginning
-    const wanted = isNew ? [0] : pages;
+    const wanted = isNew || !this._ready ? [0] : this._rows.pages(...this._seen);
     await Promise.all([
       ...wanted.map(page => this._fetch(page, question, wanted.length === 1)),
-      ...(isNew ? [] : this._nested.parents.map(id => this._fetchChildren(id, true)))
+      ...(isNew ? [] : this._rows.open.map(id => this._fetchChildren(id, true)))
     ]);
     if (question === this._question && wanted.length > 1) {
-      this._pages.age(wanted);
+      this._rows.age(wanted);
     }
   }
 
@@ -284,17 +275,12 @@ export class RunTable implements IDisposable {
         this._defaults = defaultColumns(found.runs);
       }
       if (this._answered !== key) {
-        this._pages.clear();
-        this._nested.clear();
+        this._rows.clear();
       } else if (alone) {
-        this._pages.age([page]);
+        this._rows.age([page]);
       }
       this._answered = key;
-      this._groups.set(null);
-      this._pages.set(page, found.runs);
-      this._total = found.total;
-      this._running = found.running;
-      this._learn(found.runs);
+      this._rows.setPage(page, found);
     });
     this._fetching.delete(fetching);
     this._tell();
@@ -316,13 +302,8 @@ export class RunTable implements IDisposable {
       if (!this._defaults.length) {
         this._defaults = defaultColumns(found.runs.slice(0, PAGE));
       }
-      this._groups.set(group(found.runs, column));
+      this._rows.setGroups(found, column);
       this._answered = keyOf(this._query);
-      this._pages.clear();
-      this._nested.clear();
-      this._total = found.total;
-      this._running = found.running;
-      this._learn(found.runs);
     });
     this._tell();
   }
@@ -338,9 +319,8 @@ export class RunTable implements IDisposable {
           limit: 1000
         })
       );
-      if (!again || this._nested.has(runId)) {
-        this._nested.set(runId, found.runs);
-        this._learn(found.runs);
+      if (!again || this._rows.isOpen(runId)) {
+        this._rows.setNested(runId, found.runs);
       }
     } catch (error) {
       this._error = asApiError(error);
@@ -369,11 +349,6 @@ export class RunTable implements IDisposable {
     this._loading--;
   }
 
-  private _learn(runs: RunRow[]): void {
-    runs.forEach(run => this._byId.set(run.run_id, run));
-    this._hasParents = this._hasParents || runs.some(run => run.children > 0);
-  }
-
   /** The runs in view that have the metric. */
   private _measured(): string[] {
     const metric = this.sparkMetric;
@@ -387,42 +362,29 @@ export class RunTable implements IDisposable {
     return runs;
   }
 
-  private _pagesSeen(): number[] {
-    // the lines of nested runs shift the pages: one of them more is asked for
-    const [first, last] = this._seen;
-    return pagesOf(first - this._nested.count, Math.min(last, this._total - 1));
-  }
-
   private _tell(): void {
     this._version++;
-    this._nested.place(this._pages.all, PAGE);
     if (!this._disposed) {
       this._changed.emit();
     }
   }
 
   private _answered: string | null = null;
-  private _byId = new Map<string, RunRow>();
   private _changed = new Signal<this, void>(this);
   private _defaults: string[] = [];
   private _disposed = false;
   private _error: ApiError | null = null;
   private _fetching = new Set<string>();
-  private _groups = new Groups();
-  private _hasParents = false;
   private _loading = 0;
-  private _nested = new Nested();
   private _outdated = false;
-  private _pages = new Pages();
   private _query: Query;
   private _queryChanged = new Signal<this, void>(this);
   private _question = 0;
   private _ready = false;
-  private _running = 0;
+  private _rows = new Rows();
   private _seen: [number, number] = [0, 0];
   private _shown = true;
   private _sparks: Sparks;
   private _timer: ReturnType<typeof setTimeout> | undefined;
-  private _total = 0;
   private _version = 0;
 }

@@ -1,11 +1,11 @@
 /** Runs inside React: read when they change, and again by themselves while MLflow is away. */
 import * as React from 'react';
 
-import { ApiError, asApiError, type Run, type RunRow, type TrackingChange } from '../api';
+import { ApiError, Reading, type Run, type RunRow, type TrackingChange } from '../api';
 import { concerns, type RunManager } from './manager';
 
-/** Milliseconds: between two readings, and before another try. */
-const PAUSE = { again: 800, retry: 3000 };
+/** Milliseconds between two readings while runs change. */
+const PAUSE = 800;
 
 export interface IRuns<T> {
   /** In the order asked for; those that are not there are left out. */
@@ -54,47 +54,39 @@ function useRead<T extends RunRow>(
   const outdated = React.useRef(new Set<string>());
   const wake = React.useRef<() => void>(() => undefined);
   React.useEffect(() => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let isLeft = false;
-    const later = (milliseconds: number) => {
-      timer = timer ?? setTimeout(() => void look(), milliseconds);
-    };
-    const look = async () => {
-      timer = undefined;
-      const ids = [...outdated.current];
-      outdated.current.clear();
-      try {
-        const told = new Map((await read(ids)).map(run => [run.run_id, run]));
-        if (!isLeft) {
-          setFound(
-            known => new Map([...known, ...ids.map(id => [id, told.get(id) ?? null] as const)])
-          );
-          setError(null);
+    const reading = new Reading(
+      async () => {
+        const ids = [...outdated.current];
+        outdated.current.clear();
+        try {
+          const told = new Map((await read(ids)).map(run => [run.run_id, run]));
+          return ids.map(id => [id, told.get(id) ?? null] as const);
+        } catch (reason) {
+          ids.forEach(id => outdated.current.add(id));
+          throw reason;
         }
-      } catch (reason) {
-        ids.forEach(id => outdated.current.add(id));
-        if (!isLeft) {
-          setError(asApiError(reason));
-          later(PAUSE.retry);
-        }
-      }
-    };
+      },
+      told => {
+        setFound(known => new Map([...known, ...told]));
+        setError(null);
+      },
+      setError
+    );
     const onTracking = (_: RunManager, change: TrackingChange) => {
       if (concerns(change, [], runIds)) {
         const ids = change.everything ? runIds : runIds.filter(id => change.runs?.includes(id));
         ids.forEach(id => outdated.current.add(id));
         if (isShown.current) {
-          later(PAUSE.again);
+          reading.later(PAUSE);
         }
       }
     };
-    wake.current = () => outdated.current.size && later(0);
+    wake.current = () => outdated.current.size && reading.later(0);
     manager.changed.connect(onTracking);
     runIds.forEach(id => outdated.current.add(id));
-    void look();
+    void reading.now();
     return () => {
-      isLeft = true;
-      clearTimeout(timer);
+      reading.dispose();
       manager.changed.disconnect(onTracking);
     };
   }, [manager, wanted]);

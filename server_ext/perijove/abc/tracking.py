@@ -68,10 +68,10 @@ class Tracker(ABC):
 
     @abstractmethod
     async def end_run(
-        self, run_id: str, status: str, end_time_ms: int, *, unless_ended: bool = False
+        self, run_id: str, status: str, end_time_ms: int, *, unless_since_ms: int | None = None
     ) -> None:
-        """Set the final status: FINISHED, FAILED or KILLED. `unless_ended`: what user code has
-        ended as FAILED or KILLED stays that."""
+        """Set the final status: FINISHED, FAILED or KILLED. `unless_since_ms`: what user code has
+        ended as FAILED or KILLED at that time or later stays that."""
 
     @abstractmethod
     async def log_artifacts(self, run_id: str, files: Sequence[tuple[Path, str]]) -> None:

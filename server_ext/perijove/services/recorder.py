@@ -226,10 +226,14 @@ class Recorder:
             job.run_id, [(file, path) for path, file in files.items() if file != rendered]
         )
         await self.tracker.set_tags(job.run_id, _finish_tags(job, status))
-        # a job may succeed whose code calls its run a failure
-        keeps = has_logged and job.state is JobState.SUCCEEDED
+        since = None
+        if has_logged and job.state is JobState.SUCCEEDED:
+            # a job may succeed whose code calls its run a failure; what an attempt before it did so
+            # for is mended
+            before = _status(self.folder.attempt(job.id, job.attempt - 1) / STATUS)
+            since = _milliseconds(before.ended_at) + 1 if before else 0
         ended = _milliseconds(job.ended_at)
-        await self.tracker.end_run(job.run_id, RUN_STATUS[job.state], ended, unless_ended=keeps)
+        await self.tracker.end_run(job.run_id, RUN_STATUS[job.state], ended, unless_since_ms=since)
         if job.kind is JobKind.NOTEBOOK and (folder / OUTPUT).exists():
             if not rendered.exists():
                 await self._render(job, folder, rendered)

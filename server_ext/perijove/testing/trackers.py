@@ -38,6 +38,7 @@ class InMemoryRun:
     artifacts: set[str] = field(default_factory=set)
     metrics: dict[str, list[MetricPoint]] = field(default_factory=dict)
     status: str = "RUNNING"
+    end_time: int = 0
 
 
 class InMemoryTracker(Tracker):
@@ -106,15 +107,17 @@ class InMemoryTracker(Tracker):
                     raise Refused(f"the parameter {item['key']} has another value")
             run.tags.update({item["key"]: item["value"] for item in body.get("tags", [])})
             run.status = body.get("status", run.status)
+            run.end_time = body.get("end_time", run.end_time)
 
         spool.drain(send, lambda _: None)
 
     async def end_run(
-        self, run_id: str, status: str, end_time_ms: int, *, unless_ended: bool = False
+        self, run_id: str, status: str, end_time_ms: int, *, unless_since_ms: int | None = None
     ) -> None:
         run = self._run(run_id)
-        if not (unless_ended and run.status in ("FAILED", "KILLED")):
-            run.status = status
+        is_kept = unless_since_ms is not None and run.end_time >= unless_since_ms
+        if not (is_kept and run.status in ("FAILED", "KILLED")):
+            run.status, run.end_time = status, end_time_ms
 
     async def log_artifacts(self, run_id: str, files: Sequence[tuple[Path, str]]) -> None:
         self._run(run_id).artifacts |= {path for file, path in files if file.is_file()}
@@ -232,7 +235,7 @@ class TrackerContract:
         run_id = await self.begin(tracker)
         for status in ("FINISHED", "FAILED", "KILLED", "KILLED"):
             await tracker.end_run(run_id, status, _now())
-        await tracker.end_run(run_id, "FINISHED", _now(), unless_ended=True)
+        await tracker.end_run(run_id, "FINISHED", _now(), unless_since_ms=0)
 
     async def test_what_is_not_there(self, tracker: Tracker) -> None:
         assert await tracker.metrics(await self.begin(tracker)) == {}

@@ -28,25 +28,36 @@ class RestArtifacts(Artifacts):
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._last: tuple[tuple[str, str], dict[str, int | None]] | None = None
 
     async def list(
         self, run_id: str, root: str, path: str, page: str | None, limit: int
     ) -> ArtifactPage:
         _parts(path)
+        # MLflow has no pages, and takes seconds for many files: the next page is of what it told
+        known, folder = self._last, (run_id, path)
+        if page is None or known is None or known[0] != folder:
+            known = folder, await self._sizes(run_id, path)
+        keys, further = _page(sorted(known[1]), page, limit)
+        self._last = known if further else None
+        return ArtifactPage(
+            path=path, entries=[_entry(path, key, known[1][key]) for key in keys], next=further
+        )
+
+    async def _sizes(self, run_id: str, path: str) -> dict[str, int | None]:
+        """The bytes of a folder's entries, by their keys; folders have none."""
         try:
             found = await self._connection.get(
                 "artifacts/list", {"run_id": run_id} | ({"path": path} if path else {})
             )
         except InvalidInput as error:
             raise _refused(error, run_id, path) from None
-        entries = {}
+        sizes = {}
         for item in found.get("files", []):
             is_dir = bool(item.get("is_dir"))
-            size = None if is_dir else int(item.get("file_size") or 0)
-            made = Artifact(path=item["path"], is_dir=is_dir, size=size)
-            entries[_key(PurePosixPath(made.path).name, is_dir)] = made
-        keys, further = _page(sorted(entries), page, limit)
-        return ArtifactPage(path=path, entries=[entries[key] for key in keys], next=further)
+            key = _key(PurePosixPath(item["path"]).name, is_dir)
+            sizes[key] = None if is_dir else int(item.get("file_size") or 0)
+        return sizes
 
     async def open(
         self, run_id: str, root: str, path: str, start: int = 0, end: int | None = None
@@ -150,13 +161,7 @@ def _listed(
         with os.scandir(descriptor) as found:
             keys = sorted(_key(entry.name, entry.is_dir(follow_symlinks=False)) for entry in found)
         keys, further = _page(keys, page, limit)
-        entries = []
-        for key in keys:
-            name, is_dir = key[2:], key[0] == "0"
-            size = None if is_dir else _size(name, descriptor)
-            below = f"{path}/{name}" if path else name
-            below = below.encode("utf-8", "replace").decode()
-            entries.append(Artifact(path=below, is_dir=is_dir, size=size))
+        entries = [_entry(path, key, _size(key[2:], descriptor)) for key in keys]
     finally:
         os.close(descriptor)
     return ArtifactPage(path=path, entries=entries, next=further)
@@ -173,6 +178,13 @@ def _size(name: str, folder: int) -> int | None:
 def _key(name: str, is_dir: bool) -> str:
     """What entries are sorted by, and what the next page begins after."""
     return f"{0 if is_dir else 1}/{name}"
+
+
+def _entry(path: str, key: str, size: int | None) -> Artifact:
+    below = f"{path}/{key[2:]}" if path else key[2:]
+    return Artifact(
+        path=below.encode("utf-8", "replace").decode(), is_dir=key.startswith("0"), size=size
+    )
 
 
 def _page(keys: list[str], after: str | None, limit: int) -> tuple[list[str], str | None]:

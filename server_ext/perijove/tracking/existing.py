@@ -31,7 +31,7 @@ from perijove.tracking.columns import (
 )
 from perijove.tracking.connection import Connection
 from perijove.tracking.order import own_order
-from perijove.tracking.refused import about, part, said, taken
+from perijove.tracking.refused import about, check_times, part, said, taken
 from perijove.tracking.rundetails import read_run
 from perijove.tracking.watch import Watch
 
@@ -54,6 +54,7 @@ class RestRecords(Records):
     # experiments
 
     async def experiments(self, view: View, filter: str = "") -> list[Experiment]:
+        check_times(filter)
         listed: list[Experiment] = []
         page = None
         while True:
@@ -314,6 +315,7 @@ class RestRecords(Records):
         order_by: Sequence[str] = (),
         limit: int = PAGE,
     ) -> AsyncIterator[dict[str, Any]]:
+        check_times(text)
         page = None
         body = {
             "experiment_ids": list(experiment_ids),

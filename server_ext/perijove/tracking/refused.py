@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,27 @@ from perijove.errors import Conflict, InvalidInput, NotFound
 
 FIELDS = {"experiment": "experiment", "run": "run_id"}
 """What is at fault where one is missing, if nothing else is said."""
+TIMES = re.compile(
+    r"(?:^|[\s(])(?:attr(?:ibute)?s?\.|run\.)?`?(\w*_time|created)`?\s*[<>=!]+\s*(-?\d{19,})",
+    re.IGNORECASE,
+)
+"""Times in a filter that may be too large for a database."""
+
+
+def check_times(text: str) -> None:
+    """Refuse what MLflow would fail at, as if it were broken itself.
+
+    Raises
+    ------
+    InvalidInput: a time in the filter does not fit in 64 bits.
+    """
+    for name, number in TIMES.findall(text):
+        if not -(2**63) <= int(number[:30]) < 2**63:
+            raise InvalidInput(
+                f"{number[:40]} is no value for {name}: it does not fit in 64 bits.",
+                field="filter",
+                remedy="Times are milliseconds since 1970.",
+            )
 
 
 def said(error: InvalidInput) -> str:

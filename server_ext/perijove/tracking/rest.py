@@ -200,11 +200,13 @@ class RestTracker(Tracker):
         await asyncio.to_thread(spool.drain, send, log.warning)
 
     async def end_run(
-        self, run_id: str, status: str, end_time_ms: int, *, unless_ended: bool = False
+        self, run_id: str, status: str, end_time_ms: int, *, unless_since_ms: int | None = None
     ) -> None:
-        if unless_ended:
+        if unless_since_ms is not None:
             found = await self._connection.get("runs/get", {"run_id": run_id})
-            if found["run"]["info"].get("status") in ("FAILED", "KILLED"):
+            info = found["run"]["info"]
+            ended = int(info.get("end_time") or 0)
+            if info.get("status") in ("FAILED", "KILLED") and ended >= unless_since_ms:
                 return
         await self._connection.post(
             "runs/update", {"run_id": run_id, "status": status, "end_time": end_time_ms}
