@@ -238,6 +238,31 @@ describe('figures of nodes', () => {
     expect(figures.of('0')).toEqual([]);
     expect(figures.totals.map(total => total.at)).toEqual([1000, WINDOW + 500]);
   });
+
+  it('begin with what the hub knows, and again after nobody looked', () => {
+    const figures = new Figures();
+    expect(figures.isBehind(0)).toBe(true);
+    const used = { id: '0', busy: true, cpu_percent: 50, memory_used: 10 };
+    const past = [
+      { age: 10, nodes: [] },
+      { age: 5, nodes: [used, { ...used, id: '1', busy: false, cpu_percent: 0 }] }
+    ];
+    figures.begin(past, 20000);
+    figures.take([node('0', { cpu_percent: 70, memory_used: 20 })], 21000);
+    expect(figures.totals.map(({ at, up, busy, cpu }) => [at, up, busy, cpu])).toEqual([
+      [10000, 0, 0, 0],
+      [15000, 2, 1, 25],
+      [21000, 1, 0, 70]
+    ]);
+    expect(figures.of('0').map(sample => [sample.at, sample.cpu])).toEqual([
+      [15000, 50],
+      [21000, 70]
+    ]);
+    expect(figures.isBehind(22000)).toBe(false);
+    expect(figures.isBehind(60000)).toBe(true);
+    figures.begin(past, 60000);
+    expect(figures.totals.map(total => total.at)).toEqual([50000, 55000]);
+  });
 });
 
 describe('sizes', () => {

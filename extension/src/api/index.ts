@@ -13,6 +13,7 @@ export type TargetSummary = Schemas['TargetSummary'];
 export type Target = Schemas['ComputeTargetInfo'];
 export type TargetState = Schemas['TargetState'];
 export type TargetNode = Schemas['Node'];
+export type UsageSample = Schemas['UsageSample'];
 export type TargetLimits = Partial<Schemas['Scale']>;
 export type HostedKernel = Schemas['HostedKernel'];
 export type TargetEvent = Schemas['TargetEvent'];

@@ -380,6 +380,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/compute/{name}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Usage
+         * @description What its nodes have used in the last minutes, oldest first.
+         */
+        get: operations["usage_api_compute__name__usage_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/definitions": {
         parameters: {
             query?: never;
@@ -3364,6 +3384,29 @@ export interface components {
          */
         NodeState: "preparing" | "idle" | "running" | "leaving" | "unusable";
         /**
+         * NodeUsage
+         * @description What a node used at a moment.
+         */
+        NodeUsage: {
+            /**
+             * Busy
+             * @description did it run something
+             */
+            busy: boolean;
+            /**
+             * Cpu Percent
+             * @description of its CPUs
+             */
+            cpu_percent: number;
+            /** Id */
+            id: string;
+            /**
+             * Memory Used
+             * @description bytes
+             */
+            memory_used: number;
+        };
+        /**
          * NotebookDiff
          * @description What differs between the notebooks of two runs: nbdime's own diff, and both notebooks.
          */
@@ -4208,6 +4251,19 @@ export interface components {
              * @description bytes
              */
             memory_used: number;
+        };
+        /**
+         * UsageSample
+         * @description What the nodes of a target used at a moment, those that were up.
+         */
+        UsageSample: {
+            /**
+             * Age
+             * @description seconds since then
+             */
+            age: number;
+            /** Nodes */
+            nodes: components["schemas"]["NodeUsage"][];
         };
         /**
          * Use
@@ -6500,6 +6556,110 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ComputeTargetInfo"];
+                };
+            };
+            /** @description The request is no valid JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The bearer token is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The Host header is not this machine's. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The path has no such method. */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Its state forbids it, or its machine cannot be reached. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body or the snapshot is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Something asked for breaks a rule; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description MLflow does not answer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    usage_api_compute__name__usage_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description a compute target's name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageSample"][];
                 };
             };
             /** @description The request is no valid JSON. */

@@ -1,8 +1,6 @@
 /** A compute target in the main area: how it is, its nodes, its jobs, what happened, its log. */
 import { TranslationBundle } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
-import { Message } from '@lumino/messaging';
-import { Signal } from '@lumino/signaling';
 import * as React from 'react';
 
 import type { Target } from '../api';
@@ -16,7 +14,6 @@ import { TabBody, Tabs, type ITab } from '../components/tabs';
 import { isOver, JobManager } from '../jobs/manager';
 import { jobsOf } from './actions';
 import { EventsView } from './eventsview';
-import { Figures } from './figures';
 import { kindText, kindWord, nodeHours, stateText, stopNotice, tone } from './format';
 import { JobsView } from './jobsview';
 import {
@@ -31,6 +28,7 @@ import {
 import { NodesView } from './nodesview';
 import { Overview } from './overview';
 import { CommandIDs } from './tokens';
+import { useFigures } from './usefigures';
 
 /** Milliseconds between two readings of the log while it is looked at. */
 const LOG_PACE = 2000;
@@ -63,62 +61,24 @@ export class ComputeDocument extends Document<TargetView> {
 class TargetView extends DocumentView {
   constructor(private _options: IDocumentOptions) {
     super();
-    _options.manager.changed.connect(this._look, this);
   }
-
-  readonly figures = new Figures();
-  readonly figuresChanged = new Signal<this, void>(this);
 
   get name(): string {
     return this._options.name;
   }
 
-  dispose(): void {
-    if (!this.isDisposed) {
-      Signal.clearData(this);
-      super.dispose();
-    }
-  }
-
   protected render(): React.ReactElement {
-    return <View {...this._options} view={this} />;
+    return <View {...this._options} shown={this.isVisible} />;
   }
-
-  protected onAfterShow(message: Message): void {
-    super.onAfterShow(message);
-    this._look();
-  }
-
-  /** The list changes every few seconds while nodes are up: that is when they have new figures. */
-  private _look(): void {
-    const { manager, name } = this._options;
-    const target = manager.get(name);
-    if (this._looking || !this.isVisible || !target || !isManaged(target)) {
-      return;
-    }
-    this._looking = true;
-    manager
-      .nodes(name)
-      .then(
-        nodes => {
-          this.figures.take(nodes, Date.now());
-          this.figuresChanged.emit();
-        },
-        () => undefined // it is being deleted, or the hub is away: the figures stay as they are
-      )
-      .finally(() => (this._looking = false));
-  }
-
-  private _looking = false;
 }
 
 type Tab = 'overview' | 'nodes' | 'jobs' | 'events' | 'log';
 
-function View(props: IDocumentOptions & { view: TargetView }): React.ReactElement {
-  const { manager, jobs, view, trans, name } = props;
+function View(props: IDocumentOptions & { shown: boolean }): React.ReactElement {
+  const { manager, jobs, trans, name } = props;
   useSignal(manager.changed);
   useSignal(jobs.changed);
-  useSignal(view.figuresChanged);
+  const figures = useFigures(manager, name, props.shown);
   const [tab, setTab] = React.useState<Tab>('overview');
   const target = manager.get(name);
   if (!target) {
@@ -140,7 +100,7 @@ function View(props: IDocumentOptions & { view: TargetView }): React.ReactElemen
     { key: 'jobs', label: trans.__('Jobs'), count: own.filter(job => !isOver(job)).length }
   ];
   if (isManaged(target)) {
-    const { length } = view.figures.nodes;
+    const { length } = figures.nodes;
     const count = isMachine(target) ? 0 : length; // one machine is one node: nothing to count
     tabs.splice(1, 0, { key: 'nodes', label: trans.__('Nodes'), count });
     tabs.push({ key: 'events', label: trans.__('Events') }, { key: 'log', label: trans.__('Log') });
@@ -156,11 +116,11 @@ function View(props: IDocumentOptions & { view: TargetView }): React.ReactElemen
         ) : (
           <div className="jp-perijove-scroll">
             {shown === 'nodes' && (
-              <NodesView {...props} target={target} own={own} figures={view.figures} />
+              <NodesView {...props} target={target} own={own} figures={figures} />
             )}
-            {shown === 'jobs' && <JobsView {...props} own={own} nodes={view.figures.nodes} />}
+            {shown === 'jobs' && <JobsView {...props} own={own} nodes={figures.nodes} />}
             {shown === 'events' && <EventsView {...props} target={target} />}
-            {shown === 'overview' && <Overview {...props} target={target} figures={view.figures} />}
+            {shown === 'overview' && <Overview {...props} target={target} figures={figures} />}
           </div>
         )}
       </TabBody>

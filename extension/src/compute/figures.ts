@@ -1,9 +1,11 @@
-/** What nodes have said of themselves in the last minutes: kept here, for as long as it is looked at. */
-import type { TargetNode } from '../api';
+/** What nodes have used in the last minutes: the hub tells of the past, then what is seen is added. */
+import type { TargetNode, UsageSample } from '../api';
 
 /** Milliseconds that are kept, and that are drawn at least. */
-export const WINDOW = 5 * 60 * 1000;
+export const WINDOW = 15 * 60 * 1000;
 const LEAST = 60 * 1000;
+/** Milliseconds without a sample after which the hub knows more than what is here. */
+const GAP = 15 * 1000;
 
 export interface ISample {
   at: number;
@@ -38,25 +40,49 @@ export class Figures {
     return this._samples.get(nodeId) ?? [];
   }
 
+  /** Has nobody looked for a while? */
+  isBehind(at: number): boolean {
+    const { length } = this._totals;
+    return !length || at - this._totals[length - 1].at > GAP;
+  }
+
+  /** Begin with what the hub knows of the past. */
+  begin(past: readonly UsageSample[], at: number): void {
+    this._samples.clear();
+    this._totals = [];
+    past.forEach(({ age, nodes }) => this._add(nodes, at - 1000 * age));
+  }
+
   take(nodes: TargetNode[], at: number): void {
     this._nodes = nodes;
     const up = nodes.filter(node => node.state !== 'preparing' && node.state !== 'unusable');
+    this._add(
+      up.map(({ id, state, cpu_percent, memory_used }) => ({
+        id,
+        busy: state === 'running',
+        cpu_percent: cpu_percent ?? 0,
+        memory_used: memory_used ?? 0
+      })),
+      at
+    );
+  }
+
+  private _add(up: UsageSample['nodes'], at: number): void {
     const samples = new Map<string, ISample[]>();
-    for (const node of up) {
-      const sample = { at, cpu: node.cpu_percent ?? 0, memory: node.memory_used ?? 0 };
-      samples.set(node.id, [...recent(this.of(node.id), at), sample]);
+    for (const { id, cpu_percent: cpu, memory_used: memory } of up) {
+      samples.set(id, [...recent(this.of(id), at), { at, cpu, memory }]);
     }
     this._samples = samples;
-    const sum = (figure: (node: TargetNode) => number) =>
+    const sum = (figure: (node: UsageSample['nodes'][number]) => number) =>
       up.reduce((total, node) => total + figure(node), 0);
     this._totals = [
       ...recent(this._totals, at),
       {
         at,
         up: up.length,
-        busy: sum(node => Number(node.state === 'running')),
-        cpu: up.length ? sum(node => node.cpu_percent ?? 0) / up.length : 0,
-        memory: sum(node => node.memory_used ?? 0)
+        busy: sum(node => Number(node.busy)),
+        cpu: up.length ? sum(node => node.cpu_percent) / up.length : 0,
+        memory: sum(node => node.memory_used)
       }
     ];
   }

@@ -12,7 +12,8 @@ import {
   type TargetEvent,
   type TargetLimits,
   type TargetNode,
-  type TargetState
+  type TargetState,
+  type UsageSample
 } from '../api';
 import { requestText } from '../api/request';
 
@@ -162,6 +163,11 @@ export class ComputeManager implements IDisposable {
 
   nodes(name: string): Promise<TargetNode[]> {
     return request(this.settings, `compute/${encodeURIComponent(name)}/nodes`);
+  }
+
+  /** What its nodes have used in the last minutes, oldest first. */
+  usage(name: string): Promise<UsageSample[]> {
+    return request(this.settings, `compute/${encodeURIComponent(name)}/usage`);
   }
 
   /** What happened to it, oldest first. */

@@ -21,7 +21,7 @@ export function Overview(props: IOverviewProps): React.ReactElement {
   const { target, figures, trans } = props;
   return (
     <>
-      {isManaged(target) && figures.totals.some(total => total.up) && <Charts {...props} />}
+      {figures.totals.some(total => total.up) && <Charts {...props} />}
       <Properties target={target} trans={trans} />
     </>
   );
@@ -35,7 +35,7 @@ function Charts({ target, figures, trans }: IOverviewProps): React.ReactElement 
     ['cpu', trans.__('CPU'), percent(last.cpu), 100],
     ['memory', trans.__('Memory'), memoryText(last.memory, room), room]
   ];
-  if (!isMachine(target)) {
+  if (isManaged(target) && !isMachine(target)) {
     const busy = trans.__('%1 of %2', last.busy, last.up);
     charts.unshift(['busy', trans.__('Busy nodes'), busy, target.max_nodes]);
   }

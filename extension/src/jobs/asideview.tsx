@@ -5,7 +5,7 @@ import * as React from 'react';
 import type { RunRow } from '../api';
 import { Course } from '../components/course';
 import { memoryText, percent } from '../compute/format';
-import type { INodeUse } from '../compute/usenode';
+import type { INodeUse } from '../compute/usefigures';
 import { LastRuns } from './lastruns';
 
 const HEIGHT = 48;

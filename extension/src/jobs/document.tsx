@@ -19,7 +19,7 @@ import { useSignal } from '../components/signal';
 import { StatePill } from '../components/state';
 import { TabBody, Tabs, type ITab } from '../components/tabs';
 import type { ComputeManager } from '../compute/manager';
-import { useNode } from '../compute/usenode';
+import { useNode } from '../compute/usefigures';
 import type { RunManager } from '../runs/manager';
 import { CommandIDs as RunCommandIDs } from '../runs/tokens';
 import { AsideView } from './asideview';

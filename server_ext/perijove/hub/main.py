@@ -255,7 +255,8 @@ async def serve(folder: WorkspaceFolder) -> None:
     await environments.start()
     await supervisor.start()
     await compute.resume()
-    loops = [asyncio.create_task(work) for work in (supervisor.run(), recorder.run(), power.run())]
+    works = (supervisor.run(), recorder.run(), power.run(), compute.usages.run())
+    loops = [asyncio.create_task(work) for work in works]
     loops.append(asyncio.create_task(_start_tracking(tracking, zygote)))
     loops.append(asyncio.create_task(tracking.watch(store, supervisor)))
     loops.append(asyncio.create_task(changes.watch(tracking.records.changes)))

@@ -36,7 +36,7 @@ class TargetHandler(HubHandler):
 
 
 class TargetPartHandler(HubHandler):
-    """What of a target is only read: nodes, logs, events."""
+    """What of a target is only read: nodes, their usage, logs, events."""
 
     @authenticated
     @authorized(action="read", resource=COMPUTE)
@@ -102,7 +102,7 @@ def _without_keys(kernel: dict[str, Any]) -> dict[str, Any]:
 COMPUTE_ROUTES: list[tuple[str, type[HubHandler]]] = [
     (r"compute", TargetsHandler),
     (rf"compute/{TARGET}", TargetHandler),
-    (rf"compute/{TARGET}/(?P<part>nodes|logs|events|environments)", TargetPartHandler),
+    (rf"compute/{TARGET}/(?P<part>nodes|usage|logs|events|environments)", TargetPartHandler),
     (rf"compute/{TARGET}/kernels", KernelsHandler),
     (r"kernels/(?P<kernel_id>[^/]+)", KernelHandler),
     (rf"compute/{TARGET}/(?P<verb>start|stop|restart|scale|keep-running)", TargetVerbHandler),

@@ -252,6 +252,11 @@ class Node(BaseModel):
     started_at: datetime | None = None
     message: str | None = None
 
+    @property
+    def is_up(self) -> bool:
+        """Is it there, and heard of?"""
+        return self.state not in (NodeState.PREPARING, NodeState.UNUSABLE)
+
 
 class Usage(BaseModel):
     """What all nodes of a target that are up use together."""
@@ -274,6 +279,22 @@ class Usage(BaseModel):
             memory_used=sum(node.memory_used or 0 for node in heard),
             memory=sum(rooms) if len(rooms) == len(heard) else None,
         )
+
+
+class NodeUsage(BaseModel):
+    """What a node used at a moment."""
+
+    id: str
+    busy: bool = Field(description="did it run something")
+    cpu_percent: float = Field(description="of its CPUs")
+    memory_used: int = Field(description="bytes")
+
+
+class UsageSample(BaseModel):
+    """What the nodes of a target used at a moment, those that were up."""
+
+    age: float = Field(description="seconds since then")
+    nodes: list[NodeUsage]
 
 
 class ClusterState(BaseModel):

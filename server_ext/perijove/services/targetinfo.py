@@ -18,8 +18,6 @@ from perijove.models.compute import (
 )
 from perijove.models.instances import Definition, read_definition, size_of
 
-ABSENT = (NodeState.PREPARING, NodeState.UNUSABLE)
-
 
 @dataclass(frozen=True)
 class Notice:
@@ -60,7 +58,7 @@ def describe(
     """A target that was created. `running`: attempts it was given; `queued`: jobs that wait for
     that."""
     definition, now = read_definition(stored.definition), target.nodes_now
-    up = [node for node in now.nodes if node.state not in ABSENT]
+    up = [node for node in now.nodes if node.is_up]
     state = stored.state
     if state is TargetState.RUNNING and not target.usable:
         state = TargetState.UNUSABLE

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from perijove.abc import ComputeTarget, ManagedTarget, TargetMaker, TargetStore, Workshop
 from perijove.errors import Conflict, NotFound
-from perijove.models.compute import ComputeTargetInfo, Node, StoredTarget, TargetEvent
+from perijove.models.compute import ComputeTargetInfo, Node, StoredTarget, TargetEvent, UsageSample
 from perijove.models.instances import (
     HostQuestion,
     InstanceDefinition,
@@ -19,6 +19,7 @@ from perijove.models.jobs import Job, JobState
 from perijove.services.broker import Broker
 from perijove.services.history import Histories
 from perijove.services.targetinfo import Notice, describe, describe_local
+from perijove.services.usage import UsageHistory
 
 if TYPE_CHECKING:
     from perijove.services.jobs import JobService
@@ -43,9 +44,11 @@ class Targets:
     notices: dict[str, Notice] = field(default_factory=dict)
     _stored: dict[str, StoredTarget] = field(default_factory=dict)
     history: Histories = field(init=False)
+    usages: UsageHistory = field(init=False)
 
     def __post_init__(self) -> None:
         self.history = Histories(lambda name: self.jobs.folder.compute / self._exact(name))
+        self.usages = UsageHistory(self.jobs.supervisor.targets)
 
     def all(self) -> list[ComputeTargetInfo]:
         """All targets: this machine first, then by name."""
@@ -71,6 +74,10 @@ class Targets:
     def nodes(self, name: str) -> list[Node]:
         """The target's nodes."""
         return self._find(name).nodes
+
+    def usage(self, name: str) -> list[UsageSample]:
+        """What the target's nodes have used in the last minutes, oldest first."""
+        return self.usages.of(self._find(name).name)
 
     def events(self, name: str) -> list[TargetEvent]:
         """What happened to the target, oldest first; the last ones of many."""

@@ -9,7 +9,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
 from perijove.hub.context import TheHub
-from perijove.models.compute import ComputeTargetInfo, Node, Scale, TargetEvent
+from perijove.models.compute import ComputeTargetInfo, Node, Scale, TargetEvent, UsageSample
 from perijove.models.instances import AnyDefinition, HostQuestion, ShownKey
 
 router = APIRouter(tags=["compute"])
@@ -55,6 +55,12 @@ async def show(hub: TheHub, name: TargetName) -> ComputeTargetInfo:
 async def nodes(hub: TheHub, name: TargetName) -> list[Node]:
     """Its nodes."""
     return hub.compute.nodes(name)
+
+
+@router.get("/compute/{name}/usage")
+async def usage(hub: TheHub, name: TargetName) -> list[UsageSample]:
+    """What its nodes have used in the last minutes, oldest first."""
+    return hub.compute.usage(name)
 
 
 @router.get("/compute/{name}/events")
