@@ -284,14 +284,15 @@ def test_a_worker_with_a_disk_of_its_own(dask: Dask, home: Path, tmp_path: Path)
     path = write_notebook(
         tmp_path / "work" / "far.ipynb",  # what lies beside a notebook goes with it
         "import mlflow, os\nmlflow.log_metric('seen', 1)",
-        "open(os.environ['PERIJOVE_OUTPUTS'] + '/cwd', 'w').write(os.getcwd())",
+        "places = f\"{os.getcwd()} {os.environ['PERIJOVE_ARTIFACTS']}\"\n"
+        "open(os.environ['PERIJOVE_OUTPUTS'] + '/places', 'w').write(places)",
     )
     done = perijove(
         "job", "submit", str(path), "--compute", "theirs", "--wait", "--json", home=home
     )
     job = json.loads(done.stdout)
     assert job["state"] == "succeeded", job
-    output = Path(job["output_notebook"]).parent / WORK / "outputs" / "cwd"
+    output = Path(job["output_notebook"]).parent / WORK / "outputs" / "places"
     assert str(home) not in output.read_text()
 
     # killed, it leaves no runner that goes on for nobody

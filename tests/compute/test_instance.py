@@ -166,6 +166,7 @@ class TestCarried(TestShared):
         """MLflow cannot be reached from the machine: the hub gets what user code has logged."""
         write = (
             "import os\nfrom perijove.models.logged import metric_record, metric_start\n"
+            "assert 'PERIJOVE_ARTIFACTS' not in os.environ\n"
             "with open(os.environ['PERIJOVE_SPOOL'], 'a') as file:\n"
             "    for i in range(100):\n"
             "        file.write(metric_record(metric_start('r', 'loss'), float(i), i, i))"
@@ -173,6 +174,7 @@ class TestCarried(TestShared):
         async with self.started(tmp_path) as (target, sink):
             spec = self.attempt(tmp_path, write)
             spec.environ["MLFLOW_TRACKING_URI"] = "http://127.0.0.1:9"
+            spec.environ["PERIJOVE_ARTIFACTS"] = str(tmp_path)
             (Path(spec.folder) / SPEC).write_text(spec.model_dump_json())
             await target.launch(spec)
             await self.until(lambda: sink.ends)

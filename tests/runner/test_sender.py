@@ -62,6 +62,7 @@ def test_what_is_refused_is_said_and_the_rest_is_taken(tmp_path: Path, server: M
     start = metric_start("r", "loss")
     lines = [metric_record(start, float("nan"), 5, 1), metric_record(start, 0.5, 5, 2)]
     lines += [record("p", "r", key, "1") for key in ("good", "bad")]
+    lines += [record("i", "r", {"datasets": [{"tags": []}]}), record("p", "r", "later", "1")]
     lines += [record("u", "r", {"status": "FINISHED"}), record("t", "other", "k", "v")]
     (tmp_path / LOGGED).write_text("".join(lines))
     said: list[str] = []
@@ -76,6 +77,8 @@ def test_what_is_refused_is_said_and_the_rest_is_taken(tmp_path: Path, server: M
     assert server.taken == [
         ("runs/log-batch", {"run_id": "r", "params": [{"key": "good", "value": "1"}]}),
         ("runs/log-batch", {"run_id": "r", "metrics": points}),
+        ("runs/log-inputs", {"run_id": "r", "datasets": [{"tags": []}]}),
+        ("runs/log-batch", {"run_id": "r", "params": [{"key": "later", "value": "1"}]}),
         ("runs/update", {"run_id": "r", "status": "FINISHED"}),
         ("runs/log-batch", {"run_id": "other", "tags": [{"key": "k", "value": "v"}]}),
     ]

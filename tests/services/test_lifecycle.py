@@ -428,3 +428,13 @@ async def test_a_dry_run_shows_the_attempt_and_makes_nothing(tmp_path: Path) -> 
         assert planned.attempt["parameters"] == {"a": 1}
         assert planned.attempt["environ"]["PERIJOVE_ATTEMPT"] == "1"  # type: ignore[index, call-overload]
         assert w.store.page() == []
+
+
+@pytest.mark.parametrize("embedded", [True, False])
+async def test_only_beside_our_mlflow_a_job_is_told_where_artifacts_are(
+    tmp_path: Path, embedded: bool
+) -> None:
+    async with world(tmp_path, tracker=InMemoryTracker(assigns_run_ids=embedded)) as w:
+        environ: Any = (await w.jobs.dry_run(w.submission())).attempt["environ"]
+        expected = str(w.jobs.folder.artifacts) if embedded else None
+        assert environ.get("PERIJOVE_ARTIFACTS") == expected

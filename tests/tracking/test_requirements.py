@@ -30,3 +30,14 @@ def test_answers_are_good_until_something_is_installed(
     (tmp_path / "new-1.0.dist-info").mkdir()
     ask("sklearn")
     assert asked == ["sklearn", "mlflow", "sklearn"]
+
+
+def test_zygotes_ask_ahead() -> None:
+    from narwhals import plugins
+
+    import perijove.tracking.known  # noqa: F401
+    from perijove.tracking.requirements import _answers
+
+    _, versions = _answers["_get_installed_version"]
+    assert {("scikit-learn", "sklearn"), ("numpy", None)} <= versions.keys()
+    assert list(_answers["_discover_entrypoints"][1].values()) == [plugins._discover_entrypoints()]

@@ -231,6 +231,38 @@ def test_batches_runs_and_their_ends(make: Callable[..., Any]) -> None:
     assert found[1] == found[0]
 
 
+def test_inputs(make: Callable[..., Any], tmp_path: Path) -> None:
+    from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelInput
+
+    def of(name: Any, schema: Any = "{}", tag: str = "train", **given: Any) -> Any:
+        told = {"digest": "d", "source_type": "local", "source": "{}"} | given
+        about = Dataset(name=name, schema=schema, profile=None, **told)
+        return DatasetInput(about, [InputTag("mlflow.data.context", tag)])
+
+    given: list[tuple[Any, ...]] = [
+        ([of("rows")],), ([of("rows")],), ([of("rows", tag="eval")],),
+        ([of("a"), of("b"), of("ünï\u202e", None)],), ([of("long", "s" * 950_000)],),
+        ([of("n" * 501)],), ([of("none", digest=None)],), ([of(5)],), ([of("rows"), None],),
+        ([],), (None,), ((of("tuple"),),), ([of("both")], [LoggedModelInput("m-none")]),
+    ]  # fmt: skip
+    found = []
+    for kind in ("rest", "spool"):
+        store = make(kind)
+        run, gone = new_run(store), new_run(store, "gone")
+        said = [outcome(partial(store.log_inputs, run, *each), run) for each in given]
+        said.append(outcome(partial(store.log_inputs, "0" * 32, *given[0]), run))
+        # the metric comes after what it is about
+        point = entities().Metric("m", 1.0, NOW, 0, dataset_name="a", dataset_digest="d")
+        store.log_metric(run, point)
+        store.delete_run(gone)
+        said.append(outcome(partial(store.log_inputs, gone, *given[0]), gone))
+        end = store.get_run(run)
+        found.append((said, end.inputs.to_dictionary(), end.data.metrics))
+    assert found[1] == found[0]
+    kinds = [fields[0] for fields in records(store._spool.path.read_bytes()) if fields[1] == run]
+    assert kinds == ["i"] * 4
+
+
 NAMES = st.one_of(
     st.sampled_from(["a", "b", "c/d", "../e", "", "f#"]),
     st.text(string.ascii_letters + "/. -_:ü\n", max_size=8),

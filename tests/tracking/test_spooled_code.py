@@ -27,6 +27,13 @@ def tell(call):
     except Exception as error:
         said.append(f"{type(error).__name__}: {error}"[:200])
 
+from mlflow.store.artifact import http_artifact_repo
+request, sent = http_artifact_repo.http_request, []
+def counted(creds, endpoint, method, **named):
+    sent.extend([endpoint] * (method == "PUT"))
+    return request(creds, endpoint, method, **named)
+http_artifact_repo.http_request = counted
+
 client = MlflowClient()
 name = os.environ["EXPERIMENT"]
 experiment = mlflow.set_experiment(name).experiment_id
@@ -106,6 +113,7 @@ for run in sorted(client.search_runs([experiment]), key=lambda run: run.info.run
     said.append({key: [(m.value, m.step) for m in client.get_metric_history(run.info.run_id, key)]
         for key in run.data.metrics})
 said.append(mlflow.get_tracking_uri() == mlflow.get_registry_uri() == os.environ["HERE"])
+said.append(sent)
 print("SAID" + json.dumps(said, default=str))
 """
 
@@ -133,7 +141,11 @@ def test_user_code_does_the_same(mlflow: Served, tmp_path: Path) -> None:
         "spooled",
         PERIJOVE_SPOOL=str(tmp_path / "mlflow.spool"),
         PERIJOVE_SPOOL_URI=mlflow.uri,
+        PERIJOVE_ARTIFACTS=str(mlflow.folder.artifacts),
     )
+    # all others are put where they belong
+    assert "/b.txt" in theirs.pop()
+    assert [sent.rpartition("/")[2] for sent in ours.pop()] == ["a#b"]
     assert theirs.pop(0) == "RestStore"
     assert ours.pop(0) == "SpoolingStore"
     assert (tmp_path / "mlflow.spool").stat().st_size > 0

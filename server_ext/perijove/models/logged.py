@@ -12,10 +12,11 @@ writing a kill cut off spoils no other::
     ["m", …, model_id, dataset_name, dataset_digest]
     ["p", run, key, value]    ["t", run, key, value]    a parameter, a tag
     ["u", run, {"status", "end_time", "run_name"}]      the run's own fields
+    ["i", run, {"datasets"}]  its inputs
 
 What is sent twice, because a process was killed between MLflow's answer and its note of it, is
-the same as what is sent once: MLflow keeps one of equal points, and parameters and tags come in
-their order.
+the same as what is sent once: MLflow keeps one of equal points and inputs, and parameters and
+tags come in their order.
 """
 
 from __future__ import annotations
@@ -32,11 +33,15 @@ from typing import Any
 LOGGED, SENT = "mlflow.spool", "mlflow.sent"
 SPOOL_VARIABLE, URI_VARIABLE = "PERIJOVE_SPOOL", "PERIJOVE_SPOOL_URI"
 """Where user code finds the spool, and the MLflow server it is for."""
+ARTIFACTS_VARIABLE = "PERIJOVE_ARTIFACTS"
+"""Where that server keeps artifacts, if it is the hub's own and on the job's machine."""
 EXISTING_VARIABLE = "PERIJOVE_EXISTING_MLFLOW"
 """Set where the server is not the hub's own."""
 REQUEST_HEADER, REQUEST_TAG = "Idempotency-Key", "perijove.request"
 """By which a request that is sent again is known: to the hub's own MLflow, to any other."""
-LOG_BATCH, UPDATE = "runs/log-batch", "runs/update"
+LOG_BATCH, UPDATE, LOG_INPUTS = "runs/log-batch", "runs/update", "runs/log-inputs"
+ALONE = {"u": UPDATE, "i": LOG_INPUTS}
+"""Where records go that are requests of their own."""
 PIECE = 1 << 17
 """Bytes read at once: what is sent again, at most, after a kill."""
 ENTITIES, WORDS, BYTES = 1000, 100, 900_000
@@ -204,6 +209,8 @@ def _said(body: Request) -> str:
         if listed := body.get(kind):
             keys = ", ".join(dict.fromkeys(item["key"] for item in listed))[:200]
             return f"{name} {keys} of run {body['run_id']}"
+    if "datasets" in body:
+        return f"the datasets of run {body['run_id']}"
     return f"the end of run {body['run_id']}"
 
 
@@ -223,9 +230,9 @@ class _Requests:
 
     def add(self, fields: list[Any]) -> None:
         kind = fields[0]
-        if kind == "u":
+        if kind in ALONE:
             self._close()
-            self._done.append((UPDATE, {"run_id": self._run_id, **fields[2]}))
+            self._done.append((ALONE[kind], {"run_id": self._run_id, **fields[2]}))
             return
         size = 200 + sum(len(json.dumps(field)) for field in fields[2:4])
         words = len(self._params) + len(self._tags)

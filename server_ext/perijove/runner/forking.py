@@ -24,6 +24,8 @@ from perijove.runner.state import close_files, restore, restore_pools
 
 SWITCH = 0.0005
 """Seconds between two thread switches while a kernel boots: its threads wait for each other."""
+MMAP_THRESHOLD, TRIM_THRESHOLD = (-3, 32 << 20), (-1, 64 << 20)
+"""What glibc's allocator comes to after an array of 32 MiB was freed: numbers of mallopt, bytes."""
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 
 
@@ -31,6 +33,15 @@ def prctl(option: int, value: int) -> None:
     """Linux's prctl; nothing elsewhere."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
+
+
+def keep_memory() -> None:
+    """Let arrays of a few MiB take the memory of those before them. Until glibc has seen large
+    ones it gives each back at once, and most of the time that it takes to draw a picture goes
+    into new pages."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # it is glibc's
+    for option in (MMAP_THRESHOLD, TRIM_THRESHOLD) if mallopt else ():
+        mallopt(*option)
 
 
 def become_kernel(
@@ -51,6 +62,7 @@ def become_kernel(
         os.set_inheritable(ready, False)
         restore(environ | {"JPY_PARENT_PID": str(os.getppid())})
         restore_pools(environ)
+        keep_memory()
         if workdir is not None:
             os.chdir(workdir)
         # as nbclient starts a kernel: its history is its own and in memory

@@ -18,6 +18,7 @@ KERNEL_MODULES = (
     "IPython.core.completerlib",
     "IPython.core.debugger",
     "IPython.core.oinspect",
+    "IPython.core.pylabtools",
     "IPython.extensions.storemagic",
     "pdb",
     "sqlite3",
@@ -25,10 +26,22 @@ KERNEL_MODULES = (
 )
 COMPANIONS = {
     # what logging a model takes
-    "mlflow": ("git", "mlflow.pyfunc", "skops.io", "perijove.tracking.known"),
+    "mlflow": (
+        "git",
+        "mlflow.models.display_utils",
+        "mlflow.pyfunc",
+        "mlflow.tracking.request_header.registry",
+        "netrc",
+        "skops.io",
+        "perijove.tracking.known",
+        "perijove.tracking.overrides",
+        "perijove.tracking.repeated",
+    ),
     "pandas": ("pyarrow.pandas_compat",),
     "sklearn": (
+        "narwhals._interchange.dataframe",
         "narwhals._pandas_like.namespace",
+        "narwhals.stable.v2._namespace",
         "sklearn.datasets.data",
         "sklearn.datasets.descr",
         "sklearn.utils._pprint",

@@ -23,8 +23,9 @@ from perijove.models.logged import (
 if TYPE_CHECKING:
     import httpx
 
-LOOK, MUCH = 0.2, 50_000
-"""Seconds between two looks at the spool; bytes in it that are sent without waiting."""
+SOON, LOOK, MUCH = 0.05, 0.2, 50_000
+"""Seconds between two looks at the spool while there is nothing in it, and between two requests,
+for which more is gathered; bytes in it that are sent without waiting."""
 AWAY = (0.5, 5.0)
 """Seconds between two tries while MLflow does not answer: the first, the longest."""
 PATIENCE, PATIENCE_STOPPED = 5.0, 2.0
@@ -103,13 +104,14 @@ class Sender:
             time.sleep(AWAY[0])
 
     def _run(self) -> None:
-        delay, more = AWAY[0], False
-        while not self._stop.wait(0 if more else LOOK):
-            before, more = self._progress, False
+        delay, pause = AWAY[0], SOON
+        while not self._stop.wait(pause):
+            before, pause = self._progress, SOON
             try:
                 self._drain(wait=False, timeout=TIMEOUT)
                 delay = AWAY[0]
-                more = self._progress != before and self._spool.pending() > MUCH
+                if self._progress != before:
+                    pause = 0 if self._spool.pending() > MUCH else LOOK
             except (MlflowAway, OSError):
                 self._stop.wait(delay)
                 delay = min(AWAY[1], 2 * delay)

@@ -22,7 +22,7 @@ from perijove.faults import step
 from perijove.models.attempts import OUTPUT, SPEC, STATUS, WORK, AttemptSpec, AttemptStatus
 from perijove.models.events import EventType, SpoolEvent
 from perijove.models.jobs import ACTIVE_STATES, FailureReason, Job, JobState
-from perijove.models.logged import EXISTING_VARIABLE
+from perijove.models.logged import ARTIFACTS_VARIABLE, EXISTING_VARIABLE
 from perijove.models.tokens import AttemptToken, sign
 from perijove.models.workspaces import WorkspaceFolder
 from perijove.services.broker import Broker
@@ -138,12 +138,13 @@ class Supervisor:
             "PERIJOVE_OUTPUTS": str(outputs),
             "PERIJOVE_WORKSPACE": self.folder.name,
             "PERIJOVE_HOME": str(self.folder.home),
+            ARTIFACTS_VARIABLE: str(self.folder.artifacts),
             "JUPYTER_PATH": os.pathsep.join(filter(None, kernelspecs)),
         }
         if not self.tracker.assigns_run_ids:
             environ |= {k: v for k, v in os.environ.items() if k.startswith("MLFLOW_TRACKING_")}
             environ["MLFLOW_TRACKING_URI"] = self.tracker.tracking_uri
-            environ[EXISTING_VARIABLE] = "true"
+            environ |= {EXISTING_VARIABLE: "true", ARTIFACTS_VARIABLE: None}
             if "MLFLOW_TRACKING_TOKEN" not in os.environ:
                 environ["MLFLOW_TRACKING_TOKEN"] = None
         return AttemptSpec(

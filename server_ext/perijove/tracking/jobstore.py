@@ -15,8 +15,10 @@ from typing import Any
 
 from mlflow.entities import LifecycleStage, Metric, Param, Run, RunInfo, RunStatus, RunTag
 from mlflow.exceptions import MlflowException, RestException
-from mlflow.protos.service_pb2 import LogBatch, UpdateRun
+from mlflow.protos.service_pb2 import LogBatch, LogInputs, UpdateRun
+from mlflow.utils import validation
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
+from mlflow.utils.proto_json_utils import message_to_json
 from mlflow.utils.validation import (
     MAX_ENTITIES_PER_BATCH,
     MAX_ENTITY_KEY_LENGTH,
@@ -29,7 +31,10 @@ from mlflow.utils.validation import (
 )
 
 from ..models.logged import (
+    BYTES,
     LOG_BATCH,
+    LOG_INPUTS,
+    UPDATE,
     LoggedSpool,
     Refused,
     Request,
@@ -50,6 +55,11 @@ PASSING = frozenset(
     ["TEMPORARILY_UNAVAILABLE", "INTERNAL_ERROR", "REQUEST_LIMIT_EXCEEDED", "UNAUTHENTICATED"]
 )
 """Errors that are not the request's fault."""
+APART = frozenset(
+    ["CreateLoggedModel", "CreateRun", "FinalizeLoggedModel", "GetExperiment", "LogOutputs"]
+)
+"""Requests with the same result whether or not MLflow has got what was logged before them."""
+REQUESTS = {LOG_BATCH: LogBatch, LOG_INPUTS: LogInputs, UPDATE: UpdateRun}
 
 
 class SpoolingStore(CarefulStore):
@@ -130,7 +140,8 @@ class SpoolingStore(CarefulStore):
         return made
 
     def log_inputs(self, run_id: str, datasets: Any = None, models: Any = None) -> None:
-        super().log_inputs(run_id, datasets, models)
+        if models or not datasets or not self._write(run_id, self._inputs(run_id, datasets)):
+            super().log_inputs(run_id, datasets, models)
         self._datasets |= {(item.dataset.name, item.dataset.digest) for item in datasets or []}
 
     # what tells of runs
@@ -176,16 +187,16 @@ class SpoolingStore(CarefulStore):
             self._sending.now = False
 
     def _send(self, path: str, body: Request) -> None:
-        api = LogBatch if path == LOG_BATCH else UpdateRun
         try:
-            super()._call_endpoint(api, json.dumps(body))
+            super()._call_endpoint(REQUESTS[path], json.dumps(body))
         except MlflowException as error:
             if error.error_code in PASSING or error.get_http_status_code() >= 500:
                 raise
             raise Refused(error.message) from None
 
     def _call_endpoint(self, api: Any, *args: Any, **kwargs: Any) -> Any:
-        if not getattr(self._sending, "now", False) and self._spool.pending():
+        alone = getattr(self._sending, "now", False) or api.__name__ in APART
+        if not alone and self._spool.pending():
             self.flush()
         return super()._call_endpoint(api, *args, **kwargs)
 
@@ -273,6 +284,15 @@ class SpoolingStore(CarefulStore):
             return record(kind, run_id, item.key, item.value)
         except ValueError:  # text that has no bytes
             return None
+
+    def _inputs(self, run_id: str, datasets: Any) -> str | None:
+        try:
+            validation._validate_dataset_inputs(datasets)
+            protos = [item.to_proto() for item in datasets]
+            line = record("i", run_id, json.loads(message_to_json(LogInputs(datasets=protos))))
+        except Exception:  # the server says why
+            return None
+        return line if isinstance(datasets, list) and len(line) < BYTES else None
 
     def _takes_params(self, run_id: str, params: Sequence[Param]) -> bool:
         if run_id not in self._params:

@@ -17,6 +17,8 @@ from importlib import import_module
 from typing import Any
 
 from .jobstore import SpoolingStore
+from .ownrun import EXPERIMENT
+from .placed import put
 from .requirements import ASKED, remembered, without_a_process
 from .trusted import noting, trusting
 
@@ -32,9 +34,10 @@ def apply() -> None:
         _applied = True
         _replace("mlflow.tracking._model_registry.utils", "_get_active_spark_session", _no_search)
         _replace("mlflow.tracking.fluent", "MlflowClient", _kept_client)
+        _replace("mlflow.tracking.fluent", "_get_experiment_id_from_env", _own_experiment)
         _replace("mlflow.utils.requirements_utils", "_capture_imported_modules", without_a_process)
         _replace("mlflow.tracking._tracking_service.client", "TrackingServiceClient", _knowing)
-        _replace("mlflow.store.artifact.http_artifact_repo", "HttpArtifactRepository", _together)
+        _replace("mlflow.store.artifact.http_artifact_repo", "HttpArtifactRepository", _stored)
         for name in ASKED:
             _replace("mlflow.utils.requirements_utils", name, remembered)
         for name in ("is_in_cluster", "is_in_databricks_job", "is_in_databricks_notebook"):
@@ -90,6 +93,19 @@ def _with_a_sample(finish: Callable[[Any], None]) -> Callable[[Any], None]:
     return finished
 
 
+def _own_experiment(ask: Callable[[], Any]) -> Callable[[], Any]:
+    """For every run it makes MLflow asks whether the experiment is there that the environment
+    names; the job's is."""
+    from mlflow.environment_variables import MLFLOW_EXPERIMENT_ID, MLFLOW_EXPERIMENT_NAME
+
+    @wraps(ask)
+    def found() -> Any:
+        own, chosen = os.environ.get(EXPERIMENT), MLFLOW_EXPERIMENT_ID.get()
+        return own if own and own == chosen and MLFLOW_EXPERIMENT_NAME.get() is None else ask()
+
+    return found
+
+
 def _no_search(look: Callable[[], Any]) -> Callable[[], Any]:
     """Where pyspark was not imported no Spark session is active. MLflow tries to import it for
     every client it makes, two of them for each metric, and Python looks through all folders."""
@@ -120,9 +136,15 @@ def _knowing(client: Any) -> Any:
     return client
 
 
-def _together(repository: Any) -> Any:
-    """The files of a folder, above all of a model's, are stored a few at a time."""
-    one_by_one = repository.log_artifacts
+def _stored(repository: Any) -> Any:
+    """Files are put where they belong if they can be, and else sent; those of a folder, above all
+    of a model's, a few at a time."""
+    one, one_by_one = repository.log_artifact, repository.log_artifacts
+
+    @wraps(one)
+    def log_artifact(self: Any, local_file: Any, artifact_path: Any = None) -> None:
+        if not put(self, local_file, artifact_path):
+            one(self, local_file, artifact_path)
 
     @wraps(one_by_one)
     def log_artifacts(self: Any, local_dir: str, artifact_path: str | None = None) -> None:
@@ -130,10 +152,11 @@ def _together(repository: Any) -> Any:
         listing = copy(self)
         listing.log_artifact = lambda *file: files.append(file)
         one_by_one(listing, local_dir, artifact_path)
+        left = [file for file in files if not put(self, *file)]
         with ThreadPoolExecutor(UPLOADS) as pool:
-            list(pool.map(lambda file: self.log_artifact(*file), files))
+            list(pool.map(lambda file: self.log_artifact(*file), left))
 
-    repository.log_artifacts = log_artifacts
+    repository.log_artifact, repository.log_artifacts = log_artifact, log_artifacts
     return repository
 
 

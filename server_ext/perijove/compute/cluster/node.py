@@ -28,6 +28,7 @@ from perijove.compute.gpus import VISIBLE, own_gpus
 from perijove.compute.zygote import start_cold
 from perijove.models.agents import GateAddress
 from perijove.models.attempts import RUNNER, SPEC, STATUS, AttemptSpec, RunnerProcess
+from perijove.models.logged import ARTIFACTS_VARIABLE
 from perijove.models.processes import end_attempt, is_alive
 
 PATIENCE = 15.0
@@ -217,7 +218,7 @@ def run_attempt(folder: str, far: bool, gate: GateAddress | None, gpus: int) -> 
 
     worker = get_worker()
     _await_folder(folder, str(worker.name))
-    environ = {}
+    environ = {ARTIFACTS_VARIABLE: ""} if far else {}
     if gate is not None:
         from perijove.compute.cluster.carrier import tracking_uri
 

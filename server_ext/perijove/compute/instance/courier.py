@@ -40,7 +40,7 @@ from perijove.models.attempts import (
 )
 from perijove.models.environments import BASE_KERNEL, BuildResult, EnvironmentContent
 from perijove.models.jobs import FailureReason, JobState
-from perijove.models.logged import LOGGED, SENT, LoggedSpool
+from perijove.models.logged import ARTIFACTS_VARIABLE, LOGGED, SENT, LoggedSpool
 from perijove.models.processes import end_attempt, is_alive, link_verdict
 from perijove.writing import replace_file
 
@@ -333,7 +333,8 @@ def relocate(spec: AttemptSpec, folder: Path) -> AttemptSpec:
 
     source = folder / "snapshot" / PurePosixPath(spec.source).relative_to(spec.snapshot)
     environ = spec.environ | {"PERIJOVE_OUTPUTS": moved(spec.outputs)}
-    environ.pop("PERIJOVE_HOME", None)
+    for here in ("PERIJOVE_HOME", ARTIFACTS_VARIABLE):
+        environ.pop(here, None)
     return spec.model_copy(
         update={
             "folder": str(folder),
