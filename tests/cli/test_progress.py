@@ -9,7 +9,9 @@ from typing import Any, cast
 
 import pytest
 
+from perijove.cli import environment as environments
 from perijove.cli import job as commands
+from perijove.cli.program import run
 from perijove.cli.progress import watch
 from perijove.client.jobs import Job
 from perijove.models.events import EventType, JobEvent
@@ -64,3 +66,29 @@ def test_an_interrupted_wait_shows_the_job_as_it_is_now(
     said = capsys.readouterr()
     assert json.loads(said.out) == {"state": "running"}
     assert "perijove job cancel 4f2c" in said.err
+
+
+def test_an_interrupted_build_goes_on_and_that_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Building:
+        reference = "geo:2"
+
+        class data:
+            class state:
+                settled = False
+
+        def wait(self, raise_on_failure: bool) -> None:
+            raise KeyboardInterrupt
+
+    class Workspace:
+        def __init__(self, name: str | None) -> None:
+            self.environments = self
+
+        def create(self, name: str, **files: Any) -> Building:
+            return Building()
+
+    monkeypatch.setattr(environments, "Workspace", Workspace)
+    monkeypatch.setattr(environments, "is_terminal", lambda: False)
+    assert run(["environment", "create", "geo", "--requirements", "r.txt"]) == 130
+    assert "perijove environment delete geo:2" in capsys.readouterr().err

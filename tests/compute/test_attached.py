@@ -31,6 +31,12 @@ from perijove.testing.targets import ComputeTargetContract, RecordingSink
 
 pytestmark = pytest.mark.integration
 
+OLDER = """
+from distributed import versions
+versions.get_package_info = lambda names: {"distributed": "2024.1.0"}
+"""
+"""What makes a scheduler say that its Dask is older."""
+
 
 class Dask:
     """A scheduler and workers with TLS, in processes of their own."""
@@ -49,11 +55,11 @@ class Dask:
         self.all: list[subprocess.Popen[bytes]] = []
         self.scheduler = self.start_scheduler()
 
-    def start_scheduler(self) -> subprocess.Popen[bytes]:
+    def start_scheduler(self, *options: str) -> subprocess.Popen[bytes]:
         """The scheduler, at the same port every time."""
         self.scheduler = self._start(
             [*_dask("scheduler"), *("--host", "127.0.0.1", "--port", str(self.port))],
-            ["--no-dashboard", "--no-show"],
+            ["--no-dashboard", "--no-show", *options],
         )
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
@@ -197,9 +203,11 @@ class TestAttached(ComputeTargetContract):
             assert "does not answer" in (target.nodes_now.message or "")
             waits = self.attempt(tmp_path)
             await target.launch(waits)
-            self.dask.start_scheduler()
+            (tmp_path / "older.py").write_text(OLDER)
+            self.dask.start_scheduler("--preload", str(tmp_path / "older.py"))
             self.dask.add("next")
             await self.until(lambda: target.usable)
+            assert "has Dask 2024.1.0" in (target.nodes_now.message or "")
             await self.until(lambda: len(sink.ends) == 2)
             # what ran already is not a worker's process, and went on
             for spec in (runs, waits):

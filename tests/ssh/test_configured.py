@@ -107,7 +107,7 @@ async def test_a_key_that_is_known_is_not_asked_for_and_another_one_is_refused(
         with pytest.raises(Conflict) as raised:
             await show_key(HostQuestion(host=name))
         assert raised.value.field == "host_key"
-        assert "ssh-keygen -R" in str(raised.value.remedy)
+        assert f"ssh-keygen -R {box.ip}," in str(raised.value.remedy)
 
 
 async def test_what_is_wrong_with_the_configuration_is_said(

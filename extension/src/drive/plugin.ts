@@ -1,7 +1,7 @@
 /** The files of an instance, as a drive in a file browser of its own. */
 import { ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ICommandPalette, InputDialog } from '@jupyterlab/apputils';
-import { URLExt } from '@jupyterlab/coreutils';
+import { PageConfig, URLExt } from '@jupyterlab/coreutils';
 import { FileBrowser, IFileBrowserFactory, Uploader } from '@jupyterlab/filebrowser';
 import { Drive } from '@jupyterlab/services';
 import { ITranslator } from '@jupyterlab/translation';
@@ -14,6 +14,7 @@ import { IWorkspace } from '../workspace';
 export const BROWSE = 'perijove:browse-files';
 /** Milliseconds between two looks at a folder that is shown. */
 const REFRESH = 15000;
+const TO_TRASH = 'delete_to_trash';
 
 export const drivePlugin: JupyterFrontEndPlugin<void> = {
   id: 'perijove:drive',
@@ -49,6 +50,18 @@ function addTools(browser: FileBrowser, name: string, translator: ITranslator): 
       onClick: () => void model.refresh()
     })
   );
+}
+
+/** JupyterLab asks in the words of the server's own files, which may go to a trash: these do not. */
+function deleteForGood(browser: FileBrowser): void {
+  const ask = browser.delete.bind(browser);
+  browser.delete = () => {
+    const option = PageConfig.getOption(TO_TRASH);
+    PageConfig.setOption(TO_TRASH, 'false');
+    const asked = ask(); // reads it at once
+    PageConfig.setOption(TO_TRASH, option);
+    return asked;
+  };
 }
 
 function activate(
@@ -99,6 +112,7 @@ function activate(
       browser.title.closable = true;
       browsers.set(name, browser);
       addTools(browser, name, translator);
+      deleteForGood(browser);
       shell.add(browser, 'left', { rank: 101, type: 'File Browser' });
       restorer?.add(browser, browser.id);
     }

@@ -23,6 +23,7 @@ import { useNode } from '../compute/usefigures';
 import type { RunManager } from '../runs/manager';
 import { CommandIDs as RunCommandIDs } from '../runs/tokens';
 import { AsideView } from './asideview';
+import { useBuildLog } from './buildlog';
 import { DetailsView } from './detailsview';
 import { FilesView } from './filesview';
 import { cellText, duration, elapsed, stateText } from './format';
@@ -164,6 +165,10 @@ function View(props: IDocumentOptions & { view: JobView; shown: boolean }): Reac
   const use = useNode(props.compute, job, active && props.shown);
   const lastRuns = useLastRuns(props.runs, job, props.shown);
   const theme = props.themes?.theme ?? '';
+  const isScript = job?.kind === 'script';
+  const shown: Tab = isScript && tab === 'notebook' ? 'log' : tab;
+  const isMute = shown === 'log' && !view.model.log;
+  const build = useBuildLog(manager, job, props.shown && isMute);
   if (!job) {
     return manager.isReady ? (
       <div className="jp-perijove-empty">
@@ -177,8 +182,6 @@ function View(props: IDocumentOptions & { view: JobView; shown: boolean }): Reac
       </div>
     );
   }
-  const isScript = job.kind === 'script';
-  const shown: Tab = isScript && tab === 'notebook' ? 'log' : tab;
   const tabs: ITab<Tab>[] = [
     { key: 'metrics', label: trans.__('Metrics'), count: view.model.metrics.size },
     { key: 'log', label: trans.__('Log') },
@@ -210,6 +213,7 @@ function View(props: IDocumentOptions & { view: JobView; shown: boolean }): Reac
               active={active}
               pictures={pictures}
               message={job.state === 'failed' ? (job.message ?? null) : null}
+              waiting={active ? (job.message ?? null) : null}
               rendermime={props.rendermime}
               languages={props.languages}
               trans={trans}
@@ -233,7 +237,9 @@ function View(props: IDocumentOptions & { view: JobView; shown: boolean }): Reac
             <MetricsView {...metrics} />
           </div>
         )}
-        {shown === 'log' && <LogView text={view.model.log} active={active} trans={trans} />}
+        {shown === 'log' && (
+          <LogView text={view.model.log || build} active={active} trans={trans} />
+        )}
         {shown === 'files' && <FilesView job={job} files={files} manager={manager} trans={trans} />}
         {shown === 'details' && (
           <div className="jp-perijove-scroll">

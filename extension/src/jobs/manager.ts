@@ -142,6 +142,15 @@ export class JobManager implements IDisposable {
     return request(this.settings, 'environments');
   }
 
+  environment(name: string): Promise<Environment> {
+    return request(this.settings, `environments/${encodeURIComponent(name)}`);
+  }
+
+  /** What the build of an environment has said so far. */
+  buildLog(name: string): Promise<string> {
+    return requestText(this.settings, `environments/${encodeURIComponent(name)}/logs`);
+  }
+
   experiments(): Promise<Experiment[]> {
     return request(this.settings, 'experiments');
   }

@@ -16,6 +16,8 @@ export interface INotebookViewProps {
   now: number;
   active: boolean;
   message: string | null;
+  /** What it waits for. */
+  waiting: string | null;
   pictures: Pictures;
   rendermime: IRenderMimeRegistry;
   languages: IEditorLanguageRegistry;
@@ -80,7 +82,7 @@ export function NotebookView(props: INotebookViewProps): React.ReactElement {
       {!model.cells.length && (
         <p className="jp-perijove-hint">
           {props.active
-            ? trans.__('The notebook appears here as soon as it starts.')
+            ? (props.waiting ?? trans.__('The notebook appears here as soon as it starts.'))
             : model.seq
               ? trans.__('It never started.')
               : trans.__('Loading…')}

@@ -1,4 +1,4 @@
-/** Says that a cell does not run because its instance is off: Jupyter lets it wait without a word. */
+/** Says that a cell does not run because its instance is off: Jupyter says nothing. */
 import { Notification } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
 
@@ -28,7 +28,7 @@ export function tellWhenOff(
       return;
     }
     const text = trans.__(
-      '%1 is %2: its kernels and their variables are gone, and cells wait until it is started.',
+      '%1 is %2: its kernels and their variables are gone. Start it, and run the cells again then.',
       name,
       stateText(target, trans)
     );

@@ -1,12 +1,13 @@
 /** Puts kernels on instances into JupyterLab: into the picker, the toolbar, notifications. */
 import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { IToolbarWidgetRegistry } from '@jupyterlab/apputils';
-import { NotebookActions, NotebookPanel } from '@jupyterlab/notebook';
+import { ISessionContext, IToolbarWidgetRegistry } from '@jupyterlab/apputils';
+import { INotebookTracker, NotebookActions, NotebookPanel } from '@jupyterlab/notebook';
 import { ITranslator } from '@jupyterlab/translation';
 
 /* eslint-disable jupyter/prefer-lazy-imports -- activation makes these at once */
 import { CommandIDs } from '../compute/tokens';
 import { IWorkspace } from '../workspace';
+import { tellWhenBack } from './back';
 import { KernelFigures } from './figures';
 import { KernelItem } from './item';
 import { tellWhenOff } from './off';
@@ -23,12 +24,13 @@ export const kernelsPlugin: JupyterFrontEndPlugin<void> = {
   description: 'Shows where kernels on instances run, and what they use there.',
   autoStart: true,
   requires: [IWorkspace, ITranslator],
-  optional: [IToolbarWidgetRegistry],
+  optional: [IToolbarWidgetRegistry, INotebookTracker],
   activate: (
     app: JupyterFrontEnd,
     workspace: IWorkspace,
     translator: ITranslator,
-    toolbars: IToolbarWidgetRegistry | null
+    toolbars: IToolbarWidgetRegistry | null,
+    notebooks: INotebookTracker | null
   ): void => {
     const { compute } = workspace;
     const { kernelspecs, serverSettings } = app.serviceManager;
@@ -66,14 +68,21 @@ export const kernelsPlugin: JupyterFrontEndPlugin<void> = {
       name => void app.commands.execute(CommandIDs.start, { name }),
       trans
     );
+    const instanceOf = (session: ISessionContext) => {
+      const kernel = session.session?.kernel;
+      return (kernel && placeOf(kernelspecs.specs?.kernelspecs[kernel.name]))?.instance;
+    };
     NotebookActions.executionScheduled.connect((_, { notebook }) => {
       const panel = notebook.parent;
-      const kernel = panel instanceof NotebookPanel && panel.sessionContext.session?.kernel;
-      const place = kernel && placeOf(kernelspecs.specs?.kernelspecs[kernel.name]);
-      if (place) {
-        tell(place.instance);
+      const instance = panel instanceof NotebookPanel && instanceOf(panel.sessionContext);
+      if (instance) {
+        tell(instance);
       }
     });
+    const watch = tellWhenBack(compute, translator);
+    notebooks?.widgetAdded.connect((_, { sessionContext }) =>
+      watch(sessionContext, () => instanceOf(sessionContext))
+    );
     notifyOfStarts(compute, name => instances(kernelspecs.specs).includes(name), trans);
   }
 };

@@ -151,7 +151,7 @@ def list_targets(workspace: str | None, as_json: bool) -> None:
 def show(name: str, workspace: str | None, as_json: bool) -> None:
     """Show a compute target."""
     target = Workspace(workspace).compute.get(name)
-    _tell(target, as_json)
+    emit(target.data, as_json, table(HEAD, [_row(target)]))
     if not as_json:
         for key, value in (target.data.attributes | target.data.properties).items():
             if value not in (None, "", [], {}, False) and key not in ("name", "size"):
@@ -317,6 +317,8 @@ def _progress(workspace: str | None, name: str, new: bool = False) -> Iterator[N
 
 def _tell(target: ComputeTarget, as_json: bool) -> None:
     emit(target.data, as_json, table(HEAD, [_row(target)]))
+    if target.data.message:
+        say(target.data.message)
 
 
 def _row(target: ComputeTarget) -> list[str]:

@@ -40,10 +40,18 @@ def create(
         name, requirements=requirements, conda=conda, pyproject=pyproject, python=python
     )
     if wait and not made.data.state.settled:
-        if is_terminal() and not as_json:
-            for piece in made.logs(follow=True):
-                click.echo(piece, err=True, nl=False)
-        made.wait(raise_on_failure=False)
+        try:
+            if is_terminal() and not as_json:
+                for piece in made.logs(follow=True):
+                    click.echo(piece, err=True, nl=False)
+            made.wait(raise_on_failure=False)
+        except KeyboardInterrupt:
+            say(
+                f"{made.reference} goes on being built: perijove environment logs "
+                f"{made.reference} --follow. To call it off: perijove environment delete "
+                f"{made.reference}."
+            )
+            raise
     _tell(made, as_json)
     if made.data.message:
         say(made.data.message)

@@ -58,6 +58,7 @@ class AttachedProcess(AttemptProcess):
         (folder / MARK).write_text(self._mark)
         self._scheduler_id: str | None = None
         self._trouble: str | None = None
+        self._other: str | None = None
         self._dashboard = ""
         self._orphans: dict[str, float] = {}
 
@@ -94,7 +95,7 @@ class AttachedProcess(AttemptProcess):
             scheduler=self._definition.scheduler or "",
             dashboard=self._dashboard,
             certificates=self._definition.certificates or "",
-            message=self._trouble or next(iter(warnings), None),
+            message=self._trouble or next(iter(warnings), self._other),
             reachable=self._trouble is None,
         )
 
@@ -108,8 +109,10 @@ class AttachedProcess(AttemptProcess):
                 self._client = await self._connect()
             assert self._client.scheduler is not None
             async with asyncio.timeout(CONNECT):
-                found = await self._client.scheduler.identity(n_workers=-1)
-        except (OSError, TimeoutError, ValueError) as error:
+                found = await self._client.scheduler.identity()
+                if found["id"] != self._scheduler_id:
+                    self._other = _other(await self._client.scheduler.versions())
+        except Exception as error:  # what runs there may be of any version
             await self._disconnect(error)
             return LOOK
         if found["id"] != self._scheduler_id:
@@ -346,6 +349,12 @@ def security(folder: Path) -> Security:
         tls_client_key=key,
         require_encryption=True,
     )
+
+
+def _other(versions: dict[str, Any]) -> str | None:
+    """Has the scheduler another Dask than the hub?"""
+    theirs, ours = versions["packages"]["distributed"], metadata.version("distributed")
+    return None if theirs == ours else f"The scheduler has Dask {theirs}, and the hub has {ours}."
 
 
 def _runner(folder: Path) -> RunnerProcess | None:

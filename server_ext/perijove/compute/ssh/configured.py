@@ -106,6 +106,14 @@ def is_locked(path: Path) -> bool:
     return False
 
 
+def known_name(options: Options) -> str:
+    """What known_hosts calls the host."""
+    if options.host_key_alias:
+        return str(options.host_key_alias)
+    usual = options.port == asyncssh.DEFAULT_PORT
+    return options.host if usual else f"[{options.host}]:{options.port}"
+
+
 def known_keys(options: Options) -> tuple[set[str], set[str]]:
     """The keys that the user's known_hosts has for the host, and those that it says are revoked.
 
@@ -113,9 +121,7 @@ def known_keys(options: Options) -> tuple[set[str], set[str]]:
     """
     files = options.known_hosts
     listed = files if isinstance(files, list) and files else ["~/.ssh/known_hosts"]
-    host = options.host_key_alias or options.host
-    if options.port != asyncssh.DEFAULT_PORT and not options.host_key_alias:
-        host = f"[{host}]:{options.port}"
+    host = known_name(options)
     trusted: set[str] = set()
     revoked: set[str] = set()
     for file in listed if files is not None else []:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from shlex import quote
+
 import asyncssh
 
-from perijove.compute.ssh.configured import configured, known_keys
+from perijove.compute.ssh.configured import configured, known_keys, known_name
 from perijove.compute.ssh.explain import explain
 from perijove.compute.ssh.login import OPTIONS, connect_jumps, explain_login, keys_of
 from perijove.errors import Conflict, InvalidInput, PerijoveError, Unreachable
@@ -77,7 +79,8 @@ async def show(address: SshAddress) -> tuple[HostKey, bool]:
     Conflict: it has another one for the host. Else as `scan`.
     """
     keys = await scan(address)
-    trusted, revoked = known_keys(await configured(address))
+    options = await configured(address)
+    trusted, revoked = known_keys(options)
     for key in keys:
         if key.line in trusted - revoked:
             return key, True
@@ -86,7 +89,8 @@ async def show(address: SshAddress) -> tuple[HostKey, bool]:
             f"{address} shows the host key {keys[0].fingerprint}, and that is not the one in"
             " ~/.ssh/known_hosts. Somebody may stand in between.",
             field="host_key",
-            remedy=f"If the machine was set up anew: ssh-keygen -R {address.host}, and again.",
+            remedy=f"If the machine was set up anew: ssh-keygen -R {quote(known_name(options))},"
+            " and again.",
         )
     return keys[0], False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import asyncssh
@@ -12,6 +13,7 @@ from perijove.compute.ssh.configured import (
     identity_files,
     is_locked,
     known_keys,
+    known_name,
     usual_files,
     way_to,
 )
@@ -78,13 +80,14 @@ async def connect_jumps(address: SshAddress) -> asyncssh.SSHClientConnection | N
 
 async def _unknown(hop: Place, address: SshAddress) -> PerijoveError:
     """Of a host on the way: its key is another one than the user knows, or there is none."""
-    if any(known_keys(await configured(hop))):
+    options = await configured(hop)
+    if any(known_keys(options)):
         return Conflict(
             f"The host key of {hop}, on the way to {address}, is not the one in"
             " ~/.ssh/known_hosts. Somebody may stand in between.",
             field="proxy_jump",
-            remedy=f"If the machine was set up anew: ssh-keygen -R {hop.host}, log in there once,"
-            " and compare its fingerprint.",
+            remedy=f"If the machine was set up anew: ssh-keygen -R {quote(known_name(options))},"
+            " log in there once, and compare its fingerprint.",
         )
     return InvalidInput(
         f"The key of {hop}, on the way to {address}, is not in ~/.ssh/known_hosts.",
