@@ -83,7 +83,7 @@ class TestShared(ComputeTargetContract):
             definition,
             machine,
             on=True,
-            lease=30,
+            lease=600,  # nothing here waits for its end
             preload=(),
             token=agent_token("box", KEY),
             attempt_token=lambda job_id, attempt: sign(

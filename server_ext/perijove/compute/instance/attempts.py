@@ -72,8 +72,9 @@ class AgentAttempts(FolderTarget):
         if self.machine.shared:
             await super().gone(attempt)
             return
-        # the agent says so when everything was copied
-        await attempt.over.wait()
+        # the agent says so when everything was copied; an earlier hub may have heard it
+        if not (attempt.folder / STATUS).exists():
+            await attempt.over.wait()
 
     async def withdraw(self, attempt: Attempt) -> None:
         self._link.say({"cancel": _key(attempt)})
