@@ -7,6 +7,7 @@ import * as React from 'react';
 
 import type { Artifact, ArtifactPreview } from '../api';
 import { useAnswer } from './answer';
+import { isNumeric } from './numeric';
 import { Markdown, Outputs, Source } from './rendered';
 
 export interface IPreviewProps {
@@ -54,9 +55,7 @@ function Content(
   const text = shown.text ?? '';
   switch (shown.kind) {
     case 'image':
-      return (
-        <img className="jp-perijove-preview" src={props.url(shown.path, false)} alt={shown.path} />
-      );
+      return <Image src={props.url(shown.path, false)} name={shown.path} trans={trans} />;
     case 'table':
       return <Table shown={shown} trans={trans} />;
     case 'markdown':
@@ -98,15 +97,26 @@ function Content(
   }
 }
 
-function Table(props: { shown: ArtifactPreview; trans: TranslationBundle }): React.ReactElement {
-  const { columns, rows = [], total_rows: total } = props.shown;
-  const shown = rows?.length ?? 0;
-  // a column of figures: each is to stand above the other, its name above them
-  const looks = columns?.map((_, at) =>
-    rows?.some(row => row[at] !== null) && rows.every(row => row[at] === null || isNumber(row[at]!))
-      ? 'jp-mod-number'
-      : ''
+function Image(props: { src: string; name: string; trans: TranslationBundle }): React.ReactElement {
+  const [isBroken, setBroken] = React.useState(false);
+  return isBroken ? (
+    <p className="jp-perijove-hint">{props.trans.__('This is no image that can be shown.')}</p>
+  ) : (
+    <img
+      className="jp-perijove-preview"
+      src={props.src}
+      alt={props.name}
+      onError={() => setBroken(true)}
+    />
   );
+}
+
+function Table(props: { shown: ArtifactPreview; trans: TranslationBundle }): React.ReactElement {
+  const { columns, total_rows: total } = props.shown;
+  const rows = props.shown.rows ?? [];
+  const shown = rows.length;
+  // a column of figures: each is to stand above the other, its name above them
+  const looks = columns?.map((_, at) => (isNumeric(rows, at) ? 'jp-mod-number' : ''));
   return (
     <div className="jp-perijove-preview">
       <table className="jp-perijove-table">
@@ -120,7 +130,7 @@ function Table(props: { shown: ArtifactPreview; trans: TranslationBundle }): Rea
           </tr>
         </thead>
         <tbody>
-          {rows?.map((row, index) => (
+          {rows.map((row, index) => (
             <tr key={index}>
               {row.map((cell, at) => (
                 <td key={at} className={looks?.[at]}>
@@ -191,8 +201,4 @@ function pretty(text: string): string {
   } catch {
     return text;
   }
-}
-
-function isNumber(text: string): boolean {
-  return text.trim() !== '' && Number.isFinite(Number(text));
 }
