@@ -7,6 +7,7 @@ import * as React from 'react';
 
 import type { Artifact, ArtifactPreview } from '../api';
 import { useAnswer } from './answer';
+import { Boundary } from './boundary';
 import { isNumeric } from './numeric';
 import { Markdown, Outputs, Source } from './rendered';
 
@@ -43,7 +44,18 @@ export function Preview(props: IPreviewProps & { file: Artifact }): React.ReactE
           {shown.message ?? trans.__('The beginning of it. Download it to have all.')}
         </p>
       )}
-      <Content {...props} shown={shown} />
+      {/* a file may hold anything under any name */}
+      <Boundary
+        instead={
+          <p className="jp-perijove-hint" role="alert">
+            {trans.__(
+              'It is not what its name says, and cannot be shown. Download it to look inside.'
+            )}
+          </p>
+        }
+      >
+        <Content {...props} shown={shown} />
+      </Boundary>
     </div>
   );
 }
@@ -57,7 +69,11 @@ function Content(
     case 'image':
       return <Image src={props.url(shown.path, false)} name={shown.path} trans={trans} />;
     case 'table':
-      return <Table shown={shown} trans={trans} />;
+      return shown.columns?.length ? (
+        <Table shown={shown} trans={trans} />
+      ) : (
+        <p className="jp-perijove-hint">{trans.__('The file is empty.')}</p>
+      );
     case 'markdown':
       return (
         <div className="jp-perijove-preview jp-mod-prose">
