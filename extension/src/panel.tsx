@@ -82,7 +82,9 @@ function Away({ manager, trans }: IProps): React.ReactElement | null {
     <div className="jp-perijove-broken" role="alert">
       <p>
         {manager.isReady
-          ? trans.__('There is no connection to the hub. Jobs that run go on; this list is as it was last.')
+          ? trans.__(
+              'There is no connection to the hub. Jobs that run go on; this list is as it was last.'
+            )
           : trans.__('There is no connection to the hub. Jobs that run go on.')}
       </p>
       <button className="jp-Button jp-mod-styled" onClick={() => manager.retry()}>

@@ -154,6 +154,7 @@ def test_a_run(open_page: OpenPage, lab: Lab, mlflow: MlflowClient) -> None:
     mlflow.log_text(
         runs[1], "<script>try { parent.hostile = 1 } catch {}</script><p>page</p>", "page.html"
     )
+    mlflow.log_text(runs[1], '{"cells": "none"}', "tables/none.ipynb")
     page = open_page()
     open_runs(page, "one")
     names(page).first.click()
@@ -182,6 +183,8 @@ def test_a_run(open_page: OpenPage, lab: Lab, mlflow: MlflowClient) -> None:
     page.locator(f"{DOCUMENT} [role=treeitem]", has_text="tables").click()
     page.locator(f"{DOCUMENT} [role=treeitem]", has_text="auc.csv").click()
     expect(page.locator(f"{DOCUMENT} .jp-perijove-preview th")).to_have_text(["epoch", "auc"])
+    page.locator(f"{DOCUMENT} [role=treeitem]", has_text="none.ipynb").click()
+    expect(page.locator(f"{DOCUMENT} [role=alert]")).to_contain_text("not what its name says")
     page.locator(f"{DOCUMENT} [role=treeitem]", has_text="page.html").click()
     frame = page.frame_locator(f"{DOCUMENT} iframe")
     expect(frame.locator("p")).to_have_text("page")

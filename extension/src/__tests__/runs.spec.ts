@@ -5,6 +5,7 @@ import type { EventStream, RunColumn, RunRow, TrackingChange } from '../api';
 import { align, lone } from '../components/align';
 import { isWithin, moved as brushed } from '../components/brush';
 import { layers } from '../components/layers';
+import { isNumeric } from '../components/numeric';
 import { scaleOf } from '../components/scale';
 import { lastRuns } from '../jobs/lastruns';
 import { columnName, defaultColumns, moved, parseColumn } from '../runs/columns';
@@ -342,6 +343,13 @@ describe('pictures', () => {
     expect(scale.marks.map(({ value }) => value)).toEqual([3, 1]);
     expect(scaleOf(['a', 'b']).place('b')).toBe(1);
     expect(scaleOf([7, null, 7]).place(7)).toBe(0.5);
+  });
+});
+
+describe('A column of a table', () => {
+  it('has figures, though rows may be cut short', () => {
+    const rows = [['1', 'x'], ['2.5', '3', '4'], [null], []];
+    expect([0, 1, 2, 3].map(at => isNumeric(rows, at))).toEqual([true, false, true, false]);
   });
 });
 

@@ -224,7 +224,9 @@ function Line(props: {
       </span>
       {file && !file.is_dir && (
         <>
-          <span className="jp-perijove-size">{bytes(file.size ?? 0)}</span>
+          <span className="jp-perijove-size">
+            {file.size === null ? '' : bytes(file.size ?? 0)}
+          </span>
           <a
             href={props.url(file.path, true)}
             download={name}

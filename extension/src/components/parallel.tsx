@@ -60,8 +60,8 @@ export function Parallel(props: IParallelProps): React.ReactElement {
   React.useEffect(() => props.onBrush?.(chosen), [chosen?.join()]);
   const draw = (name: string, range: Range | null) =>
     setRanges(known => {
-      const { [name]: _, ...others } = known;
-      return range ? { ...others, [name]: range } : others;
+      const others = Object.entries(known).filter(([key]) => key !== name);
+      return Object.fromEntries(range ? [...others, [name, range]] : others);
     });
   const onKeyDown = (event: React.KeyboardEvent<SVGSVGElement>) => {
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];

@@ -109,9 +109,7 @@ function Thumb(
   const { stops } = scale;
   const last = stops.length - 1;
   // the outermost value that is in the range
-  const within = stops.flatMap(({ place }, index) =>
-    isWithin(range, place) ? [index] : []
-  );
+  const within = stops.flatMap(({ place }, index) => (isWithin(range, place) ? [index] : []));
   const at = (end === 0 ? within[0] : within[within.length - 1]) ?? (end === 0 ? 0 : last);
   const onKeyDown = (event: React.KeyboardEvent) => {
     const places = stops.map(({ place }) => place);

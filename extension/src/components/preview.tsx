@@ -7,6 +7,8 @@ import * as React from 'react';
 
 import type { Artifact, ArtifactPreview } from '../api';
 import { useAnswer } from './answer';
+import { Boundary } from './boundary';
+import { isNumeric } from './numeric';
 import { Markdown, Outputs, Source } from './rendered';
 
 export interface IPreviewProps {
@@ -42,7 +44,18 @@ export function Preview(props: IPreviewProps & { file: Artifact }): React.ReactE
           {shown.message ?? trans.__('The beginning of it. Download it to have all.')}
         </p>
       )}
-      <Content {...props} shown={shown} />
+      {/* a file may hold anything under any name */}
+      <Boundary
+        instead={
+          <p className="jp-perijove-hint" role="alert">
+            {trans.__(
+              'It is not what its name says, and cannot be shown. Download it to look inside.'
+            )}
+          </p>
+        }
+      >
+        <Content {...props} shown={shown} />
+      </Boundary>
     </div>
   );
 }
@@ -54,11 +67,13 @@ function Content(
   const text = shown.text ?? '';
   switch (shown.kind) {
     case 'image':
-      return (
-        <img className="jp-perijove-preview" src={props.url(shown.path, false)} alt={shown.path} />
-      );
+      return <Image src={props.url(shown.path, false)} name={shown.path} trans={trans} />;
     case 'table':
-      return <Table shown={shown} trans={trans} />;
+      return shown.columns?.length ? (
+        <Table shown={shown} trans={trans} />
+      ) : (
+        <p className="jp-perijove-hint">{trans.__('The file is empty.')}</p>
+      );
     case 'markdown':
       return (
         <div className="jp-perijove-preview jp-mod-prose">
@@ -98,15 +113,26 @@ function Content(
   }
 }
 
-function Table(props: { shown: ArtifactPreview; trans: TranslationBundle }): React.ReactElement {
-  const { columns, rows = [], total_rows: total } = props.shown;
-  const shown = rows?.length ?? 0;
-  // a column of figures: each is to stand above the other, its name above them
-  const looks = columns?.map((_, at) =>
-    rows?.some(row => row[at] !== null) && rows.every(row => row[at] === null || isNumber(row[at]!))
-      ? 'jp-mod-number'
-      : ''
+function Image(props: { src: string; name: string; trans: TranslationBundle }): React.ReactElement {
+  const [isBroken, setBroken] = React.useState(false);
+  return isBroken ? (
+    <p className="jp-perijove-hint">{props.trans.__('This is no image that can be shown.')}</p>
+  ) : (
+    <img
+      className="jp-perijove-preview"
+      src={props.src}
+      alt={props.name}
+      onError={() => setBroken(true)}
+    />
   );
+}
+
+function Table(props: { shown: ArtifactPreview; trans: TranslationBundle }): React.ReactElement {
+  const { columns, total_rows: total } = props.shown;
+  const rows = props.shown.rows ?? [];
+  const shown = rows.length;
+  // a column of figures: each is to stand above the other, its name above them
+  const looks = columns?.map((_, at) => (isNumeric(rows, at) ? 'jp-mod-number' : ''));
   return (
     <div className="jp-perijove-preview">
       <table className="jp-perijove-table">
@@ -120,7 +146,7 @@ function Table(props: { shown: ArtifactPreview; trans: TranslationBundle }): Rea
           </tr>
         </thead>
         <tbody>
-          {rows?.map((row, index) => (
+          {rows.map((row, index) => (
             <tr key={index}>
               {row.map((cell, at) => (
                 <td key={at} className={looks?.[at]}>
@@ -191,8 +217,4 @@ function pretty(text: string): string {
   } catch {
     return text;
   }
-}
-
-function isNumber(text: string): boolean {
-  return text.trim() !== '' && Number.isFinite(Number(text));
 }
