@@ -107,7 +107,7 @@ async def test_a_cluster_is_not_forgotten_while_slurm_may_have_its_nodes(
     fake: FakeSlurm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for limit in ("GO", "ANSWER"):
-        monkeypatch.setattr(f"perijove.compute.cluster.target.{limit}", 3.0)
+        monkeypatch.setattr(f"perijove.compute.cluster.processtarget.{limit}", 3.0)
     c = Clusters()
     async with c.cluster(tmp_path, min_nodes=1) as (target, _):
         await c.until(lambda: states(target) == [NodeState.IDLE])

@@ -12,7 +12,8 @@ from perijove.abc import ManagedTarget, TargetMaker, Workshop
 from perijove.compute import slurm
 from perijove.compute.cluster.borrowed import AttachedTarget
 from perijove.compute.cluster.checks import check_hosts, check_local, check_scheduler, check_slurm
-from perijove.compute.cluster.target import ClusterTarget, ProcessOptions
+from perijove.compute.cluster.processtarget import ProcessOptions
+from perijove.compute.cluster.target import ClusterTarget
 from perijove.compute.instance.local import LocalMachine
 from perijove.compute.instance.machine import Machine
 from perijove.compute.instance.target import InstanceTarget

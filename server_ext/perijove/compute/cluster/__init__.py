@@ -2,6 +2,6 @@
 
 ::
 
-    hub  ── target.py ── unix socket ──  process.py (Dask scheduler, scaling)  ── TLS ──  nodes
+    hub ── processtarget.py ── unix socket ── process.py (Dask scheduler, scaling) ── TLS ── nodes
     runners on the nodes write into the attempts' folders, and outlive hub, cluster and node
 """

@@ -8,7 +8,7 @@ from typing import Unpack
 
 from pydantic import JsonValue
 
-from perijove.compute.cluster.target import ProcessTarget, TargetOptions
+from perijove.compute.cluster.processtarget import ProcessTarget, TargetOptions
 from perijove.errors import Conflict
 from perijove.models.compute import Kind, Node, NodeState, Resources
 from perijove.models.instances import AttachedDefinition, Definition
