@@ -292,7 +292,7 @@ def test_a_worker_with_a_disk_of_its_own(dask: Dask, home: Path, tmp_path: Path)
     path = write_notebook(
         tmp_path / "work" / "far.ipynb",  # what lies beside a notebook goes with it
         "import mlflow, os\nmlflow.log_metric('seen', 1)",
-        "places = f\"{os.getcwd()} {os.environ['PERIJOVE_ARTIFACTS']}\"\n"
+        "places = f\"{os.getcwd()} {os.environ.get('PERIJOVE_ARTIFACTS')}\"\n"
         "open(os.environ['PERIJOVE_OUTPUTS'] + '/places', 'w').write(places)",
     )
     done = perijove(

@@ -263,6 +263,40 @@ def test_inputs(make: Callable[..., Any], tmp_path: Path) -> None:
     assert kinds == ["i"] * 4
 
 
+def test_the_same_answer_is_given_once_more(
+    make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow.entities import LoggedModelOutput
+    from mlflow.exceptions import MlflowException
+    from mlflow.store.tracking.rest_store import RestStore
+
+    store, other = make("spool"), make("rest")
+    run, model = new_run(store), store.create_logged_model("0", "model").model_id
+    asked = []
+    ask = RestStore.get_run
+    monkeypatch.setattr(RestStore, "get_run", lambda *a: (asked.append(a), ask(*a))[1])
+    first = store.get_run(run)
+    store.say_again(run)
+    store.log_outputs(run, [LoggedModelOutput(model, 0)])
+    other.log_param(run, entities().Param("p", "1"))
+    assert store.get_run(run) is first
+    assert store.get_run(run).data.params == {"p": "1"}
+    assert len(asked) == 2
+    for between in (
+        lambda: store.log_outputs("0" * 32, [LoggedModelOutput(model, 0)]),
+        lambda: store.get_logged_model(model),
+        lambda: store.get_run(new_run(other)),
+    ):
+        store.say_again(run)
+        try:
+            between()
+        except MlflowException:
+            pass
+        asked.clear()
+        store.get_run(run)
+        assert len(asked) == 1
+
+
 NAMES = st.one_of(
     st.sampled_from(["a", "b", "c/d", "../e", "", "f#"]),
     st.text(string.ascii_letters + "/. -_:ü\n", max_size=8),

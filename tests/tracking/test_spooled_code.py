@@ -27,12 +27,16 @@ def tell(call):
     except Exception as error:
         said.append(f"{type(error).__name__}: {error}"[:200])
 
-from mlflow.store.artifact import http_artifact_repo
-request, sent = http_artifact_repo.http_request, []
-def counted(creds, endpoint, method, **named):
-    sent.extend([endpoint] * (method == "PUT"))
-    return request(creds, endpoint, method, **named)
-http_artifact_repo.http_request = counted
+import requests
+request, asked = requests.Session.request, []
+def counted(session, method, url, **named):
+    asked.append(f"{method} {url.partition('/mlflow')[2]}")
+    return request(session, method, url, **named)
+requests.Session.request = counted
+class flavor:
+    def save_model(path, mlflow_model):
+        os.makedirs(path)
+        mlflow_model.save(os.path.join(path, "MLmodel"))
 
 client = MlflowClient()
 name = os.environ["EXPERIMENT"]
@@ -64,6 +68,11 @@ with mlflow.start_run(run_name="outer", tags={"a": "b"}, description="# text") a
     mlflow.log_metric("of_model", 4.5, model_id=model.model_id, step=1)
     tell(lambda: mlflow.log_metric("of_model", 1, model_id="m-none"))
     said.append([(m.key, m.value) for m in mlflow.get_logged_model(model.model_id).metrics])
+    mlflow.log_metric("before", 5.5)
+    asked.append("log")
+    logged = mlflow.models.Model.log(None, flavor, name="made").model_id
+    asked.append("logged")
+    said.append([(m.key, m.value) for m in mlflow.get_logged_model(logged).metrics])
     mlflow.log_dict({"a": 1}, "folder/a.json")
     mlflow.log_text("text", "b.txt")
     with tempfile.TemporaryDirectory() as folder:
@@ -113,7 +122,7 @@ for run in sorted(client.search_runs([experiment]), key=lambda run: run.info.run
     said.append({key: [(m.value, m.step) for m in client.get_metric_history(run.info.run_id, key)]
         for key in run.data.metrics})
 said.append(mlflow.get_tracking_uri() == mlflow.get_registry_uri() == os.environ["HERE"])
-said.append(sent)
+said.append(asked)
 print("SAID" + json.dumps(said, default=str))
 """
 
@@ -143,9 +152,19 @@ def test_user_code_does_the_same(mlflow: Served, tmp_path: Path) -> None:
         PERIJOVE_SPOOL_URI=mlflow.uri,
         PERIJOVE_ARTIFACTS=str(mlflow.folder.artifacts),
     )
-    # all others are put where they belong
-    assert "/b.txt" in theirs.pop()
-    assert [sent.rpartition("/")[2] for sent in ours.pop()] == ["a#b"]
+    asked, asked_by_ours = theirs.pop(), ours.pop()
+    # all other files are put where they belong
+    assert any(question.endswith("/b.txt") for question in asked)
+    stored = [question for question in asked_by_ours if question.startswith("PUT")]
+    assert [question.rpartition("/")[2] for question in stored] == ["a#b"]
+    model = asked_by_ours[asked_by_ours.index("log") + 1 : asked_by_ours.index("logged")]
+    assert [question for question in model if "history" not in question] == [
+        "POST /runs/log-batch",
+        "GET /runs/get",
+        "POST /logged-models",
+        "POST /runs/outputs",
+        "PATCH /logged-models/m-ID",
+    ]
     assert theirs.pop(0) == "RestStore"
     assert ours.pop(0) == "SpoolingStore"
     assert (tmp_path / "mlflow.spool").stat().st_size > 0

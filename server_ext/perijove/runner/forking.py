@@ -39,9 +39,10 @@ def keep_memory() -> None:
     """Let arrays of a few MiB take the memory of those before them. Until glibc has seen large
     ones it gives each back at once, and most of the time that it takes to draw a picture goes
     into new pages."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # it is glibc's
-    for option in (MMAP_THRESHOLD, TRIM_THRESHOLD) if mallopt else ():
-        mallopt(*option)
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:  # it is glibc's
+        mallopt(*MMAP_THRESHOLD)
+        mallopt(*TRIM_THRESHOLD)
 
 
 def become_kernel(

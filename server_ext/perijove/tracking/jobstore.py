@@ -8,14 +8,13 @@ import numbers
 import os
 import re
 import threading
-import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from mlflow.entities import LifecycleStage, Metric, Param, Run, RunInfo, RunStatus, RunTag
 from mlflow.exceptions import MlflowException, RestException
-from mlflow.protos.service_pb2 import LogBatch, LogInputs, UpdateRun
+from mlflow.protos.service_pb2 import LogBatch, LogInputs, LogOutputs, UpdateRun
 from mlflow.utils import validation
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 from mlflow.utils.proto_json_utils import message_to_json
@@ -42,6 +41,7 @@ from ..models.logged import (
     metric_start,
     record,
 )
+from .appender import Appender
 from .repeated import CarefulStore
 
 log = logging.getLogger(__name__)
@@ -70,8 +70,9 @@ class SpoolingStore(CarefulStore):
         self._path = path
         self._spool = LoggedSpool(Path(path))
         self._own = os.environ.get("PERIJOVE_RUN_ID", "")
-        self._file = _Appender(path)
+        self._file = Appender(path)
         self._sending = threading.local()
+        self._said = threading.local()
         self._names: set[str] = set()
         self._starts: dict[tuple[str, str], str] = {}
         self._runs: dict[str, RunInfo] = {}
@@ -155,7 +156,18 @@ class SpoolingStore(CarefulStore):
         return self._met(super().create_run(*args, **kwargs))
 
     def get_run(self, run_id: str) -> Run:
-        return self._met(super().get_run(run_id))
+        again: Run | None = getattr(self._said, "again", None)
+        if again is not None and again.info.run_id == run_id:
+            self._said.again = None
+            return again
+        self._said.last = run = self._met(super().get_run(run_id))
+        return run
+
+    def say_again(self, run_id: str) -> None:
+        """This thread is about to ask for the run once more, and nothing else before but to note
+        its outputs: it gets the answer it had."""
+        last: Run | None = getattr(self._said, "last", None)
+        self._said.again = last if last is not None and last.info.run_id == run_id else None
 
     def delete_run(self, run_id: str) -> None:
         super().delete_run(run_id)
@@ -198,7 +210,11 @@ class SpoolingStore(CarefulStore):
         alone = getattr(self._sending, "now", False) or api.__name__ in APART
         if not alone and self._spool.pending():
             self.flush()
-        return super()._call_endpoint(api, *args, **kwargs)
+        again, self._said.again = getattr(self._said, "again", None), None
+        answer = super()._call_endpoint(api, *args, **kwargs)
+        if api is LogOutputs:
+            self._said.again = again
+        return answer
 
     # what may be spooled
 
@@ -362,39 +378,3 @@ def _copy(info: RunInfo) -> RunInfo:
         artifact_uri=info.artifact_uri,
         run_name=info.run_name,
     )
-
-
-class _Appender:
-    """The spool, open for appending in this process."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._file: int | None = None
-        _appenders.add(self)
-
-    def append(self, data: bytes) -> bool:
-        """All of it, with one call, so that no other process's records come between; False: the
-        disk is full, or the folder is gone."""
-        try:
-            if self._file is None:
-                self._file = os.open(
-                    self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600
-                )
-            return os.write(self._file, data) == len(data)
-        except OSError:
-            return False
-
-    def forget(self) -> None:
-        """In a forked child, which may close what it has inherited: open it again."""
-        self._file = None
-
-
-_appenders: weakref.WeakSet[_Appender] = weakref.WeakSet()
-
-
-def _forked() -> None:
-    for appender in _appenders:
-        appender.forget()
-
-
-os.register_at_fork(after_in_child=_forked)

@@ -25,5 +25,6 @@ with suppress(AttributeError):
 with suppress(ImportError, AttributeError):
     from narwhals import plugins
 
-    plugins._discover_entrypoints = remembered(plugins._discover_entrypoints.__wrapped__)
+    discover = remembered(plugins._discover_entrypoints.__wrapped__)
+    plugins._discover_entrypoints = discover  # type: ignore[assignment]
     plugins._discover_entrypoints()

@@ -42,6 +42,7 @@ def apply() -> None:
             _replace("mlflow.utils.requirements_utils", name, remembered)
         for name in ("is_in_cluster", "is_in_databricks_job", "is_in_databricks_notebook"):
             _replace("mlflow.utils.databricks_utils", name, _elsewhere)
+        _when_imported("mlflow.models.model", _models)
         # importing it for nothing would take a second
         _when_imported("mlflow.sklearn", _sklearn)
         _when_imported("mlflow.system_metrics.system_metrics_monitor", _monitor)
@@ -66,6 +67,24 @@ def _sklearn(module: Any) -> None:
     with suppress(AttributeError):
         module._save_model = noting(module._save_model)
         module.save_model = trusting(module.save_model)
+
+
+def _models(module: Any) -> None:
+    """When a model is logged MLflow asks for its run's parameters, makes the model, notes it as an
+    output of the run, and asks for the names of the run's metrics."""
+    from mlflow.tracking._tracking_service.utils import _get_store
+
+    with suppress(AttributeError):
+        make = module._create_logged_model
+
+        @wraps(make)
+        def made(*args: Any, **named: Any) -> Any:
+            model, store = make(*args, **named), _get_store()
+            if isinstance(store, SpoolingStore) and model.source_run_id:
+                store.say_again(model.source_run_id)
+            return model
+
+        module._create_logged_model = made
 
 
 def _monitor(module: Any) -> None:
