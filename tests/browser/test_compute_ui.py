@@ -50,14 +50,14 @@ def test_a_cluster_from_its_first_node_to_its_end(open_page: OpenPage, lab: Lab)
     page.get_by_text("Training cluster").click()
     page.click(SUBMIT)
 
-    # what can be seen to be wrong is said at once, the rest by the hub at the field
+    # what can be seen to be wrong is said at once
     field(page, "Min nodes").fill("3")
     expect(page.locator(".jp-perijove-error")).to_have_text("not less than the minimum")
     expect(page.locator(SUBMIT)).to_be_disabled()
     field(page, "Min nodes").fill("0")
-    field(page, "Name").fill("local")
-    page.click(SUBMIT)
-    expect(page.locator(".jp-perijove-error")).to_contain_text("named 'local' already")
+    field(page, "Name").fill("Local")
+    expect(page.locator(".jp-perijove-error")).to_have_text("there is one of this name already")
+    expect(page.locator(SUBMIT)).to_be_disabled()
     expect(field(page, "Name")).to_have_attribute("aria-invalid", "true")
     field(page, "Name").fill("train")
     page.click(SUBMIT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,11 @@ from perijove.models.environments import EnvironmentContent, SourceKind
 
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio]
 VERSION = ".".join(platform.python_version_tuple()[:2])
+
+
+def carried(folder: Path) -> set[str]:
+    """What there is of the packages as they came."""
+    return {path.name for path in folder.iterdir()} & {"wheels", ".wheels", "wheels.tar"}
 
 
 async def test_without_an_index_the_hubs_own_packages_are_installed(
@@ -37,13 +43,21 @@ async def test_without_an_index_the_hubs_own_packages_are_installed(
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
     with pytest.raises(EnvironmentFailed, match="Failed to fetch"):
         await UvBuilder(tmp_path / "there").build(content)
+
+    async def cut(digest: str, file: Path) -> None:
+        whole = b"".join(packed(hub))
+        file.write_bytes(whole[: len(whole) // 2])
+
+    # what came of it is not left to fill the disk
+    with pytest.raises(tarfile.ReadError):
+        await UvBuilder(tmp_path / "there", cut).build(content)
+    assert not carried(tmp_path / "there" / content.digest)
     result = await UvBuilder(tmp_path / "there", fetch).build(content)
     assert asked == [content.digest]
     code = "import ipykernel, six; print(six.__version__)"
     done = subprocess.run([result.python, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "1.16.0\n"
-    left = {path.name for path in (tmp_path / "there" / content.digest).iterdir()}
-    assert not left & {"wheels", ".wheels", "wheels.tar"}
+    assert not carried(tmp_path / "there" / content.digest)
 
     # what cannot be found there at all is not asked for
     wrong = content.model_copy(update={"text": "six==1.16.0 ==2\n"})

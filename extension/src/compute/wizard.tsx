@@ -78,6 +78,11 @@ function Wizard(
   }, [step]);
 
   const errors = check(choice, values, trans);
+  const name = values.name.trim().toLowerCase();
+  // said before anybody compares a host's key
+  if (step === 'details' && manager.targets.some(target => target.name.toLowerCase() === name)) {
+    errors.name = trans.__('there is one of this name already');
+  }
   const isValid = !Object.keys(errors).length;
   const hosts = hostsOf(choice, values);
   for (const field of ['host', 'hosts', 'scheduler'] as const) {

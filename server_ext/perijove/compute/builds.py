@@ -139,8 +139,11 @@ class UvBuilder(EnvironmentBuilder):
             else:
                 await wait_for_exit(process.pid)
             if self._fetch is not None and self._lacks_index(folder):
-                await self._fetch(content.digest, folder / ARCHIVE)
-                await asyncio.to_thread(_unpack, folder)
+                try:
+                    await self._fetch(content.digest, folder / ARCHIVE)
+                    await asyncio.to_thread(_unpack, folder)
+                finally:  # a disk that became full of it must not stay full
+                    (folder / ARCHIVE).unlink(missing_ok=True)
                 await self._run(content, folder)
         if (result := self.built(content)) is not None:
             return result
@@ -239,10 +242,12 @@ def _failure(folder: Path) -> str:
 def _unpack(folder: Path) -> None:
     partial = folder / f".{WHEELS}"
     shutil.rmtree(partial, ignore_errors=True)
-    with tarfile.open(folder / ARCHIVE) as tar:
-        tar.extractall(partial, filter="data")
-    (folder / ARCHIVE).unlink()
-    partial.rename(folder / WHEELS)
+    try:
+        with tarfile.open(folder / ARCHIVE) as tar:
+            tar.extractall(partial, filter="data")
+        partial.rename(folder / WHEELS)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _free(folder: Path) -> int:

@@ -49,7 +49,7 @@ FILES = {
 }
 MESSAGE = 1500
 """Characters kept of what a command that failed has said."""
-_NOISE = re.compile(r"^warning: .*?(?=^\S)", re.DOTALL | re.MULTILINE)
+_NOISE = re.compile(r"^Using [^\n]*\n|^warning: .*?(?=^\S)", re.DOTALL | re.MULTILINE)
 _RULES = re.compile(r"[×╰─▶│├╯╭]+")
 
 

@@ -153,15 +153,18 @@ class AttachedProcess(AttemptProcess):
         self._orphan_all()
         self._guests.all.clear()
         said = str(error) or type(error).__name__
-        self._trouble = f"The scheduler {self._definition.scheduler} does not answer: {said}"
-        log.warning("%s", self._trouble)
-        self._refuse(
-            Unreachable(
-                self._trouble,
-                field="scheduler",
-                remedy="Is it running, and are the certificates the ones it was started with?",
+        where = f"The scheduler {self._definition.scheduler}"
+        remedy = "Is it running, and are the certificates the ones it was started with?"
+        if isinstance(error, (OSError, TimeoutError, ValueError)):
+            self._trouble = f"{where} does not answer: {said}"
+        else:
+            ours = metadata.version("distributed")
+            self._trouble = (
+                f"{where} and the hub's Dask {ours} do not understand each other: {said}"
             )
-        )
+            remedy = "Start it with the hub's version of Dask."
+        log.warning("%s", self._trouble)
+        self._refuse(Unreachable(self._trouble, field="scheduler", remedy=remedy))
 
     def _refuse(self, error: PerijoveError) -> None:
         self.say({"refused": error.to_json()})

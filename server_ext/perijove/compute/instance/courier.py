@@ -107,7 +107,7 @@ class Courier:
             full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
             self._fail(
                 FailureReason.DISK_FULL if full else FailureReason.ENVIRONMENT_FAILED,
-                f"The job's files cannot be unpacked on the machine: {error}",
+                f"What the job needs cannot be put on the machine: {error}",
             )
         if self._status() is None:
             following = asyncio.create_task(self._follow())
