@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import shutil
@@ -59,6 +60,27 @@ def _chromium() -> str:
     if os.environ.get("CI"):
         pytest.fail("CI must have Chromium: scripts/ensure-chromium installs it.")
     pytest.skip("There is no Chromium; scripts/ensure-chromium says how to get it.")
+
+
+CLONE_NEWNET = 0x40000000
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _own_network() -> Iterator[None]:
+    """A network of this thread's own, and of all that it starts, with nothing but loopback.
+
+    Chromium drops its requests when a network interface comes or goes, and the tests of machines,
+    which may run beside these, make some. Where we may not do that, neither may they.
+    """
+    if sys.platform == "linux" and shutil.which("ip") is not None:
+        system = ctypes.CDLL(None)
+        with open("/proc/thread-self/ns/net") as before:
+            if system.unshare(CLONE_NEWNET) == 0:
+                subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+                yield
+                assert system.setns(before.fileno(), CLONE_NEWNET) == 0
+                return
+    yield
 
 
 @pytest.fixture(scope="package")
