@@ -115,7 +115,7 @@ def served(folder: Path, application: str) -> Iterator[Lab]:
     write_notebook(
         notebooks / "slow.ipynb",
         "import time, mlflow",
-        "for step in range(100):\n"
+        "for step in range(2000):\n"  # whoever has seen enough of it cancels it
         "    mlflow.log_metric('loss', 1 / (step + 1), step=step)\n"
         "    print('step', step)\n    time.sleep(0.3)",
         parameters="depth: int = 8  # depth of each tree\nname: str = 'first'",
