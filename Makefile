@@ -9,10 +9,10 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONHOME
 PYTEST := $(BIN)/python -m pytest
-# as many tests at a time as the smallest machine we know has cores
-WORKERS ?= 2
+# tests at a time: one more than the smallest machine we know has cores, as they often wait
+WORKERS ?= 3
 
-.PHONY: help demo lab test check types unit integration browser bench soak build clean screenshots docs pins
+.PHONY: help demo lab test check jest tools types unit integration browser bench soak build clean screenshots docs pins
 help: ## list the tasks
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -71,11 +71,18 @@ browser: $(EXTENSION) ## tests in a real Chromium
 	scripts/ensure-chromium
 	$(PYTEST) -q -m "browser and not soak"
 
-test: check ## everything: lint, types, unit, integration and browser tests
+jest: $(EXTENSION)
 	cd extension && npm test --silent
+
+# what the tests need besides
+tools: | $(BIN)/python
 	scripts/ensure-chromium
 	scripts/ensure-machines
 	scripts/ensure-torch
+
+test: ## everything: lint, types, unit, integration and browser tests
+	@# what is downloaded comes beside what computes
+	$(MAKE) --jobs=2 tools check jest
 	$(PYTEST) -m "not soak" --durations=10 -n $(WORKERS) --no-loadscope-reorder
 
 soak: $(EXTENSION) ## long chaos runs

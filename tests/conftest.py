@@ -19,10 +19,15 @@ import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-LONG = ("browser", "ssh", "slurm", "container", "chaos", "runner", "integration", "gallery")
-TOGETHER = dict.fromkeys(("browser", "ssh", "slurm", "container"), "machines")
-"""Folders whose tests are one worker's: they share servers, or machines that are slow to prepare,
-and Chromium drops its requests when a network interface comes or goes beside it."""
+LONG = (
+    *("browser", "ssh", "container", "slurm", "chaos", "tracking", "integration", "runner"),
+    *("gallery", "compute", "packaging", "notebook"),
+)
+"""Folders whose tests take long, the longest first."""
+TOGETHER = {folder: folder for folder in ("browser", "ssh", "slurm", "tracking")}
+TOGETHER["container"] = "ssh"
+"""Folders whose tests are one worker's, and which: they share servers that are slow to start, or
+machines that are slow to prepare."""
 OURS = ("PERIJOVE_SCREENSHOTS", "PERIJOVE_TESTS", "PERIJOVE_TORCH")
 """Variables that are for the tests themselves."""
 THEIRS = ("IPYTHON", "JUPYTER", "MLFLOW_", "PERIJOVE_", "XDG_CACHE", "XDG_CONFIG", "XDG_DATA")

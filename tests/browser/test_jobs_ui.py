@@ -59,7 +59,7 @@ def test_a_notebook_runs_from_the_form_and_is_watched(open_page: OpenPage, lab: 
     depth.fill("9")
     submit(page)
     document = page.locator(".jp-perijove-document")
-    expect(document.locator(".jp-perijove-pill")).to_have_text("running", timeout=30_000)
+    expect(document.locator(".jp-perijove-pill")).to_have_text("running")
     expect(document.locator(".jp-perijove-cell.jp-mod-running")).to_contain_text("step 3")
     expect(document.locator(".jp-perijove-metrics canvas").first).to_be_visible()
     assert last_job(lab)["parameters"] == {"depth": 9}
@@ -68,12 +68,12 @@ def test_a_notebook_runs_from_the_form_and_is_watched(open_page: OpenPage, lab: 
     expect(row).to_contain_text("cell 4 of 4")
     row.locator("button").click()
     page.click(".jp-Dialog button:has-text('Cancel the job')")
-    expect(document.locator(".jp-perijove-pill")).to_have_text("canceled", timeout=30_000)
+    expect(document.locator(".jp-perijove-pill")).to_have_text("canceled")
     expect(page.locator(".Toastify, .jp-toastContainer").first).to_contain_text("slow canceled")
     document.locator("button", has_text="Run again…").click()
     page.click(".jp-perijove-form button[type=submit]")
     aside = page.locator(".jp-perijove-document aside:visible", has_text="this run")
-    expect(aside).to_contain_text("Against the last runs", timeout=30_000)
+    expect(aside).to_contain_text("Against the last runs")
     expect(aside.locator("tr[aria-current]")).to_contain_text("this run")
     expect(aside).to_contain_text("CPU")  # of the node, while it runs
     perijove("job", "cancel", str(last_job(lab)["id"]), "--json", home=lab.home)
@@ -85,9 +85,7 @@ def test_a_failed_job_says_where(open_page: OpenPage) -> None:
     run_on(page, "failing.ipynb")
     submit(page)
     document = page.locator(".jp-perijove-document")
-    expect(document.locator(".jp-perijove-banner")).to_contain_text(
-        "cell 2: ZeroDivisionError", timeout=30_000
-    )
+    expect(document.locator(".jp-perijove-banner")).to_contain_text("cell 2: ZeroDivisionError")
     expect(document.locator(".jp-perijove-cell.jp-mod-error")).to_contain_text("1 / rows")
     expect(document.locator(".jp-perijove-cell.jp-mod-waiting")).to_contain_text("never")
     page.click(".jp-perijove-tabs button:has-text('Files')")
@@ -123,9 +121,7 @@ def test_the_document_is_restored_and_the_stream_survives_the_hub(
     run_on(page, "slow.ipynb")
     submit(page)
     document = page.locator(".jp-perijove-document")
-    expect(document.locator(".jp-perijove-cell.jp-mod-running")).to_contain_text(
-        "step 2", timeout=30_000
-    )
+    expect(document.locator(".jp-perijove-cell.jp-mod-running")).to_contain_text("step 2")
     show(page, "perijove-panel")
     models = page.locator(".jp-perijove-section").last
     page.locator("#perijove-panel .lm-AccordionPanel-titleLabel", has_text="Models").click()

@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 from browser.conftest import Lab, OpenPage, show
 from browser.test_compute_ui import FORM, SUBMIT, button, tab
 from conftest import perijove
-from tracking.test_registry import FILES, Bench
+from tracking.registry import FILES, Bench
 
 pytestmark = pytest.mark.browser
 
@@ -84,6 +84,8 @@ def test_register_move_compare_and_delete(open_page: OpenPage, lab: Lab, tmp_pat
     expect(document).to_contain_text("scikit-learn==1.7")
     expect(document).to_contain_text('mlflow.sklearn.load_model("models:/churn/3")')
     expect(document.locator(".jp-perijove-lineage")).to_contain_text("trained")
+    document.get_by_text("input_example.json").click()
+    expect(document.locator(".jp-perijove-preview")).to_contain_text("33")
 
     # an alias, with its reason; another tab that still shows the old state is told
     other = open_page()
@@ -181,36 +183,3 @@ def test_a_model_is_dragged_into_a_notebook(open_page: OpenPage, lab: Lab) -> No
     page.mouse.up()
     notebook = page.locator(".jp-Notebook:visible")
     expect(notebook).to_contain_text('mlflow.sklearn.load_model("models:/dragged@champion")')
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_pictures(open_page: OpenPage, lab: Lab, theme: str, tmp_path: Path) -> None:
-    bench = bench_of(lab)
-    name = f"fraud-{theme}"
-    for index, auc in enumerate((0.871, 0.902, 0.894)):
-        run = train(bench, auc, 4 + index)
-        assert not perijove("model", "register", name, "--run", run, home=lab.home).returncode
-    perijove("model", "alias", name, "champion", "2", "--reason", "best auc", home=lab.home)
-    page = open_page(dark=theme == "dark")
-    show(page, "perijove-panel")
-    row(page, name).click()
-    expect(version(page, 3)).to_be_visible()
-    page.screenshot(path=tmp_path / f"versions-{theme}.png")
-    version(page, 2).press("Enter")
-    expect(page.locator(".jp-perijove-lineage")).to_contain_text("trained")
-    page.wait_for_timeout(500)
-    page.screenshot(path=tmp_path / f"version-{theme}.png")
-    page.locator(".jp-perijove-version").evaluate("node => node.scrollTo(0, 1e6)")
-    page.get_by_text("input_example.json").click()
-    page.wait_for_timeout(500)
-    page.screenshot(path=tmp_path / f"files-{theme}.png")
-    tab(page, "Versions").click()
-    for number in (1, 2, 3):
-        version(page, number).locator("input").check()
-    tab(page, "Compare").click()
-    page.wait_for_timeout(500)
-    page.screenshot(path=tmp_path / f"compare-{theme}.png")
-    button(page, "Register version").click()
-    page.wait_for_timeout(500)
-    page.screenshot(path=tmp_path / f"register-{theme}.png")
-    assert len(list(tmp_path.glob("*.png"))) == 5

@@ -22,7 +22,7 @@ card"""
 def open_notebook(page: Page, name: str) -> None:
     """Open a notebook from the file browser."""
     page.locator(".jp-DirListing-item", has_text=name).dblclick()
-    page.wait_for_selector(".jp-NotebookPanel:visible .jp-Cell", timeout=30_000)
+    page.wait_for_selector(".jp-NotebookPanel:visible .jp-Cell")
     # cells that are run before there is a kernel are only cleared
     expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=60_000)
 

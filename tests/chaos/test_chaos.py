@@ -131,12 +131,15 @@ def test_killed_at_a_labelled_step(shared: Oracle, label: str, tmp_path: Path) -
 
 def test_a_new_hub_adopts_ten_running_jobs(oracle: Oracle) -> None:
     configure(oracle.home, slots=10)
-    path = oracle.notebook("import time; time.sleep(8)")
+    go = oracle.folder / "go"
+    wait = f"import os, time\nwhile not os.path.exists({str(go)!r}):\n    time.sleep(0.1)"
+    path = oracle.notebook(wait)
     submitted = {submit(oracle, path) for _ in range(10)}
-    while len(oracle.runners()) < 10:
-        time.sleep(0.1)
+    until(lambda: len(oracle.runners()) >= 10)
     for pid in oracle.hub():
         kill(pid)
+    start_hub(oracle.home)
+    go.touch()
     jobs = oracle.verify(submitted)
     assert {job["state"] for job in jobs} == {"succeeded"}
     assert {job["attempt"] for job in jobs} == {1}

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from chaos.storm import inner
 from clusters import ClusterContract, states
 from conftest import processes
 from perijove.compute.cluster.checks import check_slurm
@@ -39,17 +40,14 @@ class TestSlurmCluster(ClusterContract):
         "idle_seconds_before_scale_down": 60,
     }
 
+    @pytest.fixture(autouse=True)
+    def _bed(self, slurm: Slurm) -> None:
+        self.slurm = slurm
+
     def kill_runner(self, runner: RunnerProcess) -> None:
         """It is another host's process, with another number here."""
-        for process in psutil.process_iter():
-            try:
-                inner = Path(f"/proc/{process.pid}/status").read_text()
-                command = " ".join(process.cmdline())
-            except (OSError, psutil.Error):
-                continue
-            numbers = next(x for x in inner.splitlines() if x.startswith("NSpid:")).split()[1:]
-            if len(numbers) > 1 and numbers[-1] == str(runner.pid) and "runner" in command:
-                process.kill()
+        [host] = [name for name in NODES if self.slurm.boot_id(name) == runner.boot_id]
+        os.kill(inner(self.slurm.processes(host))[runner.pid], signal.SIGKILL)
 
     async def test_from_nothing_to_two_hosts_and_back(self, tmp_path: Path, slurm: Slurm) -> None:
         limits = {"idle_seconds_before_scale_down": 1, "cpus": 4, "interface": None}

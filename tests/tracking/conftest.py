@@ -1,4 +1,4 @@
-"""A real embedded MLflow server, started once, and what it takes to talk to it."""
+"""Real MLflow servers, each started once: the embedded one, and one that anybody runs."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ from perijove.models.processes import runtime_dir
 from perijove.models.tokens import AttemptToken, sign
 from perijove.models.workspaces import WorkspaceFolder
 from perijove.tracking.server import MlflowServer
+from tracking.plain import plain_mlflow
+from tracking.registry import Bench
 
 API = "/api/2.0/mlflow"
 OWNER, KEY = "owner-token", "signing-key"
@@ -150,3 +152,19 @@ def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     served = Served(tmp_path_factory.mktemp("mlflow"))
     yield served
     served.stop()
+
+
+@pytest.fixture(scope="session")
+def existing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server that is not ours."""
+    with plain_mlflow(tmp_path_factory.mktemp("existing")) as uri:
+        yield uri
+
+
+@pytest.fixture(params=["embedded", "existing"])
+def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
+    """The registry on a server of each kind."""
+    if request.param == "existing":
+        return Bench(request.getfixturevalue("existing"), None, None, tmp_path / "uploads")
+    served: Served = request.getfixturevalue("mlflow")
+    return Bench(served.uri, OWNER, served.folder.artifacts, tmp_path / "uploads")

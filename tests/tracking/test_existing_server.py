@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -11,15 +10,8 @@ import pytest
 
 from conftest import configure, perijove, write_notebook
 from tracking.lossy import lossy
-from tracking.plain import plain_mlflow
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def existing(tmp_path: Path) -> Iterator[str]:
-    with plain_mlflow(tmp_path) as uri:
-        yield uri
 
 
 def test_an_existing_server_behind_a_proxy_that_loses_answers(
@@ -36,7 +28,10 @@ def test_an_existing_server_behind_a_proxy_that_loses_answers(
     )
     with lossy(existing, lost) as uri:
         configure(home, tracking_uri=uri)
-        done = perijove("job", "submit", str(path), "--wait", "--json", home=home)
+        done = perijove(
+            *("job", "submit", str(path), "--experiment", "behind a proxy", "--wait", "--json"),
+            home=home,
+        )
         job = json.loads(done.stdout)
         assert (job["state"], job["recorded"]) == ("succeeded", True), job
         search = {"experiment_ids": [job["experiment_id"]], "max_results": 10}

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ import pytest
 
 from tracking.conftest import API, OWNER, Served
 from tracking.lossy import lossy
-from tracking.plain import plain_mlflow
 
 pytestmark = pytest.mark.integration
 
@@ -47,16 +45,12 @@ print(json.dumps({
 """
 
 
-@pytest.fixture(scope="module", params=["embedded", "existing"])
-def server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[str, dict[str, str]]]:
+@pytest.fixture(params=["embedded", "existing"])
+def server(request: pytest.FixtureRequest) -> tuple[str, dict[str, str]]:
     """Its address, and what a job's environment has for it."""
     if request.param == "embedded":
-        yield request.getfixturevalue("mlflow").uri, {"MLFLOW_TRACKING_TOKEN": OWNER}
-        return
-    with plain_mlflow(tmp_path_factory.mktemp("existing")) as uri:
-        yield uri, {"PERIJOVE_EXISTING_MLFLOW": "true"}
+        return request.getfixturevalue("mlflow").uri, {"MLFLOW_TRACKING_TOKEN": OWNER}
+    return request.getfixturevalue("existing"), {"PERIJOVE_EXISTING_MLFLOW": "true"}
 
 
 @pytest.mark.parametrize("spooled", [True, False])
