@@ -18,6 +18,7 @@ export function LogView(props: {
   const atEnd = React.useRef(true);
   React.useEffect(() => {
     const source = text.slice(-SHOWN);
+    host.current!.replaceChildren(); // it adds to what is there
     void renderText({ host: host.current!, sanitizer: new Sanitizer(), source }).then(() => {
       if (atEnd.current && scroller.current) {
         scroller.current.scrollTop = scroller.current.scrollHeight;
