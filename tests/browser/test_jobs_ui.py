@@ -63,6 +63,12 @@ def test_a_notebook_runs_from_the_form_and_is_watched(open_page: OpenPage, lab: 
     expect(document.locator(".jp-perijove-cell.jp-mod-running")).to_contain_text("step 3")
     expect(document.locator(".jp-perijove-metrics canvas").first).to_be_visible()
     assert last_job(lab)["parameters"] == {"depth": 9}
+    page.click(".jp-perijove-tabs button:has-text('Log')")
+    log = document.locator(".jp-perijove-log")
+    expect(log).to_contain_text("step 3")
+    last = log.inner_text().split()[-1]
+    expect(log).to_contain_text(f"step {int(last) + 4}\n")
+    assert log.inner_text().count("step 3\n") == 1
     show(page, "perijove-panel")
     row = page.locator(ROW).first
     expect(row).to_contain_text("cell 4 of 4")
