@@ -9,8 +9,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONHOME
 PYTEST := $(BIN)/python -m pytest
-# tests at a time: one more than the smallest machine we know has cores, as they often wait
-WORKERS ?= 3
+# as many tests at a time as the smallest machine we know has cores
+WORKERS ?= 2
 
 .PHONY: help demo lab test check jest tools types unit integration browser bench soak build clean screenshots docs pins
 help: ## list the tasks
