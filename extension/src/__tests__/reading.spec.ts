@@ -1,4 +1,5 @@
 import { ApiError, Reading } from '../api';
+import { repeated } from '../components/repeated';
 
 const away = new ApiError(503, 'tracking_unreachable', 'MLflow does not answer.');
 const refused = new ApiError(404, 'not_found', 'There is no run a.');
@@ -72,5 +73,27 @@ describe('A reading', () => {
     await first;
     await jest.runAllTimersAsync();
     expect([asked, told, took]).toEqual([1, [], []]);
+  });
+});
+
+describe('what is done over and over', () => {
+  it('goes on until it says that it is over, or nobody looks', async () => {
+    jest.useFakeTimers();
+    const seen: boolean[] = [];
+    let more = true;
+    const stop = repeated(async isLeft => {
+      seen.push(isLeft());
+      return more;
+    }, 100);
+    await jest.advanceTimersByTimeAsync(250);
+    expect(seen).toEqual([false, false, false]);
+    stop();
+    await jest.advanceTimersByTimeAsync(500);
+    expect(seen).toHaveLength(3);
+    more = false;
+    repeated(async () => seen.push(true) > 0 && more, 100);
+    await jest.advanceTimersByTimeAsync(500);
+    expect(seen).toHaveLength(4);
+    jest.useRealTimers();
   });
 });

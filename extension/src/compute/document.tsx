@@ -8,6 +8,7 @@ import { useClock } from '../components/clock';
 import { Document, DocumentView } from '../components/document';
 import { kindIcon } from '../components/icons';
 import { LogView } from '../components/logview';
+import { repeated } from '../components/repeated';
 import { useSignal } from '../components/signal';
 import { Pill } from '../components/state';
 import { TabBody, Tabs, type ITab } from '../components/tabs';
@@ -234,23 +235,16 @@ function Banners(props: IDocumentOptions & { target: Target }): React.ReactEleme
 /** The log, read again and again while it is looked at. */
 function TargetLog({ manager, name, trans }: IDocumentOptions): React.ReactElement {
   const [text, setText] = React.useState('');
-  React.useEffect(() => {
-    let timer = 0;
-    let isOn = true;
-    const read = async () => {
-      const said = document.hidden ? null : await manager.log(name).catch(() => null);
-      if (isOn) {
-        if (said !== null) {
+  React.useEffect(
+    () =>
+      repeated(async isLeft => {
+        const said = document.hidden ? null : await manager.log(name).catch(() => null);
+        if (said !== null && !isLeft()) {
           setText(said);
         }
-        timer = window.setTimeout(() => void read(), LOG_PACE);
-      }
-    };
-    void read();
-    return () => {
-      isOn = false;
-      window.clearTimeout(timer);
-    };
-  }, [manager, name]);
+        return true;
+      }, LOG_PACE),
+    [manager, name]
+  );
   return <LogView text={text} active={true} trans={trans} />;
 }

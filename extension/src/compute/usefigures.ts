@@ -2,6 +2,7 @@
 import * as React from 'react';
 
 import type { Job, TargetNode } from '../api';
+import { repeated } from '../components/repeated';
 import { Figures, type ISample } from './figures';
 import type { ComputeManager } from './manager';
 
@@ -20,9 +21,7 @@ export function useFigures(
     if (!name || !shown) {
       return;
     }
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let isLeft = false;
-    const read = async () => {
+    return repeated(async isLeft => {
       try {
         if (figures.isBehind(Date.now())) {
           figures.begin(await manager.usage(name), Date.now());
@@ -31,16 +30,11 @@ export function useFigures(
       } catch {
         // it is being deleted, or the hub is away: the figures stay as they are
       }
-      if (!isLeft) {
+      if (!isLeft()) {
         heard();
-        timer = setTimeout(() => void read(), PERIOD);
       }
-    };
-    void read();
-    return () => {
-      isLeft = true;
-      clearTimeout(timer);
-    };
+      return true;
+    }, PERIOD);
   }, [manager, name, shown, figures]);
   return figures;
 }

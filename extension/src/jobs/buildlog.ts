@@ -2,6 +2,7 @@
 import * as React from 'react';
 
 import { asApiError, type Job } from '../api';
+import { repeated } from '../components/repeated';
 import type { JobManager } from './manager';
 
 /** Milliseconds between two looks. */
@@ -17,29 +18,18 @@ export function useBuildLog(manager: JobManager, job: Job | undefined, isAsked: 
     if (!name) {
       return;
     }
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let isLeft = false;
-    const read = async () => {
-      let isOver = false;
+    return repeated(async isLeft => {
       try {
         const { state } = await manager.environment(name);
         const found = state === 'ready' ? '' : await manager.buildLog(name);
-        isOver = state === 'ready' || state === 'failed';
-        if (!isLeft) {
+        if (!isLeft()) {
           setText(found);
         }
+        return state !== 'ready' && state !== 'failed';
       } catch (error) {
-        isOver = !asApiError(error).isPassing; // it was deleted
+        return asApiError(error).isPassing; // else it was deleted
       }
-      if (!isOver && !isLeft) {
-        timer = setTimeout(() => void read(), PERIOD);
-      }
-    };
-    void read();
-    return () => {
-      isLeft = true;
-      clearTimeout(timer);
-    };
+    }, PERIOD);
   }, [manager, name]);
   return text;
 }
