@@ -179,15 +179,19 @@ def show(page: Page, panel: str) -> None:
 
 
 def palette(page: Page, command: str) -> None:
-    """Run a command from the palette; its shortcut is known a little after the page is drawn."""
+    """Run a command from the palette; its shortcut is known a little after the page is drawn.
+
+    What is being restored may take the focus, and with it the palette: it is opened again.
+    """
     words = page.locator(".lm-CommandPalette-input:visible")
+    found = page.locator(".lm-CommandPalette-item.lm-mod-active", has_text=command)
     for _ in range(PATIENCE // 2000):
         page.keyboard.press("ControlOrMeta+Shift+C")
         with suppress(TimeoutError):
-            words.wait_for(timeout=2000)
+            words.fill(command, timeout=2000)
+            found.wait_for(timeout=2000)
             break
-    words.fill(command)
-    expect(page.locator(".lm-CommandPalette-item.lm-mod-active")).to_contain_text(command)
+    expect(found).to_be_visible()
     page.keyboard.press("Enter")
     page.wait_for_timeout(500)  # the palette goes, and gives the focus back, behind a dialog
 
