@@ -19,7 +19,7 @@ from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.session import Session
 
 from perijove.runner.engine import ShellChannel
-from perijove.runner.forking import FilesOfModules
+from perijove.runner.kernelapp import FilesOfModules
 from perijove.runner.manager import ForkedKernelManager
 
 

@@ -33,6 +33,15 @@ report = {
     "main": sys.modules["__main__"].__dict__ is globals(), "gc": gc.isenabled(),
     "loop": type(__import__("asyncio").get_event_loop()).__name__,
 }
+app = get_ipython().parent.parent
+console = [(type(h).__name__, h.level, h.formatter._fmt) for h in app.log.handlers]
+report["app"] = [
+    type(app).__module__, type(app).__name__, app.log.name, app.log.level, app.log.propagate,
+    console, app.extra_args, len(app.argv) > 1, app.connection_file == sys.argv[2],
+    str(get_ipython().history_manager.hist_file), sorted(app.config), sorted(app.cli_config),
+    app.parent_handle == os.getppid(), get_ipython()._sys_modules_keys <= set(sys.modules),
+    len(get_ipython()._sys_modules_keys) > 500,
+]
 print("REPORT" + json.dumps(report))
 """
 LEAK = """
@@ -99,7 +108,7 @@ def test_a_forked_kernel_looks_like_an_ordinary_one(
     configure(home, warm_start=False)
     forked, ordinary = warm(session_home, report, REPORT), report(home, REPORT)
     assert not ordinary["warm"]
-    same = ("argv", "blas", "signals", "umask", "main", "gc", "loop")
+    same = ("app", "argv", "blas", "signals", "umask", "main", "gc", "loop")
     assert {k: forked[k] for k in same} == {k: ordinary[k] for k in same}
     # jupyter_client tells an ordinary kernel where its own files are; the rest is the same
     assert set(forked["environ"]) ^ set(ordinary["environ"]) <= {

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import hashlib
 import logging
 import os
@@ -295,6 +296,7 @@ async def serve(folder: WorkspaceFolder) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     log.info("The hub of workspace %s serves at %s", folder.name, url)
+    gc.freeze()  # what is loaded stays: no use in looking for garbage in it
     await asyncio.wait(
         [serving, serving_gate, asyncio.create_task(stopping.wait())], return_when="FIRST_COMPLETED"
     )

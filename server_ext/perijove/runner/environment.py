@@ -60,7 +60,8 @@ from perijove.runner.forking import (  # noqa: E402
     prctl,
 )
 from perijove.runner.installed import Installed  # noqa: E402
-from perijove.runner.modules import KERNEL_MODULES, load  # noqa: E402
+from perijove.runner.kernelapp import note_modules  # noqa: E402
+from perijove.runner.modules import KERNEL_MODULES, load, rehearse_kernel  # noqa: E402
 from perijove.runner.paths import LENT  # noqa: E402
 
 _hide_ours()
@@ -101,11 +102,14 @@ class EnvironmentZygote:
                 self._begin_anew([module for module in self._modules if module != name])
             state.watch_pools()
             self._settle()
+        with suppress(ImportError):
+            rehearse_kernel()
         gc.collect()
         self._settle()
 
     def _settle(self) -> None:
         self._installed.note()
+        note_modules()
         gc.freeze()
 
     def serve(self, block: bool = True) -> None:

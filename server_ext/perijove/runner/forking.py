@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import atexit
 import ctypes
-import gc
 import inspect
 import json
 import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, ClassVar, NoReturn
+from typing import Any, NoReturn
 
+from perijove.runner.kernelapp import FilesOfModules, initialized
 from perijove.runner.state import close_files, restore, restore_pools
 
-SWITCH = 0.0005
-"""Seconds between two thread switches while a kernel boots: its threads wait for each other."""
 MMAP_THRESHOLD, TRIM_THRESHOLD = (-3, 32 << 20), (-1, 64 << 20)
 """What glibc's allocator comes to after an array of 32 MiB was freed: numbers of mallopt, bytes."""
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
@@ -66,19 +63,7 @@ def become_kernel(
         keep_memory()
         if workdir is not None:
             os.chdir(workdir)
-        # as nbclient starts a kernel: its history is its own and in memory
-        options = ["-f", connection_file, "--HistoryManager.hist_file=:memory:"]
-        sys.argv = ["ipykernel_launcher", *options]
-        from ipykernel.kernelapp import IPKernelApp
-
-        gc.disable()
-        interval = sys.getswitchinterval()
-        sys.setswitchinterval(SWITCH)
-        app = IPKernelApp.instance()
-        with _few_modules():
-            app.initialize([*options, f"--IPKernelApp.parent_handle={os.getppid()}"])
-        sys.setswitchinterval(interval)
-        gc.enable()
+        app = initialized(connection_file, os.getppid(), job=True)
         inspect.modulesbyfile = FilesOfModules(getattr(inspect, "modulesbyfile", {}))
         os.write(ready, b"1")
         os.close(ready)
@@ -119,44 +104,6 @@ def raw(number: int, stream: Any) -> int:
     """The descriptor of stdout or stderr behind ipykernel's capture, if that is on."""
     copy = getattr(stream, "_original_stdstream_copy", None)
     return number if copy is None else int(copy)
-
-
-class _FewModules:
-    """``sys``, but for its modules."""
-
-    modules: ClassVar[dict[str, Any]] = {}
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(sys, name)
-
-
-@contextmanager
-def _few_modules() -> Iterator[None]:
-    """ipykernel lists the files of all modules, for its debugger to skip. That touches every
-    module there is, and each page touched after a fork is a page copied: 20 ms for a list that
-    a job, which nobody debugs, does not need."""
-    from ipykernel import ipkernel
-
-    ipkernel.sys = _FewModules()
-    try:
-        yield
-    finally:
-        ipkernel.sys = sys
-
-
-class FilesOfModules(dict[str, str]):
-    """What `inspect` knows, and that cells are no modules. It would look through all modules for
-    each frame of a traceback: with thousands of them, an endless recursion takes a minute."""
-
-    def __init__(self, known: dict[str, str]) -> None:
-        super().__init__(known)
-        self._cells = f"{os.sep}ipykernel_{os.getpid()}{os.sep}"
-
-    def __contains__(self, file: object) -> bool:
-        return self._cells in str(file) or super().__contains__(file)
-
-    def __missing__(self, file: str) -> str:
-        return ""
 
 
 def leave(code: int) -> NoReturn:

@@ -6,7 +6,6 @@ Its folder holds its connection file and what it needs to know (`perijove.models
 from __future__ import annotations
 
 import atexit
-import gc
 import os
 import sys
 import traceback
@@ -15,7 +14,8 @@ from typing import NoReturn
 
 from perijove.models.kernels import CONNECTION_FILE, LAUNCH, LOG, PROCESS, KernelLaunch
 from perijove.models.processes import current_process
-from perijove.runner.forking import SWITCH, leave, raw
+from perijove.runner.forking import leave, raw
+from perijove.runner.kernelapp import initialized
 from perijove.runner.state import restore, restore_pools
 from perijove.writing import replace_file
 
@@ -31,17 +31,7 @@ def run_kernel(folder: Path) -> NoReturn:
         restore(launch.environ)
         restore_pools(launch.environ)
         os.chdir(launch.cwd)
-        options = ["-f", str(folder / CONNECTION_FILE)]
-        sys.argv = ["ipykernel_launcher", *options]
-        from ipykernel.kernelapp import IPKernelApp
-
-        gc.disable()
-        interval = sys.getswitchinterval()
-        sys.setswitchinterval(SWITCH)
-        app = IPKernelApp.instance()
-        app.initialize([*options, "--IPKernelApp.parent_handle=0"])
-        sys.setswitchinterval(interval)
-        gc.enable()
+        app = initialized(str(folder / CONNECTION_FILE), parent=0, job=False)
         app.start()
         code = 0
         # see `perijove.runner.kernel`: closing in order may wait 10 s for nothing

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import fnmatch
 import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -61,6 +62,15 @@ def load(name: str) -> None:
         for companion in COMPANIONS.get(package, ()):
             with suppress(ImportError):
                 importlib.import_module(companion)
+
+
+def rehearse_kernel() -> None:
+    """Compile the patterns that a kernel does when it is initialised."""
+    from IPython.core.completer import CompletionSplitter
+
+    CompletionSplitter()
+    for pattern in ("*.py", "*.ipy"):  # those of a profile's startup files
+        fnmatch.filter([""], pattern)
 
 
 class ZMQInteractiveShell:

@@ -32,6 +32,7 @@ import select
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import time
 from contextlib import suppress
@@ -39,8 +40,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from perijove.runner.installed import Installed
+from perijove.runner.kernelapp import note_modules
 from perijove.runner.lean import forget_lean_modules, import_papermill
-from perijove.runner.modules import KERNEL_MODULES, load
+from perijove.runner.modules import KERNEL_MODULES, load, rehearse_kernel
 from perijove.runner.spare import Spare, fork_spare
 
 RUNNER_MODULES = (
@@ -111,6 +113,7 @@ class Zygote:
         our_packages()
         self.serve(block=False)
         rehearse_render()
+        _rehearse_job()
         gc.collect()
         self._settle("all")
         self._complete = True
@@ -118,6 +121,7 @@ class Zygote:
 
     def _settle(self, name: str) -> None:
         self._installed.note()
+        note_modules()
         gc.freeze()
         self._say({"ready": name})
 
@@ -245,6 +249,23 @@ def _rehearse() -> None:
     nbformat.validate(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1")]))
     with suppress(Exception):  # no kernelspec of that name: every job will say so by itself
         KernelSpecManager().get_kernel_spec("python3")
+
+
+def _rehearse_job() -> None:
+    """What papermill does before it runs a notebook, and a kernel before a cell. Python remembers
+    which classes are which, and patterns it has compiled, until the next module comes."""
+    import nbformat
+    from nbformat.v4 import new_code_cell, new_notebook
+    from papermill.execute import execute_notebook
+
+    code = new_code_cell("number = 1", metadata={"tags": ["parameters"]})
+    kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook = new_notebook(cells=[code], metadata={"kernelspec": kernelspec})
+    with suppress(Exception), tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "notebook.ipynb")
+        nbformat.write(notebook, path)
+        execute_notebook(path, None, {"number": 2}, prepare_only=True, progress_bar=False)
+    rehearse_kernel()
 
 
 def command(descriptor: int, modules: list[str]) -> list[str]:

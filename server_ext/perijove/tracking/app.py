@@ -6,6 +6,7 @@ PERIJOVE_JOBS (its jobs folder), PERIJOVE_POKE (the hub's datagram socket).
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ def create_app(*_: Any, **__: Any) -> ASGIApp:
     app = create_fastapi_app()
     studio.add_routes(app, store, changes.tell)
     add_routes(app)
+    gc.freeze()  # what is loaded stays: no use in looking for garbage in it
     return Guard(
         app,
         Path(os.environ["PERIJOVE_SECRETS"]),

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import select
@@ -161,6 +162,7 @@ def dask_setup(worker: Any) -> None:
     _environments = _warm(os.environ.get(PRELOAD))
     if ZYGOTE in os.environ:
         _zygote = NodeZygote(socket.socket(fileno=int(os.environ.pop(ZYGOTE))))
+    gc.freeze()  # what is loaded stays: no use in looking for garbage in it
 
 
 def _warm(preload: str | None) -> EnvironmentZygotes | None:

@@ -8,6 +8,7 @@ it needs; users' own Dask work runs on the same nodes.
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -105,6 +106,7 @@ class ClusterProcess(AttemptProcess):
             ) as self._client:
                 name, address = self._definition.name, self._scheduler.address
                 log.info("Cluster %s schedules at %s", name, address)
+                gc.freeze()  # what is loaded stays: no use in looking for garbage in it
                 await self.serve()
                 await self._scaling.release_all()
                 await self._launcher.close()
