@@ -434,7 +434,7 @@ describe('differences', () => {
     expect(code).toContain(`search(\n    "churn",`);
     expect(dataFrameCode(['churn', 'b"c'], query)).toContain(`["churn", "b\\"c"],`);
     expect(code).toContain(`filter="params.depth = '8'"`);
-    expect(code).toContain('.dataframe()');
+    expect(code).toContain('limit=None,\n).dataframe()');
   });
 });
 

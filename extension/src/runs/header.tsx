@@ -1,14 +1,14 @@
 /** The head of the table of runs: how many there are, what is shown of them, where they go. */
-import { Notification } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
 import * as React from 'react';
 
-import { ApiError, type RunColumn, type RunsView } from '../api';
+import type { RunColumn, RunsView } from '../api';
 import { Popover } from '../components/popover';
 import { Select } from '../components/select';
 import type { ExperimentManager } from '../experiments/manager';
 import { ColumnChooser } from './chooser';
+import { downloadCsv } from './csv';
 import type { Query } from './question';
 import type { RunTable } from './table';
 import { CommandIDs } from './tokens';
@@ -33,25 +33,6 @@ export function Header(props: IHeaderProps): React.ReactElement {
     trans._n('%1 run', '%1 runs', table.total).replace(/\d+/, table.total.toLocaleString()),
     table.running ? trans.__('%1 running', table.running) : ''
   ];
-  const csv = async () => {
-    const question = table.search({
-      columns: table.columns.map(({ name }) => name),
-      // nested ones too: they name their parents
-      parents_only: false,
-      limit: 50_000
-    });
-    const columns = question.columns!.filter(name => !name.startsWith('attributes.'));
-    try {
-      const blob = await table.manager.csv({ ...question, columns });
-      const link = document.createElement('a');
-      link.href = URL.createObjectURL(blob);
-      link.download = `${names.replace(/[^\w.-]+/g, '_')}.csv`;
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-    } catch (error) {
-      Notification.error(error instanceof ApiError ? error.text : String(error));
-    }
-  };
   const choose = (view: RunsView) => {
     const { filter, order_by, columns, widths, group_by, view: which } = view;
     void table.ask({ filter, order_by, columns, widths, group_by, view: which });
@@ -109,7 +90,7 @@ export function Header(props: IHeaderProps): React.ReactElement {
                   className="jp-perijove-link"
                   onClick={() => {
                     close();
-                    void csv();
+                    void downloadCsv(table, names, trans);
                   }}
                 >
                   {trans.__('Download as CSV')}
