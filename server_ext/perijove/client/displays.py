@@ -34,14 +34,14 @@ SIDE, HEIGHT, PAD = 420, 150, 6
 """Pixels of a chart."""
 
 
-def jobs(found: Sequence[Mapping[str, Any]]) -> str:
-    """Jobs as a table."""
+def jobs(found: Sequence[Mapping[str, Any]], empty: str = "No jobs yet.") -> str:
+    """Jobs as a table. `empty`: what it says of none."""
     rows = [
         [dot(job["state"]) + text(job["name"]), text(job["reason"] or job["state"]),
          text(job["compute"]), text(job["experiment"]), when(job["created_at"])]
         for job in found[:ROWS]
     ]  # fmt: skip
-    return table(["job", "state", "compute", "experiment", "submitted"], rows, len(found))
+    return table(["job", "state", "compute", "experiment", "submitted"], rows, len(found), empty)
 
 
 def targets(found: Sequence[Mapping[str, Any]]) -> str:
