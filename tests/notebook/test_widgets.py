@@ -243,6 +243,10 @@ def test_what_is_saved_is_html_without_markup_of_users(hub: FakeHub) -> None:
     differs = displays.differences(list(RUNS.values()))
     assert "auc" in differs
     assert "same" not in differs
+    clash = displays.differences([run("a", lr=1.0), run("b", lr=2.0) | {"params": {"lr": "0.2"}}])
+    assert "lr (metric)" in clash
+    assert "lr (parameter)" in clash
+    assert "lr (metric)" in displays.runs([run("a", lr=1.0)], 1, None)
 
 
 def test_a_list_of_jobs_acts_and_says_what_it_has_none_of(hub: FakeHub) -> None:

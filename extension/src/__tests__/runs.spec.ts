@@ -13,6 +13,7 @@ import { axesOf, compare } from '../runs/differences';
 import { complete } from '../runs/filter';
 import { group } from '../runs/groups';
 import { History } from '../runs/history';
+import { columnTitles } from '../runs/format';
 import { dataFrameCode } from '../runs/insert';
 import { RunManager } from '../runs/manager';
 import { pairCells, pairLines } from '../runs/notebookdiff';
@@ -20,6 +21,7 @@ import { smooth } from '../runs/points';
 import { Selection } from '../runs/selection';
 import { Sparks } from '../runs/sparks';
 import { RunTable } from '../runs/table';
+import { trans } from '../widgets/trans';
 
 const run = (id: string, more: Partial<RunRow> = {}): RunRow => ({
   run_id: id,
@@ -389,11 +391,25 @@ describe('differences', () => {
 
   it('are axes where at least two runs differ', () => {
     const runs = [
-      run('a', { params: { x: '1', y: '2' }, metrics: { auc: 0.5, f1: 1, own: 1 } }),
-      run('b', { params: { x: '1', y: '3', z: '4' }, metrics: { auc: 0.6, f1: 1 } })
+      run('a', { params: { x: '1', y: '2' }, metrics: { auc: 0.5, f1: 1, own: 1, y: 7 } }),
+      run('b', { params: { x: '1', y: '3', z: '4' }, metrics: { auc: 0.6, f1: 1, y: 8 } })
     ];
-    const names = axesOf(runs, ['auc', 'f1', 'own']).map(({ name }) => name);
-    expect(names).toEqual(['y', 'auc']);
+    const axes = axesOf(runs, ['auc', 'f1', 'own', 'y'], trans);
+    expect(axes.map(({ name }) => name)).toEqual(['y (parameter)', 'auc (metric)', 'y (metric)']);
+    expect(axes.map(({ values }) => values)).toEqual([
+      [2, 3],
+      [0.5, 0.6],
+      [7, 8]
+    ]);
+  });
+
+  it('are columns that are told apart where two have the same key', () => {
+    const columns = ['metrics.auc', 'params.y', 'metrics.y', 'attributes.duration'];
+    const titles = columnTitles(
+      columns.flatMap(name => parseColumn(name) ?? []),
+      trans
+    );
+    expect(titles).toEqual(['auc', 'y (parameter)', 'y (metric)', 'took']);
   });
 
   it('of notebooks are pairs of cells and of lines', () => {

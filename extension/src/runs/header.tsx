@@ -46,76 +46,77 @@ export function Header(props: IHeaderProps): React.ReactElement {
         <span className="jp-perijove-count" aria-live="polite">
           {table.isReady ? said.filter(Boolean).join(' · ') : ''}
         </span>
-        <span className="jp-perijove-spacer" />
-        <Select
-          aria-label={trans.__('Which runs')}
-          value={query.view}
-          onChange={event => void table.ask({ view: event.target.value as Query['view'] })}
-        >
-          <option value="active">{trans.__('Active')}</option>
-          <option value="deleted">{trans.__('Deleted')}</option>
-          <option value="all">{trans.__('All')}</option>
-        </Select>
-        <Popover label={trans.__('Columns')}>
-          {() => (
-            <ColumnChooser
-              columns={props.columns}
-              shown={table.columns}
-              groupBy={query.group_by ?? null}
-              trans={trans}
-              onColumns={columns => void table.ask({ columns })}
-              onGroupBy={group_by => void table.ask({ group_by })}
-            />
-          )}
-        </Popover>
-        <Popover label={trans.__('Views')}>
-          {close => (
-            <Views
-              experiments={experiments}
-              experimentId={experimentIds[0]}
-              query={{ ...query, columns: table.columns.map(({ name }) => name) }}
-              trans={trans}
-              onChoose={view => {
-                choose(view);
-                close();
-              }}
-            />
-          )}
-        </Popover>
-        <Popover label={trans.__('Export')}>
-          {close => (
-            <ul className="jp-perijove-menu">
-              <li>
-                <button
-                  className="jp-perijove-link"
-                  onClick={() => {
-                    close();
-                    void downloadCsv(table, names, trans);
-                  }}
-                >
-                  {trans.__('Download as CSV')}
-                </button>
-              </li>
-              <li>
-                <button
-                  className="jp-perijove-link"
-                  onClick={() => {
-                    close();
-                    void commands.execute(CommandIDs.insert, { experimentIds });
-                  }}
-                >
-                  {trans.__('Insert as DataFrame')}
-                </button>
-              </li>
-            </ul>
-          )}
-        </Popover>
-        <button
-          className="jp-Button jp-mod-styled jp-mod-accept"
-          onClick={() => void commands.execute('perijove:run-on')}
-        >
-          {trans.__('Run on…')}
-        </button>
+        <div className="jp-perijove-verbs">
+          <Select
+            aria-label={trans.__('Which runs')}
+            value={query.view}
+            onChange={event => void table.ask({ view: event.target.value as Query['view'] })}
+          >
+            <option value="active">{trans.__('Active')}</option>
+            <option value="deleted">{trans.__('Deleted')}</option>
+            <option value="all">{trans.__('All')}</option>
+          </Select>
+          <Popover label={trans.__('Columns')}>
+            {() => (
+              <ColumnChooser
+                columns={props.columns}
+                shown={table.columns}
+                groupBy={query.group_by ?? null}
+                trans={trans}
+                onColumns={columns => void table.ask({ columns })}
+                onGroupBy={group_by => void table.ask({ group_by })}
+              />
+            )}
+          </Popover>
+          <Popover label={trans.__('Views')}>
+            {close => (
+              <Views
+                experiments={experiments}
+                experimentId={experimentIds[0]}
+                query={{ ...query, columns: table.columns.map(({ name }) => name) }}
+                trans={trans}
+                onChoose={view => {
+                  choose(view);
+                  close();
+                }}
+              />
+            )}
+          </Popover>
+          <Popover label={trans.__('Export')}>
+            {close => (
+              <ul className="jp-perijove-menu">
+                <li>
+                  <button
+                    className="jp-perijove-link"
+                    onClick={() => {
+                      close();
+                      void downloadCsv(table, names, trans);
+                    }}
+                  >
+                    {trans.__('Download as CSV')}
+                  </button>
+                </li>
+                <li>
+                  <button
+                    className="jp-perijove-link"
+                    onClick={() => {
+                      close();
+                      void commands.execute(CommandIDs.insert, { experimentIds });
+                    }}
+                  >
+                    {trans.__('Insert as DataFrame')}
+                  </button>
+                </li>
+              </ul>
+            )}
+          </Popover>
+          <button
+            className="jp-Button jp-mod-styled jp-mod-accept"
+            onClick={() => void commands.execute('perijove:run-on')}
+          >
+            {trans.__('Run on…')}
+          </button>
+        </div>
       </div>
     </div>
   );

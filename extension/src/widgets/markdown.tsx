@@ -1,5 +1,6 @@
 /** Markdown where JupyterLab, which has a renderer of its own, is not. Nothing in it is trusted. */
 import DOMPurify from 'dompurify';
+// eslint-disable-next-line jupyter/prefer-lazy-imports -- the widgets are one file, outside JupyterLab
 import { marked } from 'marked';
 import * as React from 'react';
 
