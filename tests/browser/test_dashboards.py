@@ -83,6 +83,7 @@ def view(browser: Browser, url: str) -> Page:
 def test_two_viewers_see_what_happens_and_each_their_own_choice(lab: Lab, browser: Browser) -> None:
     with served(lab, "workspace") as url:
         first, second = view(browser, url), view(browser, url)
+        expect(first.locator(".jp-perijove-jobs").last).to_have_text("No failed jobs.")
         path = str(lab.notebooks / "failing.ipynb")
         assert perijove("job", "submit", path, "--json", home=lab.home).returncode == 0
         for page in (first, second):
@@ -115,6 +116,16 @@ def test_the_leaderboard_opens_in_a_tab(lab: Lab, open_page: OpenPage) -> None:
     assert hosts <= {urlsplit(lab.url).netloc, ""}
 
 
+def describe(lab: Lab, model: str, description: str) -> None:
+    """As any client of MLflow's may."""
+    up = json.loads(perijove("up", "--json", home=lab.home).stdout)
+    httpx.patch(
+        f"{up['tracking_uri']}/api/2.0/mlflow/registered-models/update",
+        json={"name": model, "description": description},
+        headers={"Authorization": f"Bearer {up['token']}"},
+    ).raise_for_status()
+
+
 TRAIN = """import mlflow
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
@@ -125,18 +136,33 @@ with mlflow.start_run():
     mlflow.sklearn.log_model(
         model, name="model", input_example=data.data[:2], registered_model_name="iris"
     )"""
+HOSTILE = """Tells **irises** apart. [harm](javascript:window.harmed=1) ![far](https://example.org/a.png)
+<img src="https://example.org/b.png" onerror="window.harmed=1"><script>window.harmed=1</script>
+<iframe src="https://example.org/c"></iframe><style>body { display: none }</style>
+<a href="javascript:window.harmed=1" onclick="window.harmed=1" style="position:fixed">harm</a>
+<svg onload="window.harmed=1"></svg><form action="https://example.org/d"><input></form>"""
 
 
 def test_a_prediction_is_tried_in_a_job(lab: Lab, open_page: OpenPage) -> None:
     path = write_notebook(lab.notebooks / "iris.ipynb", TRAIN)
     assert perijove("job", "submit", str(path), "--wait", "--json", home=lab.home).returncode == 0
+    describe(lab, "iris", HOSTILE)
     page = open_page()
+    hosts = asked_hosts(page)
     show(page, "perijove-panel")
     page.locator('.jp-perijove-row[data-model-name="iris"]').click(button="right")
     page.locator(".lm-Menu-item", has_text="Open dashboard (model card)").click()
     frame = page.frame_locator(".jp-perijove-dashboard iframe")
     predict = frame.get_by_role("button", name="Predict")
     expect(predict).to_be_visible(timeout=90_000)
+    about = frame.locator(".jp-perijove-prose")
+    expect(about.locator("strong")).to_have_text("irises")
+    for link in about.locator("a").all():
+        link.dispatch_event("click")
+    harmful = "script, iframe, style, svg, form, input, [style], [onerror], [onclick], [href^=java]"
+    expect(about.locator(harmful)).to_have_count(0)
+    assert about.evaluate("() => window.harmed") is None
+    assert hosts <= {urlsplit(lab.url).netloc, ""}
     first = frame.get_by_label("sepal length (cm)")
     expect(first).to_have_value("5.1")
     first.fill("wide")

@@ -120,6 +120,20 @@ def test_from_an_experiment_to_a_comparison(
     page.locator(".Toastify button", has_text="Undo").click()
     expect(names(page)).to_have_count(7)
 
+    # a view has any name that can be shown, and then another; all runs become a file
+    press(page, "Views")
+    page.get_by_label("Name of this view").fill("auc > 0.8 <b>")
+    page.keyboard.press("Enter")
+    page.get_by_label("Rename view auc > 0.8 <b>").click()
+    page.keyboard.type("Best")
+    page.keyboard.press("Enter")
+    expect(page.locator(".jp-perijove-views li")).to_have_text("Best")
+    page.keyboard.press("Escape")
+    press(page, "Export")
+    with page.expect_download() as saved:
+        press(page, "Download as CSV")
+    assert len(saved.value.path().read_text().splitlines()) == 8
+
     # the experiment goes, and comes back
     mlflow.delete_experiment(experiment)
     expect(page.locator(f"{DOCUMENT} .jp-perijove-banner")).to_contain_text("churn was deleted")

@@ -213,8 +213,19 @@ def test_a_job_reads_what_it_wrote_and_saves_models(
     assert job.state == "succeeded", job.data.message
 
 
-def test_what_code_calls_a_failure_stays_one(place: Place, notebook: MakeNotebook) -> None:
+def test_what_code_calls_a_failure_stays_one(
+    place: Place, notebook: MakeNotebook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Recorded once, and once more by the next hub."""
+    once = tmp_path / "killed"
+    os.kill(json.loads(place.folder.hub_json.read_text())["pid"], signal.SIGKILL)
+    with monkeypatch.context() as patch:
+        patch.setenv("PERIJOVE_KILL_AT", "finish.recorded")
+        patch.setenv("PERIJOVE_KILL_ONCE", str(once))
+        perijove("up", home=place.home)
     path = notebook("import mlflow\nmlflow.log_metric('auc', 0.1)\nmlflow.end_run('FAILED')")
     job = place.ws.jobs.submit(path).wait(120)
+    until(once.exists)
+    perijove("up", home=place.home)
     place.recorded(job)
     assert (job.state, job.run.status) == ("succeeded", "FAILED")

@@ -15,7 +15,7 @@ import pytest
 
 from perijove.cli.program import run as cli
 from perijove.client.workspace import Workspace
-from perijove.errors import Conflict, NotFound
+from perijove.errors import Conflict, InvalidInput, NotFound
 
 pytestmark = pytest.mark.integration
 PARQUET_LIKE = b"PAR1 but not really"
@@ -76,8 +76,14 @@ def logged(session_home: Path) -> Iterator[Logged]:
         made.workspace.close()
 
 
-def test_search_and_change(logged: Logged) -> None:
+def test_search_and_change(logged: Logged, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = logged.workspace.runs
+    with monkeypatch.context() as patch:
+        patch.setattr("perijove.client.runs.MOST", 1)  # runs in an answer
+        assert [run.run_id for run in runs.search(logged.name, limit=None)] == logged.runs[::-1]
+        for limit in range(3):
+            found = runs.search(logged.name, order_by="attributes.start_time", limit=limit)
+            assert ([run.run_id for run in found], found.total) == (logged.runs[:limit], 2)
     found = runs.search(logged.name, "metrics.auc > 0", "metrics.auc DESC")
     assert [run.run_id for run in found] == logged.runs[::-1]
     assert found.total == 2
@@ -163,8 +169,18 @@ def test_views_are_tags(logged: Logged) -> None:
     listed = request("POST", path, json={"name": "Best ones", "filter": "metrics.auc > 1"})
     assert [view["name"] for view in listed] == ["Best ones", "best ones 2", "Größte"]
     assert listed[0]["filter"] == "metrics.auc > 1"
+    renamed = request("POST", f"{path}/rename?name=Best ones", json={"name": "auc > 1 <b>/&?</b>"})
+    assert [view["name"] for view in renamed] == ["auc > 1 <b>/&?</b>", "best ones 2", "Größte"]
+    assert renamed[0] == listed[0] | {"name": "auc > 1 <b>/&?</b>"}
+    with pytest.raises(Conflict, match="Größte already"):
+        request("POST", f"{path}/rename?name=best ones 2", json={"name": "Größte"})
+    with pytest.raises(NotFound):
+        request("POST", f"{path}/rename?name=Best ones", json={"name": "other"})
+    for name in ("", " ", "a\u202eb", "a\n", "x" * 129):
+        with pytest.raises(InvalidInput, match="view's name"):
+            request("POST", f"{path}/rename?name=Größte", json={"name": name})
     kept = request("POST", f"{path}/delete?name=Gr%C3%B6%C3%9Fte")
-    assert [view["name"] for view in kept] == ["Best ones", "best ones 2"]
+    assert [view["name"] for view in kept] == ["auc > 1 <b>/&?</b>", "best ones 2"]
     with pytest.raises(NotFound):
         request("POST", f"{path}/delete?name=nothing")
     assert logged.workspace.experiments.get(logged.name).tags == {}

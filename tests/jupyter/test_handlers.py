@@ -61,6 +61,7 @@ PAIRS = {
     ("POST", "experiments/x/restore"): ("write", "perijove:experiments"),
     ("GET", "experiments/x/views"): ("read", "perijove:experiments"),
     ("POST", "experiments/x/views"): ("write", "perijove:experiments"),
+    ("POST", "experiments/x/views/rename"): ("write", "perijove:experiments"),
     ("POST", "experiments/x/views/delete"): ("write", "perijove:experiments"),
     ("POST", "runs/search"): ("read", "perijove:runs"),
     ("POST", "runs/csv"): ("read", "perijove:runs"),

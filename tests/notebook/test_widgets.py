@@ -47,6 +47,11 @@ def run(run_id: str, **metrics: Any) -> dict[str, Any]:
     }
 
 
+JOB = {
+    "id": "j", "kind": "notebook", "name": "j", "state": "failed", "experiment": "churn",
+    "compute": "local", "parameters": {}, "tags": {}, "path": "j.ipynb", "root": "/",
+    "created_at": "2026-11-21T14:05:00Z",
+}  # fmt: skip
 RUNS = {"a": run("a", auc=0.9, loss="NaN"), "b": run("b", auc=0.8, loss=0.2)}
 SERIES = {"key": "auc", "points": 2, "steps": [0, 1], "times": [0, 1], "values": [0.5, "NaN"]}
 
@@ -65,8 +70,8 @@ class FakeHub:
                 self._answer(None)
 
             def do_POST(self) -> None:
-                length = int(self.headers["Content-Length"])
-                self._answer(json.loads(self.rfile.read(length)))
+                length = int(self.headers["Content-Length"] or 0)
+                self._answer(json.loads(self.rfile.read(length) or "null"))
 
             def _answer(self, body: Any) -> None:
                 path = self.path.partition("?")[0].removeprefix("/api")
@@ -104,6 +109,8 @@ class FakeHub:
         match path.split("/")[1:]:
             case ["jobs"]:
                 return []
+            case ["jobs", *_]:
+                return JOB
             case ["experiments"]:
                 return [EXPERIMENT]
             case ["experiments", "columns"]:
@@ -236,6 +243,19 @@ def test_what_is_saved_is_html_without_markup_of_users(hub: FakeHub) -> None:
     differs = displays.differences(list(RUNS.values()))
     assert "auc" in differs
     assert "same" not in differs
+    clash = displays.differences([run("a", lr=1.0), run("b", lr=2.0) | {"params": {"lr": "0.2"}}])
+    assert "lr (metric)" in clash
+    assert "lr (parameter)" in clash
+    assert "lr (metric)" in displays.runs([run("a", lr=1.0)], 1, None)
+
+
+def test_a_list_of_jobs_acts_and_says_what_it_has_none_of(hub: FakeHub) -> None:
+    failed = JobTable(state="failed")
+    assert "No failed jobs." in failed.html()
+    assert "No jobs yet." in JobTable().html()
+    for verb in ("cancel", "rerun"):
+        failed.act(verb, {"id": "j"})
+        assert hub.asked[-1][0] == f"/jobs/j/{verb}"
 
 
 def test_a_picture_without_lines_says_why(hub: FakeHub) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from perijove.errors import InvalidInput
 from perijove.models.events import TrackingChange
-from perijove.models.runs import Run, RunSearch
+from perijove.models.runs import Run, RunExport, RunSearch
 from perijove.runner.tasks import notebook_diff, render, table
 from perijove.services.broker import Broker
 from perijove.services.changes import Changes
@@ -107,27 +107,46 @@ def test_our_widgets_are_still_pictures_in_a_page(tmp_path: Path) -> None:
 class Answering:
     """Records that answer searches."""
 
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, int]] = []
+
     async def search(self, question: RunSearch) -> bytes:
+        self.asked.append((question.offset, question.limit))
         common = {"experiment_id": "1", "status": "FINISHED", "started_at": None, "duration": 1.5,
                   "user": None, "source": None, "tags": {}}  # fmt: skip
         runs = [
             {"run_id": "a", "name": "=x", "metrics": {"m": "NaN"}, "params": {"p": "1,2"}},
             {"run_id": "b", "name": "y", "metrics": {}, "params": {}},
-        ]
+            {"run_id": "b", "name": "y", "metrics": {}, "params": {}},  # moved by one that began
+            {"run_id": "c", "name": "z", "metrics": {"late": 2.0}, "params": {}},
+        ][question.offset : question.offset + question.limit]  # fmt: skip
         return json.dumps({"runs": [common | run for run in runs]}).encode()
 
 
 @pytest.mark.asyncio
-async def test_a_table_of_runs() -> None:
-    service = RunService(Answering(), None)  # type: ignore[arg-type]
-    pieces = await service.csv(RunSearch(experiment_ids=["1"]))
-    text = b"".join([piece async for piece in pieces]).decode()
-    assert text.splitlines() == [
+async def test_a_table_of_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    records = Answering()
+    service = RunService(records, None)  # type: ignore[arg-type]
+
+    async def lines(**asked: int) -> list[str]:
+        pieces = await service.csv(RunExport(experiment_ids=["1"], **asked))
+        return b"".join([piece async for piece in pieces]).decode().splitlines()
+
+    async def ids(**asked: int) -> list[str]:
+        return [line.split(",")[0] for line in (await lines(**asked))[1:]]
+
+    assert await ids(offset=2) == ["b", "c"]
+    assert records.asked == [(2, 50_000)]  # what is one page is asked for once
+    monkeypatch.setattr("perijove.services.runs.MOST", 2)
+    assert await lines() == [
         "run_id,name,status,start_time,end_time,duration,user,source,experiment_id,parent_run_id,"
-        "metrics.m,params.p",
-        'a,\'=x,FINISHED,,,1.5,,,1,,NaN,"1,2"',
-        "b,y,FINISHED,,,1.5,,,1,,,",
+        "metrics.late,metrics.m,params.p",
+        'a,\'=x,FINISHED,,,1.5,,,1,,,NaN,"1,2"',
+        "b,y,FINISHED,,,1.5,,,1,,,,",
+        "c,z,FINISHED,,,1.5,,,1,,2.0,,",
     ]
+    assert await ids(offset=2, limit=3) == ["b", "c"]
+    assert records.asked[-2:] == [(2, 2), (4, 1)]
 
 
 @pytest.mark.parametrize("key", ["mlflow.user", "perijove.job_id", "", "a\nb", "/a", "a/../b"])

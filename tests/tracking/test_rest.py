@@ -219,6 +219,22 @@ async def test_what_was_written(mlflow: Served, existing: RestTracker, tmp_path:
 
 
 @pytest.mark.integration
+async def test_what_user_code_has_ended_stays_so(mlflow: Served, existing: RestTracker) -> None:
+    job_id = uuid4().hex
+    run_id = await start(existing, job_id)
+
+    async def ended(status: str, at: int, since: int | None) -> str:
+        await existing.end_run(run_id, status, at, unless_since_ms=since)
+        return str(runs_of(mlflow, job_id)[0]["info"]["status"])
+
+    assert await ended("FAILED", 2000, None) == "FAILED"  # as a client of MLflow's does
+    assert await ended("FINISHED", 3000, 1000) == "FAILED"
+    assert await ended("FINISHED", 3000, 2000) == "FAILED"
+    assert await ended("FINISHED", 3000, 2001) == "FINISHED"  # an attempt before called it so
+    assert await ended("FINISHED", 4000, 0) == "FINISHED"
+
+
+@pytest.mark.integration
 async def test_files_for_another_store_go_through_mlflow(
     mlflow: Served, existing: RestTracker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

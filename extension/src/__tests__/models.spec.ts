@@ -87,7 +87,7 @@ describe('ModelManager', () => {
     expect(manager.error?.text).toBe('away wait');
     expect(manager.items.length).toBe(1);
     answer = () => [200, []];
-    await jest.advanceTimersByTimeAsync(2500);
+    await jest.advanceTimersByTimeAsync(3000);
     expect(manager.error).toBeNull();
     expect(manager.items).toEqual([]);
     expect(changed).toEqual([null]); // documents look again, too

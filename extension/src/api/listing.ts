@@ -5,10 +5,8 @@ import { ISignal, Signal } from '@lumino/signaling';
 
 import type { TrackingChange } from './index';
 import { EventStream } from './events';
-import { asApiError, type ApiError } from './request';
-
-/** Milliseconds between tries while MLflow is away. */
-const PAUSE = { first: 2000, last: 15000 };
+import { Reading } from './reading';
+import type { ApiError } from './request';
 
 export abstract class Listing<T> implements IDisposable {
   /** `pause`: milliseconds from a change until the list is read again. */
@@ -18,6 +16,23 @@ export abstract class Listing<T> implements IDisposable {
     private _pause: number
   ) {
     stream.tracking.connect((_, change) => this.onTracking(change));
+    this._reading = new Reading(
+      () => this.ask(),
+      items => {
+        const wasAway = this._error !== null;
+        this._items = items;
+        this._error = null;
+        this._ready = true;
+        if (wasAway) {
+          this.recovered();
+        }
+        this._changed.emit();
+      },
+      error => {
+        this._error = error;
+        this._changed.emit();
+      }
+    );
   }
 
   /** The list or the error changed. */
@@ -40,7 +55,7 @@ export abstract class Listing<T> implements IDisposable {
   }
 
   get isDisposed(): boolean {
-    return this._disposed;
+    return this._reading.isDisposed;
   }
 
   /** Are those shown, too, that are put away: deleted or archived? */
@@ -54,27 +69,14 @@ export abstract class Listing<T> implements IDisposable {
     void this.refresh();
   }
 
-  /** Read the list now, and again by itself until that succeeds. */
-  async refresh(): Promise<void> {
-    clearTimeout(this._timer);
-    this._timer = undefined;
-    if (this._reading) {
-      this._again = true;
-      return this._reading;
-    }
-    this._reading = this._read();
-    await this._reading;
-    this._reading = null;
-    if (this._again) {
-      this._again = false;
-      this._later(this._pause);
-    }
+  /** Read the list now, and again by itself until something answers. */
+  refresh(): Promise<void> {
+    return this._reading.now();
   }
 
   dispose(): void {
-    if (!this._disposed) {
-      this._disposed = true;
-      clearTimeout(this._timer);
+    if (!this.isDisposed) {
+      this._reading.dispose();
       Signal.clearData(this);
     }
   }
@@ -92,49 +94,20 @@ export abstract class Listing<T> implements IDisposable {
   protected show(items: readonly T[]): void {
     this._items = items;
     this._changed.emit();
-    this._later(this._pause);
+    this._reading.later(this._pause);
   }
 
   /** The list changed. Until somebody looks at it there is nothing to keep up to date. */
   protected outdated(): void {
     if (this._ready || this._error) {
-      this._later(this._pause);
+      this._reading.later(this._pause);
     }
   }
 
-  private async _read(): Promise<void> {
-    try {
-      this._items = await this.ask();
-      if (this._error) {
-        this.recovered();
-      }
-      this._error = null;
-      this._ready = true;
-      this._delay = PAUSE.first;
-    } catch (error) {
-      this._error = asApiError(error);
-      this._later(this._delay);
-      this._delay = Math.min(PAUSE.last, 2 * this._delay);
-    }
-    if (!this._disposed) {
-      this._changed.emit();
-    }
-  }
-
-  private _later(milliseconds: number): void {
-    if (this._timer === undefined && !this._disposed) {
-      this._timer = setTimeout(() => void this.refresh(), milliseconds);
-    }
-  }
-
-  private _again = false;
   private _changed = new Signal<this, void>(this);
-  private _delay = PAUSE.first;
-  private _disposed = false;
   private _error: ApiError | null = null;
   private _items: readonly T[] = [];
-  private _reading: Promise<void> | null = null;
+  private _reading: Reading<readonly T[]>;
   private _ready = false;
   private _showAll = false;
-  private _timer: ReturnType<typeof setTimeout> | undefined;
 }

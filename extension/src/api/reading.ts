@@ -19,19 +19,12 @@ export class Reading<T> implements IDisposable {
   }
 
   /** Ask now. What is under way may answer with what was before: then it is asked once more. */
-  async now(): Promise<void> {
+  now(): Promise<void> {
     clearTimeout(this._timer);
     this._timer = undefined;
-    if (this._asking) {
-      this._again = true;
-      return;
-    }
-    this._asking = true;
-    do {
-      this._again = false;
-      await this._once();
-    } while (this._again && !this._disposed);
-    this._asking = false;
+    this._again = true;
+    this._asking ??= this._repeat();
+    return this._asking;
   }
 
   /** Ask in so many milliseconds, unless it is to be asked by itself already. */
@@ -44,6 +37,14 @@ export class Reading<T> implements IDisposable {
   dispose(): void {
     this._disposed = true;
     clearTimeout(this._timer);
+  }
+
+  private async _repeat(): Promise<void> {
+    while (this._again && !this._disposed) {
+      this._again = false;
+      await this._once();
+    }
+    this._asking = null;
   }
 
   private async _once(): Promise<void> {
@@ -66,7 +67,7 @@ export class Reading<T> implements IDisposable {
   }
 
   private _again = false;
-  private _asking = false;
+  private _asking: Promise<void> | null = null;
   private _disposed = false;
   private _timer: ReturnType<typeof setTimeout> | undefined;
 }

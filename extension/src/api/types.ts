@@ -701,6 +701,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/experiments/{experiment_id}/views/rename": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rename View
+         * @description Call a view otherwise.
+         */
+        post: operations["rename_view_api_experiments__experiment_id__views_rename_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/host-keys": {
         parameters: {
             query?: never;
@@ -1361,7 +1381,7 @@ export interface paths {
         put?: never;
         /**
          * Export
-         * @description The same as a table; `limit` and `offset` count here, too.
+         * @description The same as a table: all of them, unless `limit` says how many.
          */
         post: operations["export_api_runs_csv_post"];
         delete?: never;
@@ -3764,6 +3784,61 @@ export interface components {
             };
         };
         /**
+         * RunExport
+         * @description A question for a table of runs.
+         */
+        RunExport: {
+            /**
+             * Columns
+             * @description None: all
+             */
+            columns?: string[] | null;
+            /**
+             * Experiment Ids
+             * @description may be left out with `run_ids`
+             */
+            experiment_ids?: string[];
+            /**
+             * Filter
+             * @description MLflow's filter language
+             * @default
+             */
+            filter: string;
+            /**
+             * Limit
+             * @description None: all
+             */
+            limit?: number | null;
+            /**
+             * Offset
+             * @default 0
+             */
+            offset: number;
+            /**
+             * Order By
+             * @description default: attributes.start_time DESC
+             */
+            order_by?: string[];
+            /**
+             * Parent Run Id
+             * @description only the runs nested in it
+             */
+            parent_run_id?: string | null;
+            /**
+             * Parents Only
+             * @description leave nested runs out
+             * @default false
+             */
+            parents_only: boolean;
+            /**
+             * Run Ids
+             * @description only these
+             */
+            run_ids?: string[] | null;
+            /** @default active */
+            view: components["schemas"]["View"];
+        };
+        /**
          * RunPage
          * @description An answer to a question for runs.
          */
@@ -3853,7 +3928,7 @@ export interface components {
         };
         /**
          * RunSearch
-         * @description A question for runs. ``columns`` limits which metrics, parameters and tags rows bring.
+         * @description A question for runs.
          */
         RunSearch: {
             /**
@@ -4302,6 +4377,14 @@ export interface components {
          * @enum {string}
          */
         View: "active" | "deleted" | "all";
+        /**
+         * ViewChange
+         * @description What to change of a saved view.
+         */
+        ViewChange: {
+            /** Name */
+            name: string;
+        };
     };
     responses: never;
     parameters: never;
@@ -8637,6 +8720,7 @@ export interface operations {
     delete_view_api_experiments__experiment_id__views_delete_post: {
         parameters: {
             query: {
+                /** @description a view's name */
                 name: string;
             };
             header?: never;
@@ -8647,6 +8731,117 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunsView"][];
+                };
+            };
+            /** @description The request is no valid JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The bearer token is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The Host header is not this machine's. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The path has no such method. */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Its state forbids it, or its machine cannot be reached. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body or the snapshot is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Something asked for breaks a rule; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description MLflow does not answer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    rename_view_api_experiments__experiment_id__views_rename_post: {
+        parameters: {
+            query: {
+                /** @description a view's name */
+                name: string;
+            };
+            header?: never;
+            path: {
+                /** @description an experiment's id */
+                experiment_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ViewChange"];
+            };
+        };
         responses: {
             /** @description Successful Response */
             200: {
@@ -12793,7 +12988,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["RunSearch"];
+                "application/json": components["schemas"]["RunExport"];
             };
         };
         responses: {

@@ -12,7 +12,11 @@ import { scaleOf, type AxisValue } from './scale';
 import { lineColor, lineDash } from './swatch';
 
 export interface IAxis {
+  /** With its kind: no other has the same. */
   name: string;
+  label: string;
+  /** A word: a parameter and a metric may have the same label. */
+  kind: string;
   /** One for each thing; null: it has none. */
   values: AxisValue[];
 }
@@ -107,7 +111,7 @@ export function Parallel(props: IParallelProps): React.ReactElement {
         {axes.map((axis, index) => (
           <g key={axis.name} onFocus={() => setCurrent(index)}>
             <Axis
-              name={axis.name}
+              axis={axis}
               scale={scales[index]}
               range={ranges[axis.name]}
               x={x(index)}

@@ -3,22 +3,23 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import { isWithin, moved, type End, type Range } from './brush';
+import type { IAxis } from './parallel';
 import type { IScale } from './scale';
 
 /** Pixels: above and below each axis. */
-export const MARGIN = { top: 22, bottom: 36 };
+export const MARGIN = { top: 22, bottom: 48 };
 /** Of the axis: a range that is shorter was a click. */
 const CLICK = 0.02;
 const ENDS: readonly End[] = [0, 1];
 
 export interface IAxisProps {
-  name: string;
+  axis: IAxis;
   scale: IScale;
   range: Range | undefined;
   /** Pixels: its place, and the height of the picture. */
   x: number;
   height: number;
-  /** On which side of it its values are written. */
+  /** On which side of it the values between its ends are written. */
   side: 'start' | 'end';
   /** Does the Tab key reach it? One axis of all is enough: arrows go to the others. */
   isCurrent: boolean;
@@ -29,7 +30,8 @@ export interface IAxisProps {
 }
 
 export function Axis(props: IAxisProps): React.ReactElement {
-  const { name, scale, range, height, side, trans } = props;
+  const { scale, range, height, side, trans } = props;
+  const { name, label, kind } = props.axis;
   const inner = height - MARGIN.top - MARGIN.bottom;
   const y = (place: number) => MARGIN.top + place * inner;
   const text = (value: number | string) =>
@@ -59,21 +61,27 @@ export function Axis(props: IAxisProps): React.ReactElement {
       className={range ? 'jp-mod-drawn' : ''}
     >
       <line y1={y(0)} y2={y(1)} />
-      <text y={height - 6} textAnchor="middle" className="jp-mod-name" aria-hidden="true">
+      <text y={height - 18} textAnchor="middle" className="jp-mod-name" aria-hidden="true">
         <title>{name}</title>
-        {short(name)}
+        {short(label)}
       </text>
-      {scale.marks.map(({ value, place }) => (
-        <text
-          key={value}
-          x={side === 'end' ? -5 : 5}
-          y={y(place) + (place === 0 ? -4 : place === 1 ? 12 : 4)}
-          textAnchor={side}
-          aria-hidden="true"
-        >
-          {text(value)}
-        </text>
-      ))}
+      <text y={height - 5} textAnchor="middle" aria-hidden="true">
+        {kind}
+      </text>
+      {scale.marks.map(({ value, place }) => {
+        const isEnd = place === 0 || place === 1;
+        return (
+          <text
+            key={value}
+            x={isEnd ? 0 : side === 'end' ? -5 : 5}
+            y={y(place) + (place === 0 ? -6 : place === 1 ? 14 : 4)}
+            textAnchor={isEnd ? 'middle' : side}
+            aria-hidden="true"
+          >
+            {text(value)}
+          </text>
+        );
+      })}
       <rect
         className="jp-mod-handle"
         x={-10}
@@ -105,7 +113,7 @@ export function Axis(props: IAxisProps): React.ReactElement {
 function Thumb(
   props: IAxisProps & { end: End; y: number; text(value: number | string): string }
 ): React.ReactElement {
-  const { name, scale, range, end, trans } = props;
+  const { axis, scale, range, end, trans } = props;
   const { stops } = scale;
   const last = stops.length - 1;
   // the outermost value that is in the range
@@ -125,7 +133,9 @@ function Thumb(
       className="jp-mod-end"
       role="slider"
       tabIndex={props.isCurrent ? 0 : -1}
-      aria-label={end === 0 ? trans.__('Upper end of %1', name) : trans.__('Lower end of %1', name)}
+      aria-label={
+        end === 0 ? trans.__('Upper end of %1', axis.name) : trans.__('Lower end of %1', axis.name)
+      }
       aria-orientation="vertical"
       aria-valuemin={0}
       aria-valuemax={last}

@@ -61,6 +61,13 @@ export class ExperimentManager extends Listing<Experiment> {
     return this._send('POST', `experiments/${experimentId}/views`, view);
   }
 
+  renameView(experimentId: string, name: string, wanted: string): Promise<RunsView[]> {
+    const query = new URLSearchParams({ name });
+    return this._send('POST', `experiments/${experimentId}/views/rename?${query}`, {
+      name: wanted
+    });
+  }
+
   deleteView(experimentId: string, name: string): Promise<RunsView[]> {
     const query = new URLSearchParams({ name });
     return this._send('POST', `experiments/${experimentId}/views/delete?${query}`, {});

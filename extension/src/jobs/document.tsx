@@ -285,29 +285,30 @@ function Header(props: IDocumentOptions & { job: Job; now: number }): React.Reac
         <h1 title={job.name}>{job.name}</h1>
         <StatePill state={job.state} label={stateText(job, trans)} />
         <span className="jp-perijove-count">{progress.join(' · ')}</span>
-        <span className="jp-perijove-spacer" />
-        {!isOver(job) && (
+        <div className="jp-perijove-verbs">
+          {!isOver(job) && (
+            <button
+              className="jp-Button jp-mod-styled jp-mod-minimal"
+              disabled={job.cancel_requested}
+              onClick={() => run(CommandIDs.cancel)}
+            >
+              {job.cancel_requested ? trans.__('Canceling…') : trans.__('Cancel')}
+            </button>
+          )}
           <button
             className="jp-Button jp-mod-styled jp-mod-minimal"
-            disabled={job.cancel_requested}
-            onClick={() => run(CommandIDs.cancel)}
+            onClick={() => run(CommandIDs.rerun)}
           >
-            {job.cancel_requested ? trans.__('Canceling…') : trans.__('Cancel')}
+            {trans.__('Run again…')}
           </button>
-        )}
-        <button
-          className="jp-Button jp-mod-styled jp-mod-minimal"
-          onClick={() => run(CommandIDs.rerun)}
-        >
-          {trans.__('Run again…')}
-        </button>
-        <button
-          className="jp-Button jp-mod-styled jp-mod-accept"
-          disabled={!job.run_id || !commands.hasCommand('perijove:show-run')}
-          onClick={() => void commands.execute('perijove:show-run', { runId: job.run_id })}
-        >
-          {trans.__('Open run')}
-        </button>
+          <button
+            className="jp-Button jp-mod-styled jp-mod-accept"
+            disabled={!job.run_id || !commands.hasCommand('perijove:show-run')}
+            onClick={() => void commands.execute('perijove:show-run', { runId: job.run_id })}
+          >
+            {trans.__('Open run')}
+          </button>
+        </div>
       </div>
       <div className="jp-perijove-facts">
         {facts

@@ -1,7 +1,10 @@
 /** What differs between runs. */
+import { TranslationBundle } from '@jupyterlab/translation';
+
 import type { RunRow } from '../api';
 import type { IAxis } from '../components/parallel';
-import { isNumeric, toNumber } from './columns';
+import { isNumeric, toNumber, type ColumnKind } from './columns';
+import { fullTitle, kindText } from './format';
 
 export interface IDifference {
   kind: 'metrics' | 'params' | 'tags';
@@ -22,16 +25,29 @@ export function compare(runs: readonly RunRow[], kind: IDifference['kind']): IDi
 
 /** Axes for what differs: parameters, then metrics; no more than there is room for. One whose
  * value is the same in all that have it says nothing. */
-export function axesOf(runs: readonly RunRow[], metrics: readonly string[], most = 8): IAxis[] {
+export function axesOf(
+  runs: readonly RunRow[],
+  metrics: readonly string[],
+  trans: TranslationBundle,
+  most = 8
+): IAxis[] {
+  const axis = (kind: ColumnKind, key: string, values: IAxis['values']): IAxis => ({
+    name: fullTitle({ kind, key }, trans),
+    label: key,
+    kind: kindText(kind, trans),
+    values
+  });
   const differs = ({ values }: IAxis) => new Set(values.filter(value => value !== null)).size > 1;
   const params = compare(runs, 'params')
-    .map(({ key, values }) => ({
-      name: key,
-      values: isNumeric(values) ? values.map(numberOrNull) : values
-    }))
+    .map(({ key, values }) =>
+      axis('params', key, isNumeric(values) ? values.map(numberOrNull) : values)
+    )
     .filter(differs);
   const measured = metrics
-    .map(key => ({ name: key, values: runs.map(run => numberOrNull(run.metrics?.[key] ?? null)) }))
+    .map(key => {
+      const values = runs.map(run => numberOrNull(run.metrics?.[key] ?? null));
+      return axis('metrics', key, values);
+    })
     .filter(differs);
   return [...params.slice(0, Math.max(0, most - measured.length)), ...measured];
 }

@@ -4,7 +4,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import type { MetricValue, RunRow, RunStatus } from '../api';
 import type { Tone } from '../components/state';
 import { ago, duration, figure } from '../jobs/format';
-import { toNumber, type IColumn } from './columns';
+import { toNumber, type ColumnKind, type IColumn } from './columns';
 
 export { ago, duration, figure };
 
@@ -79,8 +79,37 @@ export function cellText(
   }
 }
 
+export function kindText(kind: ColumnKind, trans: TranslationBundle): string {
+  const texts: Record<ColumnKind, string> = {
+    metrics: trans.__('metric'),
+    params: trans.__('parameter'),
+    tags: trans.__('tag'),
+    attributes: trans.__('attribute')
+  };
+  return texts[kind];
+}
+
+/** A key, and what it is one of: a parameter and a metric may have the same. */
+export function fullTitle(column: Pick<IColumn, 'kind' | 'key'>, trans: TranslationBundle): string {
+  return trans.__('%1 (%2)', column.key, kindText(column.kind, trans));
+}
+
+/** What stands above columns: of what kind they are only where the same would stand twice. */
+export function columnTitles(
+  columns: readonly Pick<IColumn, 'kind' | 'key'>[],
+  trans: TranslationBundle
+): string[] {
+  const titles = columns.map(column => columnTitle(column, trans));
+  return titles.map((title, at) =>
+    titles.indexOf(title) === titles.lastIndexOf(title) ? title : fullTitle(columns[at], trans)
+  );
+}
+
 /** What stands above a column. */
-export function columnTitle(column: IColumn, trans: TranslationBundle): string {
+export function columnTitle(
+  column: Pick<IColumn, 'kind' | 'key'>,
+  trans: TranslationBundle
+): string {
   if (column.kind !== 'attributes') {
     return column.key;
   }

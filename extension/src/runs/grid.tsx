@@ -6,6 +6,7 @@ import * as React from 'react';
 import { useClock } from '../components/clock';
 import { menuOf } from '../components/menukey';
 import { ATTRIBUTES, isNumeric, NAME, type IColumn } from './columns';
+import { columnTitles } from './format';
 import { GridHead } from './gridhead';
 import { GridRow, type ICell } from './gridrow';
 import { useKeys } from './gridkeys';
@@ -16,6 +17,8 @@ import type { RunTable } from './table';
 /** Pixels. */
 export const ROW = 28;
 const WIDTH = { name: 240, metrics: 108, params: 104, tags: 110, spark: 76 };
+/** Pixels: a character of a title, what is beside it, and what a title may widen its column to. */
+const TITLE = { character: 7.5, beside: 28, most: 190 };
 
 export interface IGridProps {
   table: RunTable;
@@ -36,10 +39,14 @@ export function Grid(props: IGridProps): React.ReactElement {
   const [editing, setEditing] = React.useState<string | null>(null);
   const { columns, sparkMetric } = table;
   const widths = { ...table.query.widths, ...drag };
-  const width = (column: IColumn) =>
-    widths[column.name] ??
-    (column.kind === 'attributes' ? (ATTRIBUTES[column.key]?.width ?? 100) : WIDTH[column.kind]) +
-      (column.kind === 'metrics' && column.key === sparkMetric ? WIDTH.spark : 0);
+  const titles = columnTitles(columns, trans);
+  const width = (index: number) => {
+    const { name, kind, key } = columns[index];
+    const titled = Math.round(titles[index].length * TITLE.character) + TITLE.beside;
+    const least = kind === 'attributes' ? (ATTRIBUTES[key]?.width ?? 100) : WIDTH[kind];
+    const spark = kind === 'metrics' && key === sparkMetric ? WIDTH.spark : 0;
+    return widths[name] ?? Math.max(least, Math.min(TITLE.most, titled)) + spark;
+  };
   const nameWidth = widths[NAME] ?? WIDTH.name;
 
   const rows = useVirtualizer({
@@ -54,10 +61,10 @@ export function Grid(props: IGridProps): React.ReactElement {
     horizontal: true,
     count: columns.length,
     getScrollElement: () => scroller.current,
-    estimateSize: index => width(columns[index]),
+    estimateSize: width,
     overscan: 2
   });
-  const shape = columns.map(column => `${column.name}:${width(column)}`).join('\n');
+  const shape = columns.map(({ name }, index) => `${name}:${width(index)}`).join('\n');
   React.useLayoutEffect(() => across.measure(), [shape]);
 
   const seen = rows.getVirtualItems();
@@ -84,6 +91,7 @@ export function Grid(props: IGridProps): React.ReactElement {
     () =>
       shown.map(({ index, start, size }): ICell => ({
         column: columns[index],
+        title: titles[index],
         left: nameWidth + start,
         width: size,
         numeric: figures.split('\n').includes(columns[index].name),

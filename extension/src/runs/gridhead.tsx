@@ -4,7 +4,6 @@ import { caretDownIcon, caretUpIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import { ATTRIBUTES, moved, NAME } from './columns';
-import { columnTitle } from './format';
 import type { ICell } from './gridrow';
 import type { IOrder } from './question';
 import type { Selection } from './selection';
@@ -134,7 +133,7 @@ export function GridHead(props: IGridHeadProps): React.ReactElement {
         />
         <span className="jp-perijove-resize" onPointerDown={resize(NAME, nameWidth)} />
       </div>
-      {cells.map(({ column, left, width, numeric, spark }) => (
+      {cells.map(({ column, title, left, width, numeric, spark }) => (
         <div
           key={column.name}
           role="columnheader"
@@ -155,7 +154,7 @@ export function GridHead(props: IGridHeadProps): React.ReactElement {
           <HeadButton
             name={column.name}
             hint={`${column.name}\n${trans.__('Drag it, or press Shift and an arrow key, to move it.')}`}
-            title={columnTitle(column, trans)}
+            title={title}
             sortable={column.kind !== 'attributes' || Boolean(ATTRIBUTES[column.key]?.sortable)}
             order={order}
             onSort={sort}

@@ -14,6 +14,7 @@ import type { RunTable } from './table';
 
 export interface ICell {
   column: IColumn;
+  title: string;
   /** Pixels. */
   left: number;
   width: number;

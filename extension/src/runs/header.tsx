@@ -1,14 +1,14 @@
 /** The head of the table of runs: how many there are, what is shown of them, where they go. */
-import { Notification } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
 import * as React from 'react';
 
-import { ApiError, type RunColumn, type RunsView } from '../api';
+import type { RunColumn, RunsView } from '../api';
 import { Popover } from '../components/popover';
 import { Select } from '../components/select';
 import type { ExperimentManager } from '../experiments/manager';
 import { ColumnChooser } from './chooser';
+import { downloadCsv } from './csv';
 import type { Query } from './question';
 import type { RunTable } from './table';
 import { CommandIDs } from './tokens';
@@ -33,25 +33,6 @@ export function Header(props: IHeaderProps): React.ReactElement {
     trans._n('%1 run', '%1 runs', table.total).replace(/\d+/, table.total.toLocaleString()),
     table.running ? trans.__('%1 running', table.running) : ''
   ];
-  const csv = async () => {
-    const question = table.search({
-      columns: table.columns.map(({ name }) => name),
-      // nested ones too: they name their parents
-      parents_only: false,
-      limit: 50_000
-    });
-    const columns = question.columns!.filter(name => !name.startsWith('attributes.'));
-    try {
-      const blob = await table.manager.csv({ ...question, columns });
-      const link = document.createElement('a');
-      link.href = URL.createObjectURL(blob);
-      link.download = `${names.replace(/[^\w.-]+/g, '_')}.csv`;
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-    } catch (error) {
-      Notification.error(error instanceof ApiError ? error.text : String(error));
-    }
-  };
   const choose = (view: RunsView) => {
     const { filter, order_by, columns, widths, group_by, view: which } = view;
     void table.ask({ filter, order_by, columns, widths, group_by, view: which });
@@ -65,76 +46,77 @@ export function Header(props: IHeaderProps): React.ReactElement {
         <span className="jp-perijove-count" aria-live="polite">
           {table.isReady ? said.filter(Boolean).join(' · ') : ''}
         </span>
-        <span className="jp-perijove-spacer" />
-        <Select
-          aria-label={trans.__('Which runs')}
-          value={query.view}
-          onChange={event => void table.ask({ view: event.target.value as Query['view'] })}
-        >
-          <option value="active">{trans.__('Active')}</option>
-          <option value="deleted">{trans.__('Deleted')}</option>
-          <option value="all">{trans.__('All')}</option>
-        </Select>
-        <Popover label={trans.__('Columns')}>
-          {() => (
-            <ColumnChooser
-              columns={props.columns}
-              shown={table.columns}
-              groupBy={query.group_by ?? null}
-              trans={trans}
-              onColumns={columns => void table.ask({ columns })}
-              onGroupBy={group_by => void table.ask({ group_by })}
-            />
-          )}
-        </Popover>
-        <Popover label={trans.__('Views')}>
-          {close => (
-            <Views
-              experiments={experiments}
-              experimentId={experimentIds[0]}
-              query={{ ...query, columns: table.columns.map(({ name }) => name) }}
-              trans={trans}
-              onChoose={view => {
-                choose(view);
-                close();
-              }}
-            />
-          )}
-        </Popover>
-        <Popover label={trans.__('Export')}>
-          {close => (
-            <ul className="jp-perijove-menu">
-              <li>
-                <button
-                  className="jp-perijove-link"
-                  onClick={() => {
-                    close();
-                    void csv();
-                  }}
-                >
-                  {trans.__('Download as CSV')}
-                </button>
-              </li>
-              <li>
-                <button
-                  className="jp-perijove-link"
-                  onClick={() => {
-                    close();
-                    void commands.execute(CommandIDs.insert, { experimentIds });
-                  }}
-                >
-                  {trans.__('Insert as DataFrame')}
-                </button>
-              </li>
-            </ul>
-          )}
-        </Popover>
-        <button
-          className="jp-Button jp-mod-styled jp-mod-accept"
-          onClick={() => void commands.execute('perijove:run-on')}
-        >
-          {trans.__('Run on…')}
-        </button>
+        <div className="jp-perijove-verbs">
+          <Select
+            aria-label={trans.__('Which runs')}
+            value={query.view}
+            onChange={event => void table.ask({ view: event.target.value as Query['view'] })}
+          >
+            <option value="active">{trans.__('Active')}</option>
+            <option value="deleted">{trans.__('Deleted')}</option>
+            <option value="all">{trans.__('All')}</option>
+          </Select>
+          <Popover label={trans.__('Columns')}>
+            {() => (
+              <ColumnChooser
+                columns={props.columns}
+                shown={table.columns}
+                groupBy={query.group_by ?? null}
+                trans={trans}
+                onColumns={columns => void table.ask({ columns })}
+                onGroupBy={group_by => void table.ask({ group_by })}
+              />
+            )}
+          </Popover>
+          <Popover label={trans.__('Views')}>
+            {close => (
+              <Views
+                experiments={experiments}
+                experimentId={experimentIds[0]}
+                query={{ ...query, columns: table.columns.map(({ name }) => name) }}
+                trans={trans}
+                onChoose={view => {
+                  choose(view);
+                  close();
+                }}
+              />
+            )}
+          </Popover>
+          <Popover label={trans.__('Export')}>
+            {close => (
+              <ul className="jp-perijove-menu">
+                <li>
+                  <button
+                    className="jp-perijove-link"
+                    onClick={() => {
+                      close();
+                      void downloadCsv(table, names, trans);
+                    }}
+                  >
+                    {trans.__('Download as CSV')}
+                  </button>
+                </li>
+                <li>
+                  <button
+                    className="jp-perijove-link"
+                    onClick={() => {
+                      close();
+                      void commands.execute(CommandIDs.insert, { experimentIds });
+                    }}
+                  >
+                    {trans.__('Insert as DataFrame')}
+                  </button>
+                </li>
+              </ul>
+            )}
+          </Popover>
+          <button
+            className="jp-Button jp-mod-styled jp-mod-accept"
+            onClick={() => void commands.execute('perijove:run-on')}
+          >
+            {trans.__('Run on…')}
+          </button>
+        </div>
       </div>
     </div>
   );

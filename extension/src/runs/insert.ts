@@ -1,11 +1,8 @@
 /** Runs as a DataFrame in the notebook in front. */
 import type { Query } from './question';
 
-/** Runs that the SDK brings without being told how many. */
-const LIMIT = 1000;
-
-/** The code that searches for the same runs with the SDK. */
-export function dataFrameCode(experiments: readonly string[], query: Query, total = 0): string {
+/** The code that searches for the same runs with the SDK: all of them, nested ones, too. */
+export function dataFrameCode(experiments: readonly string[], query: Query): string {
   const py = (text: string) => JSON.stringify(text);
   const names = experiments.map(py).join(', ');
   const parts = [experiments.length === 1 ? names : `[${names}]`];
@@ -18,9 +15,7 @@ export function dataFrameCode(experiments: readonly string[], query: Query, tota
   if (query.view && query.view !== 'active') {
     parts.push(`view=${py(query.view)}`);
   }
-  if (total > LIMIT) {
-    parts.push(`limit=${total}`);
-  }
+  parts.push('limit=None');
   const flat = `runs = pj.Workspace().runs.search(${parts.join(', ')}).dataframe()`;
   const call =
     flat.length <= 88

@@ -56,7 +56,7 @@ export function Pane(props: {
     return series ? linesOf(series, run.name, index, look, 0) : [];
   });
   const bars = singles(lines);
-  const axes = axesOf(runs, metric ? [metric] : [], 7);
+  const axes = axesOf(runs, metric ? [metric] : [], trans, 7);
   const height = Math.max(100, props.height - HEAD);
   return (
     <div className="jp-perijove-pane" style={{ height: props.height }}>

@@ -25,10 +25,10 @@ export function ParallelTab(props: {
 }): React.ReactElement {
   const { runs, metrics, trans } = props;
   const own = metrics.filter(key => !key.startsWith('system/'));
-  const all = axesOf(runs, own, Infinity);
+  const all = axesOf(runs, own, trans, Infinity);
   const [picked, setPicked] = React.useState<string[] | null>(null);
-  const first = axesOf(runs, own.slice(0, AXES.metrics), AXES.first).map(({ name }) => name);
-  const chosen = picked ?? first;
+  const first = axesOf(runs, own.slice(0, AXES.metrics), trans, AXES.first);
+  const chosen = picked ?? first.map(({ name }) => name);
   const axes = all.filter(({ name }) => chosen.includes(name));
   const host = React.useRef<HTMLDivElement>(null);
   const [height, setHeight] = React.useState(360);

@@ -135,7 +135,7 @@ function activate(
       NotebookActions.changeCellType(panel.content, 'code');
       const names = table.experimentIds.map(id => experiments.get(id)?.name ?? id);
       panel.content.activeCell?.model.sharedModel.setSource(
-        dataFrameCode(names, table.table.query, table.table.total)
+        dataFrameCode(names, table.table.query)
       );
       shell.activateById(panel.id);
     }

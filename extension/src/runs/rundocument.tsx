@@ -191,41 +191,42 @@ function Header(props: IViewProps & { run: Run }): React.ReactElement {
         </h1>
         <Pill tone={tone(run.status)} label={statusText(run.status, trans)} />
         <span className="jp-perijove-count">{progress.filter(Boolean).join(' · ')}</span>
-        <span className="jp-perijove-spacer" />
-        {run.job_id && (
-          <>
+        <div className="jp-perijove-verbs">
+          {run.job_id && (
+            <>
+              <button
+                className="jp-Button jp-mod-styled jp-mod-minimal"
+                onClick={() => execute('perijove:open-job', { jobId: run.job_id })}
+              >
+                {trans.__('Open job')}
+              </button>
+              <button
+                className="jp-Button jp-mod-styled jp-mod-minimal"
+                title={trans.__('Run it again, perhaps with other parameters')}
+                onClick={() => execute('perijove:rerun-job', { jobId: run.job_id })}
+              >
+                {trans.__('Run again…')}
+              </button>
+            </>
+          )}
+          <Snippets run={run} trans={trans} />
+          {run.lifecycle_stage === 'active' && (
             <button
               className="jp-Button jp-mod-styled jp-mod-minimal"
-              onClick={() => execute('perijove:open-job', { jobId: run.job_id })}
+              onClick={() => void deleteRuns(manager, [run.run_id], trans)}
             >
-              {trans.__('Open job')}
+              {trans.__('Delete')}
             </button>
+          )}
+          {canRegister && (
             <button
-              className="jp-Button jp-mod-styled jp-mod-minimal"
-              title={trans.__('Run it again, perhaps with other parameters')}
-              onClick={() => execute('perijove:rerun-job', { jobId: run.job_id })}
+              className="jp-Button jp-mod-styled jp-mod-accept"
+              onClick={() => execute(CommandIDs.registerModel, { runId: run.run_id })}
             >
-              {trans.__('Run again…')}
+              {trans.__('Register model…')}
             </button>
-          </>
-        )}
-        <Snippets run={run} trans={trans} />
-        {run.lifecycle_stage === 'active' && (
-          <button
-            className="jp-Button jp-mod-styled jp-mod-minimal"
-            onClick={() => void deleteRuns(manager, [run.run_id], trans)}
-          >
-            {trans.__('Delete')}
-          </button>
-        )}
-        {canRegister && (
-          <button
-            className="jp-Button jp-mod-styled jp-mod-accept"
-            onClick={() => execute(CommandIDs.registerModel, { runId: run.run_id })}
-          >
-            {trans.__('Register model…')}
-          </button>
-        )}
+          )}
+        </div>
       </div>
       <div className="jp-perijove-facts">
         {facts

@@ -7,7 +7,7 @@ import { lineColor } from '../components/swatch';
 import { Select } from '../components/select';
 import { isNumeric, toNumber } from './columns';
 import { compare } from './differences';
-import { figure } from './format';
+import { figure, fullTitle } from './format';
 
 /** Pixels. */
 const MARGIN = { left: 76, right: 20, top: 16, bottom: 42 };
@@ -21,7 +21,7 @@ export function Scatter(props: {
   const figures = [...compare(runs, 'params'), ...compare(runs, 'metrics')].filter(({ values }) =>
     isNumeric(values)
   );
-  const names = figures.map(({ kind, key }) => `${kind}.${key}`);
+  const names = figures.map(each => fullTitle(each, trans));
   const firstMetric = Math.max(
     0,
     figures.findIndex(({ kind, key }) => kind === 'metrics' && !key.startsWith('system/'))
@@ -42,6 +42,10 @@ export function Scatter(props: {
   }, []);
   const across = figures[Math.max(0, names.indexOf(x ?? names[0]))];
   const up = figures[names.indexOf(y ?? names[firstMetric])] ?? figures[firstMetric];
+  const title = {
+    across: across && fullTitle(across, trans),
+    up: up && fullTitle(up, trans)
+  };
   const choose = (label: string, value: string, change: (value: string) => void) => (
     <label>
       {label}
@@ -73,8 +77,8 @@ export function Scatter(props: {
     <div className="jp-perijove-scatter">
       {names.length > 0 && (
         <div className="jp-perijove-controls">
-          {choose(trans.__('Across'), `${across.kind}.${across.key}`, setX)}
-          {choose(trans.__('Up'), `${up.kind}.${up.key}`, setY)}
+          {choose(trans.__('Across'), title.across, setX)}
+          {choose(trans.__('Up'), title.up, setY)}
         </div>
       )}
       <div ref={host}>
@@ -83,7 +87,7 @@ export function Scatter(props: {
             width={size.width}
             height={size.height}
             role="img"
-            aria-label={trans.__('%1 against %2', up.key, across.key)}
+            aria-label={trans.__('%1 against %2', title.up, title.across)}
           >
             {yTicks.map(tick => (
               <g key={tick}>
@@ -114,7 +118,14 @@ export function Scatter(props: {
               y={size.height - 6}
               textAnchor="middle"
             >
-              {across.key}
+              {title.across}
+            </text>
+            <text
+              className="jp-mod-name"
+              transform={`translate(14,${size.height / 2}) rotate(-90)`}
+              textAnchor="middle"
+            >
+              {title.up}
             </text>
             {points.map(({ run, index, a, b }) => (
               <circle
@@ -124,7 +135,7 @@ export function Scatter(props: {
                 r={6}
                 style={{ fill: lineColor(index) }}
               >
-                <title>{`${run.name}\n${across.key} ${figure(a)}\n${up.key} ${figure(b)}`}</title>
+                <title>{`${run.name}\n${title.across} ${figure(a)}\n${title.up} ${figure(b)}`}</title>
               </circle>
             ))}
           </svg>

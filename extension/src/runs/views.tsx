@@ -1,9 +1,10 @@
 /** Views of an experiment's runs that were saved under names. */
 import { TranslationBundle } from '@jupyterlab/translation';
-import { closeIcon } from '@jupyterlab/ui-components';
+import { closeIcon, editIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
-import { ApiError, type RunsView } from '../api';
+import type { RunsView } from '../api';
+import { refusal } from '../components/dialog';
 import type { ExperimentManager } from '../experiments/manager';
 import type { Query } from './question';
 
@@ -18,6 +19,7 @@ export function Views(props: {
   const { experiments, experimentId, trans } = props;
   const [views, setViews] = React.useState<RunsView[] | null>(null);
   const [name, setName] = React.useState('');
+  const [renamed, setRenamed] = React.useState<string | null>(null);
   const [error, setError] = React.useState<string | null>(null);
   const guarded = (answer: Promise<RunsView[]>) =>
     answer.then(
@@ -27,16 +29,23 @@ export function Views(props: {
         return true;
       },
       reason => {
-        setError(reason instanceof ApiError ? reason.text : String(reason));
+        setError(refusal(reason).text);
         // somebody else may have changed them
         experiments.views(experimentId).then(setViews, () => undefined);
         return false;
       }
     );
   React.useEffect(() => void guarded(experiments.views(experimentId)), []);
+  const host = React.useRef<HTMLDivElement>(null);
   const isKnown = views?.some(view => view.name === name.trim());
+  /** What had the focus is gone: it stays in the panel. */
+  const stay = () => host.current?.focus();
+  const stopRenaming = () => {
+    setRenamed(null);
+    stay();
+  };
   return (
-    <div className="jp-perijove-views">
+    <div ref={host} className="jp-perijove-views" tabIndex={-1}>
       <form
         onSubmit={event => {
           event.preventDefault();
@@ -63,17 +72,46 @@ export function Views(props: {
       <ul>
         {views?.map(view => (
           <li key={view.name}>
-            <button className="jp-perijove-link" onClick={() => props.onChoose(view)}>
-              {view.name}
-            </button>
-            <button
-              className="jp-perijove-row-action"
-              title={trans.__('Delete view %1', view.name)}
-              aria-label={trans.__('Delete view %1', view.name)}
-              onClick={() => void guarded(experiments.deleteView(experimentId, view.name))}
-            >
-              <closeIcon.react tag="span" width="14px" height="14px" />
-            </button>
+            {view.name === renamed ? (
+              <NameForm
+                name={view.name}
+                trans={trans}
+                onCancel={stopRenaming}
+                onName={wanted =>
+                  void guarded(experiments.renameView(experimentId, view.name, wanted)).then(
+                    done => done && stopRenaming()
+                  )
+                }
+              />
+            ) : (
+              <>
+                <button
+                  className="jp-perijove-link"
+                  title={view.name}
+                  onClick={() => props.onChoose(view)}
+                >
+                  <bdi>{view.name}</bdi>
+                </button>
+                <button
+                  className="jp-perijove-row-action"
+                  title={trans.__('Rename view %1', view.name)}
+                  aria-label={trans.__('Rename view %1', view.name)}
+                  onClick={() => setRenamed(view.name)}
+                >
+                  <editIcon.react tag="span" width="14px" height="14px" />
+                </button>
+                <button
+                  className="jp-perijove-row-action"
+                  title={trans.__('Delete view %1', view.name)}
+                  aria-label={trans.__('Delete view %1', view.name)}
+                  onClick={() =>
+                    void guarded(experiments.deleteView(experimentId, view.name)).then(stay)
+                  }
+                >
+                  <closeIcon.react tag="span" width="14px" height="14px" />
+                </button>
+              </>
+            )}
           </li>
         ))}
       </ul>
@@ -83,5 +121,44 @@ export function Views(props: {
         </p>
       )}
     </div>
+  );
+}
+
+/** A name in place: Enter keeps it, Escape leaves it as it was. */
+function NameForm(props: {
+  name: string;
+  trans: TranslationBundle;
+  onName(name: string): void;
+  onCancel(): void;
+}): React.ReactElement {
+  const { trans } = props;
+  const [name, setName] = React.useState(props.name);
+  const wanted = name.trim();
+  return (
+    <form
+      onSubmit={event => {
+        event.preventDefault();
+        props.onName(wanted);
+      }}
+      onKeyDown={event => {
+        if (event.key === 'Escape') {
+          // the panel stays open
+          event.stopPropagation();
+          props.onCancel();
+        }
+      }}
+    >
+      <input
+        className="jp-mod-styled"
+        autoFocus
+        aria-label={trans.__('New name of view %1', props.name)}
+        value={name}
+        onChange={event => setName(event.target.value)}
+        onFocus={event => event.target.select()}
+      />
+      <button className="jp-Button jp-mod-styled jp-mod-accept" disabled={!wanted}>
+        {trans.__('Rename')}
+      </button>
+    </form>
   );
 }

@@ -86,6 +86,7 @@ export function JobCard(): React.ReactElement {
 
 export function JobTable(): React.ReactElement {
   const [{ jobs }] = useTrait<{ jobs: Job[] }>('data');
+  const [state] = useTrait<string>('state');
   const [selected, setSelected] = useTrait<string[]>('selected');
   const [filter, setFilter] = React.useState('');
   const act = useAct();
@@ -101,6 +102,7 @@ export function JobTable(): React.ReactElement {
     [act, setSelected]
   );
   const shown = jobs.filter(job => matches(job, filter));
+  const none = state ? trans.__('No %1 jobs.', state) : trans.__('No jobs yet.');
   return (
     <>
       <input
@@ -126,7 +128,7 @@ export function JobTable(): React.ReactElement {
         ))}
         {!shown.length && (
           <p className="jp-perijove-hint">
-            {jobs.length ? trans.__('No job matches "%1".', filter) : trans.__('No jobs yet.')}
+            {jobs.length ? trans.__('No job matches "%1".', filter) : none}
           </p>
         )}
       </div>

@@ -5,6 +5,7 @@ import type { Lineage, ModelFacts, ModelVersion, RegisteredModel } from '../api'
 import { Details } from '../components/details';
 import { LineageView as Picture } from '../components/lineage';
 import { ago } from '../jobs/format';
+import { Markdown } from './markdown';
 import { useTrait } from './model';
 import { trans } from './trans';
 import { valueText } from './values';
@@ -23,6 +24,7 @@ export function ModelRegistry(): React.ReactElement {
   const [model, setModel] = useTrait<string>('model');
   const [version, setVersion] = useTrait<string>('version');
   const about = models.find(each => each.name === model)?.description;
+  const chosen = versions.find(each => each.version === version);
   if (!models.length) {
     return (
       <p className="jp-perijove-hint">
@@ -58,7 +60,7 @@ export function ModelRegistry(): React.ReactElement {
       </div>
       {model && (
         <div className="jp-perijove-runs">
-          {about && <p className="jp-perijove-about">{about}</p>}
+          {about && <Markdown source={about} />}
           <table className="jp-perijove-run-table">
             <thead>
               <tr>
@@ -91,6 +93,7 @@ export function ModelRegistry(): React.ReactElement {
               ))}
             </tbody>
           </table>
+          {chosen?.description && <Markdown source={chosen.description} />}
           {facts && <Facts facts={facts} />}
         </div>
       )}

@@ -6,6 +6,7 @@ import { Details } from '../components/details';
 import { Swatch } from '../components/swatch';
 import { Pill } from '../components/state';
 import { duration } from '../jobs/format';
+import { columnTitles } from '../runs/format';
 import { Charts, ChartTools, type IRuns } from './charts';
 import { useTrait } from './model';
 import { trans } from './trans';
@@ -110,6 +111,7 @@ function Differences({ runs }: { runs: Run[] }): React.ReactElement {
       return { kind, key, values, differs: new Set(values).size > 1 };
     });
   });
+  const titles = columnTitles(rows, trans);
   const shown = rows.filter(row => row.differs || !only);
   return (
     <>
@@ -135,9 +137,7 @@ function Differences({ runs }: { runs: Run[] }): React.ReactElement {
           <tbody>
             {shown.map(row => (
               <tr key={`${row.kind} ${row.key}`} className={row.differs ? 'jp-mod-differs' : ''}>
-                <th scope="row" title={row.kind}>
-                  {row.key}
-                </th>
+                <th scope="row">{titles[rows.indexOf(row)]}</th>
                 {row.values.map((value, index) => (
                   <td key={runs[index].run_id} title={value}>
                     {value}

@@ -5,9 +5,11 @@ import * as React from 'react';
 import type { Experiment, RunColumn, RunPage, RunRow } from '../api';
 import { Dot } from '../components/state';
 import { ago } from '../jobs/format';
+import { parseColumn } from '../runs/columns';
+import { columnTitles } from '../runs/format';
 import { useTrait } from './model';
 import { trans } from './trans';
-import { cell, direction, nextOrder, runTone, splitColumn, valueText } from './values';
+import { cell, direction, nextOrder, runTone, valueText } from './values';
 
 const HEIGHT = 28;
 /** Of each kind, when no columns are chosen. */
@@ -63,6 +65,10 @@ export function RunTable(): React.ReactElement {
       </th>
     );
   };
+  const titles = columnTitles(
+    columns.map(name => parseColumn(name) ?? { kind: 'attributes' as const, key: name }),
+    trans
+  );
   const isNumber = (column: string) =>
     column.startsWith('metrics.') ||
     known.some(each => each.name === column && each.numeric === true);
@@ -86,7 +92,7 @@ export function RunTable(): React.ReactElement {
               <th />
               {head('attributes.run_name', trans.__('run'))}
               {head(STARTED, trans.__('started'))}
-              {columns.map(column => head(column, splitColumn(column)[1], isNumber(column)))}
+              {columns.map((column, at) => head(column, titles[at], isNumber(column)))}
             </tr>
           </thead>
           <tbody>

@@ -30,7 +30,7 @@ def run() -> None:
 def _question(command: Any) -> Any:
     for option in (
         click.option("--columns", metavar="A,B", help="As metrics.auc,params.lr; default: all."),
-        click.option("--limit", default=LIMIT, show_default=True, type=click.IntRange(0, 50_000)),
+        click.option("--limit", default=LIMIT, show_default=True, type=click.IntRange(0)),
         click.option(
             "--order-by", metavar="ORDER", multiple=True, help='As "metrics.auc desc"; again.'
         ),

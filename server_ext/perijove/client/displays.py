@@ -34,14 +34,14 @@ SIDE, HEIGHT, PAD = 420, 150, 6
 """Pixels of a chart."""
 
 
-def jobs(found: Sequence[Mapping[str, Any]]) -> str:
-    """Jobs as a table."""
+def jobs(found: Sequence[Mapping[str, Any]], empty: str = "No jobs yet.") -> str:
+    """Jobs as a table. `empty`: what it says of none."""
     rows = [
         [dot(job["state"]) + text(job["name"]), text(job["reason"] or job["state"]),
          text(job["compute"]), text(job["experiment"]), when(job["created_at"])]
         for job in found[:ROWS]
     ]  # fmt: skip
-    return table(["job", "state", "compute", "experiment", "submitted"], rows, len(found))
+    return table(["job", "state", "compute", "experiment", "submitted"], rows, len(found), empty)
 
 
 def targets(found: Sequence[Mapping[str, Any]]) -> str:
@@ -64,8 +64,17 @@ def runs(found: Sequence[Mapping[str, Any]], total: int, columns: Sequence[str] 
         + [value(run, column) for column in chosen]
         for run in found[:ROWS]
     ]
-    names = [column.partition(".")[2].strip("`") for column in chosen]
+    names = titles([(kind, key.strip("`")) for kind, _, key in (c.partition(".") for c in chosen)])
     return table(["run", "started", *names], rows, total)
+
+
+def titles(columns: Sequence[tuple[str, str]]) -> list[str]:
+    """The keys of (kind, key) pairs; with the kind, where two are the same."""
+    keys = [key for _, key in columns]
+    words = {"metrics": "metric", "params": "parameter", "tags": "tag", "attributes": "attribute"}
+    return [
+        key if keys.count(key) == 1 else f"{key} ({words.get(kind, kind)})" for kind, key in columns
+    ]
 
 
 def common_columns(found: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -105,13 +114,17 @@ def run(found: Mapping[str, Any]) -> str:
 
 def differences(found: Sequence[Mapping[str, Any]]) -> str:
     """Parameters and metrics of runs side by side; only what is not the same in all of them."""
+    columns = [
+        (kind, key)
+        for kind in ("params", "metrics")
+        for key in sorted({key for each in found for key in each[kind]})
+    ]
     rows = []
-    for kind in ("params", "metrics"):
-        for key in sorted({key for each in found for key in each[kind]}):
-            values = [each[kind].get(key) for each in found]
-            if len(set(map(str, values))) > 1 or len(found) == 1:
-                cells = ["–" if each is None else figure(each) for each in values]
-                rows.append([text(key), *cells])
+    for (kind, key), title in zip(columns, titles(columns), strict=True):
+        values = [each[kind].get(key) for each in found]
+        if len(set(map(str, values))) > 1 or len(found) == 1:
+            cells = ["–" if each is None else figure(each) for each in values]
+            rows.append([text(title), *cells])
     head = ["", *(each["name"] for each in found)]
     return table(head, rows[:ROWS], len(rows), "No differences." if found else "")
 

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from perijove.client import displays
 from perijove.client.http import HubClient
 from perijove.errors import InvalidInput, NotFound, PerijoveError
-from perijove.models.runs import EXPORTED, Artifact, Lineage, RunPage, RunRow
+from perijove.models.runs import EXPORTED, MOST, Artifact, Lineage, RunPage, RunRow
 from perijove.models.runs import Run as RunData
 
 if TYPE_CHECKING:
@@ -298,11 +298,12 @@ class Runs:
         order_by: str | Sequence[str] = (),
         *,
         columns: Sequence[str] | None = None,
-        limit: int = 1000,
+        limit: int | None = 1000,
         offset: int = 0,
         view: str = "active",
     ) -> RunList:
-        """Runs of experiments (names or ids) that a filter of MLflow's language is true of.
+        """Runs of experiments (names or ids) that a filter of MLflow's language is true of; all of
+        them with ``limit=None``. Runs that are nested in others count as any.
 
         ``ws.runs.search("churn", "metrics.auc > 0.9", "metrics.auc DESC").dataframe()``
 
@@ -317,13 +318,19 @@ class Runs:
             "filter": filter,
             "order_by": [order_by] if isinstance(order_by, str) else list(order_by),
             "columns": None if columns is None else list(columns),
-            "limit": limit,
-            "offset": offset,
             "view": view,
         }
-        answer = self._client.request("POST", "/runs/search", json=question)
-        page = RunPage.model_validate(answer)
-        return RunList((Run(self._client, row.run_id, row) for row in page.runs), page.total)
+        rows: dict[str, RunRow] = {}  # runs that begin meanwhile move others to the next page
+        while True:
+            most = MOST if limit is None else min(MOST, limit)
+            window = {"offset": offset, "limit": most}
+            answer = self._client.request("POST", "/runs/search", json=question | window)
+            page = RunPage.model_validate(answer)
+            rows |= {row.run_id: row for row in page.runs}
+            offset, limit = offset + most, limit and limit - most
+            if limit == 0 or len(page.runs) < most:
+                break
+        return RunList((Run(self._client, *found) for found in rows.items()), page.total)
 
     def get(self, run_id: str) -> Run:
         """The run with this id, or with an id that starts so. Raises NotFound."""

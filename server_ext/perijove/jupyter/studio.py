@@ -66,6 +66,14 @@ class ViewsHandler(HubHandler):
         await self.forward("POST", f"/experiments/{quoted(experiment_id)}/views", self.body())
 
 
+class RenameViewHandler(HubHandler):
+    @authenticated
+    @authorized(action="write", resource=EXPERIMENTS)
+    async def post(self, experiment_id: str) -> None:
+        path = f"/experiments/{quoted(experiment_id)}/views/rename"
+        await self.forward("POST", path, self.body())
+
+
 class DeleteViewHandler(HubHandler):
     @authenticated
     @authorized(action="write", resource=EXPERIMENTS)
@@ -138,6 +146,7 @@ STUDIO: list[tuple[str, type[HubHandler]]] = [
     (rf"experiments/{EXPERIMENT}", ExperimentHandler),
     (rf"experiments/{EXPERIMENT}/(?P<verb>delete|restore)", ExperimentVerbHandler),
     (rf"experiments/{EXPERIMENT}/views", ViewsHandler),
+    (rf"experiments/{EXPERIMENT}/views/rename", RenameViewHandler),
     (rf"experiments/{EXPERIMENT}/views/delete", DeleteViewHandler),
     (r"runs/(?P<question>search|csv|history)", RunsQuestionHandler),
     (r"runs/(?P<verb>delete|restore)", RunsVerbHandler),

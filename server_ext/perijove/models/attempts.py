@@ -113,3 +113,4 @@ class AttemptStatus(BaseModel):
         default_factory=dict, description="name, language, version of the kernel that ran"
     )
     packages: dict[str, str] = Field(default_factory=dict, description="package → version")
+    logged: bool = Field(default=True, description="user code may have logged to its run")

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from pydantic import BaseModel, Field
 
-from perijove.models.names import Name, NewTags, TagChanges, Text
+from perijove.models.names import Name, NewTags, TagChanges, Text, ViewName
 
 
 class Lifecycle(StrEnum):
@@ -64,7 +64,7 @@ class ExperimentChange(BaseModel, extra="forbid"):
 class RunsView(BaseModel, extra="forbid"):
     """How a runs document shows an experiment: saved under a name, as a tag of the experiment."""
 
-    name: Name
+    name: ViewName
     filter: Annotated[str, Field(max_length=4000)] = ""
     order_by: list[str] = Field(default_factory=list, max_length=10)
     columns: list[str] | None = Field(
@@ -77,3 +77,9 @@ class RunsView(BaseModel, extra="forbid"):
     )
     group_by: str | None = Field(default=None, description="a column: its values make groups")
     view: View = View.ACTIVE
+
+
+class ViewChange(BaseModel, extra="forbid"):
+    """What to change of a saved view."""
+
+    name: ViewName

@@ -36,7 +36,7 @@ NAME_PATTERN = (
 PATH_PATTERN = rf"^[^/\\\s.:{_INVISIBLE}][^\\.:{_INVISIBLE}]*(\.ipynb|\.py)$"
 """Stricter than `check_relative_path`, to say in a schema what a good path looks like."""
 RUN_NAME_LENGTH = 250
-RUN_NAME_PATTERN = rf"^[^\s{_INVISIBLE}]([^{_INVISIBLE}]*[^\s{_INVISIBLE}])?$"
+TITLE_PATTERN = rf"^[^\s{_INVISIBLE}]([^{_INVISIBLE}]*[^\s{_INVISIBLE}])?$"
 _TAG_KEYS = {"pattern": "^[A-Za-z0-9_-]{1,100}$"}
 _TAG_TEXT = {"type": "string", "pattern": r"^[^\u0000]*$"}
 TAGS_SCHEMA: dict[str, Any] = {
@@ -88,11 +88,19 @@ def check_name(name: str) -> str:
 
 def check_run_name(name: str) -> str:
     """A run's name, as MLflow keeps it: 1 to 250 visible characters, no blanks at its ends."""
-    if not name or name != name.strip() or len(name) > RUN_NAME_LENGTH:
-        raise ValueError(
-            f"a run's name must have 1 to {RUN_NAME_LENGTH} characters, and no blanks at its ends"
-        )
-    check_printable(name, "a run's name")
+    return _check_title(name, "a run's name", RUN_NAME_LENGTH)
+
+
+def check_view_name(name: str) -> str:
+    """The name of a saved view: 1 to 128 visible characters, no blanks at its ends."""
+    return _check_title(name, "a view's name", NAME_LENGTH)
+
+
+def _check_title(name: str, what: str, length: int) -> str:
+    """A name that is only ever shown, as text: whatever can be seen may be in it."""
+    if not name or name != name.strip() or len(name) > length:
+        raise ValueError(f"{what} must have 1 to {length} characters, and no blanks at its ends")
+    check_printable(name, what)
     return name
 
 
@@ -201,7 +209,12 @@ Text = Annotated[
 RunName = Annotated[
     str,
     AfterValidator(check_run_name),
-    WithJsonSchema({"type": "string", "pattern": RUN_NAME_PATTERN, "maxLength": RUN_NAME_LENGTH}),
+    WithJsonSchema({"type": "string", "pattern": TITLE_PATTERN, "maxLength": RUN_NAME_LENGTH}),
+]
+ViewName = Annotated[
+    str,
+    AfterValidator(check_view_name),
+    WithJsonSchema({"type": "string", "pattern": TITLE_PATTERN, "maxLength": NAME_LENGTH}),
 ]
 NewTags = Annotated[dict[str, Text], WithJsonSchema(TAGS_SCHEMA)]
 TagChanges = Annotated[dict[str, Text | None], WithJsonSchema(TAG_CHANGES_SCHEMA)]

@@ -57,8 +57,15 @@ EXPORTED = {
 """Columns of runs as a DataFrame or CSV, called as in MLflow, and where a row has them."""
 
 
-class RunSearch(BaseModel, extra="forbid"):
-    """A question for runs. ``columns`` limits which metrics, parameters and tags rows bring."""
+MOST = 50_000
+"""Runs that one answer brings."""
+
+
+class RunQuestion(BaseModel, extra="forbid"):
+    """Which runs, and in which order.
+
+    ``columns`` limits which metrics, parameters and tags rows bring.
+    """
 
     experiment_ids: list[str] = Field(
         default_factory=list, max_length=100, description="may be left out with `run_ids`"
@@ -75,13 +82,24 @@ class RunSearch(BaseModel, extra="forbid"):
     parent_run_id: str | None = Field(default=None, description="only the runs nested in it")
     run_ids: list[str] | None = Field(default=None, max_length=10_000, description="only these")
     offset: int = Field(default=0, strict=True, ge=0, le=10**7)
-    limit: int = Field(default=100, strict=True, ge=0, le=50_000)
 
     @model_validator(mode="after")
     def _is_somewhere(self) -> Self:
         if not self.experiment_ids and self.run_ids is None:
             raise ValueError("name an experiment in experiment_ids, or runs in run_ids")
         return self
+
+
+class RunSearch(RunQuestion):
+    """A question for runs."""
+
+    limit: int = Field(default=100, strict=True, ge=0, le=MOST)
+
+
+class RunExport(RunQuestion):
+    """A question for a table of runs."""
+
+    limit: int | None = Field(default=None, strict=True, ge=0, description="None: all")
 
 
 class RunPage(BaseModel):

@@ -88,7 +88,12 @@ def run_attempt(folder: Path, warm: bool, kernel: ForkedKernel | None = None) ->
     _leave_nothing(spec)
     parts.send_rest(stopped=stops.came is not None)
     status = AttemptStatus(
-        ended_at=datetime.now(UTC), pid=os.getpid(), kernel=info, packages=packages, **verdict
+        ended_at=datetime.now(UTC),
+        pid=os.getpid(),
+        kernel=info,
+        packages=packages,
+        logged=parts.has_logged,
+        **verdict,
     )
     with suppress(OSError):
         # a verdict that stands already is obeyed: the hub took this attempt away
@@ -134,6 +139,11 @@ class _Parts:
         """What user code has logged goes to MLflow before the verdict, if MLflow is there."""
         if self._sender is not None:
             self._sender.finish(stopped)
+
+    @property
+    def has_logged(self) -> bool:
+        """User code has begun, and may have logged."""
+        return self._sender is not None and self._sender.is_used
 
     def _say(self, text: str) -> None:
         if self._spool is not None:

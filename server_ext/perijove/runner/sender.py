@@ -84,6 +84,11 @@ class Sender:
         if URI_VARIABLE in self._environ:
             self._thread.start()
 
+    @property
+    def is_used(self) -> bool:
+        """Has user code logged, as far as can be told? Without a spool it cannot."""
+        return URI_VARIABLE not in self._environ or self._spool.path.exists()
+
     def finish(self, stopped: bool) -> bool:
         """Everything that logs has ended: send the rest; False: some of it is left."""
         self._stop.set()

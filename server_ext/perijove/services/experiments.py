@@ -117,24 +117,44 @@ class ExperimentService:
         InvalidInput: it is too long for a tag.
         """
         await self._active(experiment_id)
-        text = view.model_dump_json(exclude_defaults=True)
-        if len(text.encode()) > TAG_BYTES:
-            raise InvalidInput(
-                f"The view {view.name} is {len(text.encode())} bytes long; an experiment's tag "
-                f"holds {TAG_BYTES}.",
-                field="columns",
-                remedy="Choose fewer columns.",
+        await self.records.tag_experiment(experiment_id, {_tag(view.name): _text(view)})
+        return await self.views(experiment_id)
+
+    async def rename_view(self, experiment_id: str, name: str, wanted: str) -> list[RunsView]:
+        """Call it otherwise.
+
+        Raises
+        ------
+        NotFound: there is none.
+        Conflict: there is one of the wanted name.
+        """
+        found = await self._with_view(experiment_id, name)
+        if wanted == name:
+            return await self.views(experiment_id)
+        if _tag(wanted) in found.tags:
+            raise Conflict(
+                f"Experiment {found.name} has a view {wanted} already.",
+                field="name",
+                remedy="Choose another name, or delete that view first.",
             )
-        await self.records.tag_experiment(experiment_id, {_tag(view.name): text})
+        view = RunsView.model_validate_json(found.tags[_tag(name)])
+        renamed = _text(view.model_copy(update={"name": wanted}))
+        # the new one first: what is cut short here leaves two, and not none
+        await self.records.tag_experiment(experiment_id, {_tag(wanted): renamed})
+        await self.records.tag_experiment(experiment_id, {_tag(name): None})
         return await self.views(experiment_id)
 
     async def delete_view(self, experiment_id: str, name: str) -> list[RunsView]:
         """Forget it. Raises NotFound."""
+        await self._with_view(experiment_id, name)
+        await self.records.tag_experiment(experiment_id, {_tag(name): None})
+        return await self.views(experiment_id)
+
+    async def _with_view(self, experiment_id: str, name: str) -> Experiment:
         found = await self._active(experiment_id)
         if _tag(name) not in found.tags:
             raise NotFound(f"Experiment {found.name} has no view {name[:128]}.", field="name")
-        await self.records.tag_experiment(experiment_id, {_tag(name): None})
-        return await self.views(experiment_id)
+        return found
 
     async def _active(self, experiment_id: str) -> Experiment:
         found = await self.records.experiment(experiment_id)
@@ -180,6 +200,18 @@ def check_lengths(tags: Mapping[str, str | None], length: int) -> None:
 def _shown(found: Experiment) -> Experiment:
     tags = {key: text for key, text in found.tags.items() if not key.startswith(RESERVED)}
     return found.model_copy(update={"tags": tags})
+
+
+def _text(view: RunsView) -> str:
+    """What is kept of it. Raises InvalidInput: it is too long for a tag."""
+    text = view.model_dump_json(exclude_defaults=True)
+    if (length := len(text.encode())) > TAG_BYTES:
+        raise InvalidInput(
+            f"The view {view.name} is {length} bytes long; an experiment's tag holds {TAG_BYTES}.",
+            field="columns",
+            remedy="Choose fewer columns.",
+        )
+    return text
 
 
 def _tag(name: str) -> str:

@@ -174,7 +174,8 @@ class Recorder:
             await asyncio.sleep(RETRY_LAST)
             return
         self._patience = RETRY_FIRST
-        step("finish.recorded")
+        if found.step == "finish":
+            step("finish.recorded")
         self.store.outbox_done(found)
         if found.step == "finish":
             self.store.update(job.id, recorded=True)
@@ -209,10 +210,8 @@ class Recorder:
         if not job.deleted:
             with suppress(OSError):
                 self.logs.note_state(job)
-        has_logged = False
         for attempt in range(1, job.attempt + 1):
             spool = LoggedSpool(self.folder.attempt(job.id, attempt) / LOGGED)
-            has_logged = spool.path.exists()  # by the last attempt
             if spool.pending():
                 await self.tracker.send_logged(spool)
             spool.remove()
@@ -227,7 +226,7 @@ class Recorder:
         )
         await self.tracker.set_tags(job.run_id, _finish_tags(job, status))
         since = None
-        if has_logged and job.state is JobState.SUCCEEDED:
+        if job.state is JobState.SUCCEEDED and (status is None or status.logged):
             # a job may succeed whose code calls its run a failure; what an attempt before it did so
             # for is mended
             before = _status(self.folder.attempt(job.id, job.attempt - 1) / STATUS)

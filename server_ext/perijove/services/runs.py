@@ -15,10 +15,12 @@ from perijove.errors import Conflict, InvalidInput, NotFound
 from perijove.models.experiments import Lifecycle
 from perijove.models.runs import (
     EXPORTED,
+    MOST,
     HistoryWish,
     Lineage,
     Run,
     RunChange,
+    RunExport,
     RunsDone,
     RunSearch,
 )
@@ -28,6 +30,7 @@ from perijove.services.runfiles import RunFiles
 
 TAG_LENGTH = 8000
 """What MLflow keeps of a run's tag; the rest it cuts off without a word."""
+KINDS = ("metrics", "params", "tags")
 CSV_ROWS = 500
 """Lines of a table that are written at a time."""
 
@@ -108,22 +111,46 @@ class RunService:
         """Its data, its source, its models and their versions."""
         return lineage_of(await self.get(run_id))
 
-    async def csv(self, question: RunSearch) -> AsyncIterator[bytes]:
+    async def csv(self, question: RunExport) -> AsyncIterator[bytes]:
         """A table of what a search finds: one line of names, one for each run.
 
-        Searches before it returns, so that refusals are answers and not broken tables.
+        Searches before it returns, so that refusals are answers and not broken tables. Its columns
+        are what any of the runs has: more than a page of them is read twice, and not kept.
         """
-        page = json.loads(await self.records.search(question))
-        return _pieces(page["runs"], question.columns)
+        keys: set[tuple[str, str]] = set()
+        pages = 0
+        async for runs in self._pages(question):
+            keys.update((kind, key) for run in runs for kind in KINDS for key in run[kind])
+            only, pages = runs, pages + 1
+        return _pieces(sorted(keys), _alone(only) if pages == 1 else self._pages(question))
+
+    async def _pages(self, question: RunExport) -> AsyncIterator[list[dict[str, Any]]]:
+        """What a search finds, each run once: those that begin meanwhile move others along."""
+        asked, left = question.model_dump(), question.limit
+        seen: set[str] = set()
+        while True:
+            asked["limit"] = MOST if left is None else min(MOST, left)
+            runs = json.loads(await self.records.search(RunSearch(**asked)))["runs"]
+            yield [run for run in runs if run["run_id"] not in seen]
+            seen.update(run["run_id"] for run in runs)
+            asked["offset"] += asked["limit"]
+            left = None if left is None else left - asked["limit"]
+            if left == 0 or len(runs) < asked["limit"]:
+                return
 
 
-async def _pieces(runs: list[dict[str, Any]], columns: list[str] | None) -> AsyncIterator[bytes]:
-    kinds = ("metrics", "params", "tags")
-    keys = [(kind, key) for kind in kinds for key in sorted({k for run in runs for k in run[kind]})]
+async def _alone(runs: list[dict[str, Any]]) -> AsyncIterator[list[dict[str, Any]]]:
+    yield runs
+
+
+async def _pieces(
+    keys: Sequence[tuple[str, str]], pages: AsyncIterator[list[dict[str, Any]]]
+) -> AsyncIterator[bytes]:
     head = [*EXPORTED, *(f"{kind}.{key}" for kind, key in keys)]
     yield _lines([[safe(name) for name in head]])
-    for start in range(0, len(runs), CSV_ROWS):
-        yield _lines(_row(run, keys) for run in runs[start : start + CSV_ROWS])
+    async for runs in pages:
+        for start in range(0, len(runs), CSV_ROWS):
+            yield _lines(_row(run, keys) for run in runs[start : start + CSV_ROWS])
 
 
 def _row(run: dict[str, Any], keys: Sequence[tuple[str, str]]) -> list[str]:

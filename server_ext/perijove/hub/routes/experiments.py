@@ -13,11 +13,13 @@ from perijove.models.experiments import (
     NewExperiment,
     RunsView,
     View,
+    ViewChange,
 )
 from perijove.models.runs import Column
 
 router = APIRouter(tags=["experiments"])
 ExperimentId = Annotated[str, Path(max_length=64, description="an experiment's id")]
+ViewName = Annotated[str, Query(max_length=256, description="a view's name")]
 Ids = Annotated[list[str], Query(min_length=1, max_length=100, description="experiments' ids")]
 
 Filter = Annotated[str, Query(max_length=4000, description="MLflow's language")]
@@ -79,9 +81,15 @@ async def save_view(hub: TheHub, experiment_id: ExperimentId, view: RunsView) ->
     return await hub.experiments.save_view(experiment_id, view)
 
 
-@router.post("/experiments/{experiment_id}/views/delete")
-async def delete_view(
-    hub: TheHub, experiment_id: ExperimentId, name: Annotated[str, Query(max_length=256)]
+@router.post("/experiments/{experiment_id}/views/rename")
+async def rename_view(
+    hub: TheHub, experiment_id: ExperimentId, name: ViewName, wish: ViewChange
 ) -> list[RunsView]:
+    """Call a view otherwise."""
+    return await hub.experiments.rename_view(experiment_id, name, wish.name)
+
+
+@router.post("/experiments/{experiment_id}/views/delete")
+async def delete_view(hub: TheHub, experiment_id: ExperimentId, name: ViewName) -> list[RunsView]:
     """Forget a view."""
     return await hub.experiments.delete_view(experiment_id, name)

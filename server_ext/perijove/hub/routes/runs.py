@@ -17,6 +17,7 @@ from perijove.models.runs import (
     NotebookDiff,
     Run,
     RunChange,
+    RunExport,
     RunPage,
     RunsDone,
     RunSearch,
@@ -42,8 +43,8 @@ async def search(hub: TheHub, question: RunSearch) -> Response:
 
 
 @router.post("/runs/csv", responses=CSV, response_class=StreamingResponse)
-async def export(hub: TheHub, question: RunSearch) -> StreamingResponse:
-    """The same as a table; `limit` and `offset` count here, too."""
+async def export(hub: TheHub, question: RunExport) -> StreamingResponse:
+    """The same as a table: all of them, unless `limit` says how many."""
     return StreamingResponse(await hub.runs.csv(question), media_type="text/csv; charset=utf-8")
 
 

@@ -89,11 +89,15 @@ class JobTable(PerijoveWidget):
         return kind in ("jobs", "everything")
 
     def act(self, verb: str, content: dict[str, Any]) -> None:
+        job = self._workspace.jobs.get(str(content["id"]))
         if verb == "cancel":
-            self._workspace.jobs.get(str(content["id"])).cancel()
+            job.cancel()
+        elif verb == "rerun":
+            job.rerun()
 
     def html(self) -> str:
-        return displays.jobs(self.data["jobs"])
+        empty = f"No {self.state} jobs." if self.state else "No jobs yet."
+        return displays.jobs(self.data["jobs"], empty)
 
 
 def _thinned(points: list[dict[str, Any]]) -> list[dict[str, Any]]:
