@@ -194,7 +194,7 @@ class Supervisor:
             job.id,
             expect=[JobState.QUEUED],
             state=JobState.FAILED,
-            reason=FailureReason.ENVIRONMENT_FAILED,
+            reason=FailureReason.unplaced(why),
             message=f"The environment {job.environment} could not be built: {why}",
             ended_at=datetime.now(UTC),
             outbox="finish",
