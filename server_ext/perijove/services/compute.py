@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -271,7 +271,7 @@ class ComputeService(Targets):
             await self.jobs.wait(job.id, CANCEL_PATIENCE, "terminal")
 
     async def _raise(self, target: ManagedTarget) -> None:
-        """Bring it up.
+        """Bring it up; what fails is off.
 
         Raises
         ------
@@ -284,6 +284,10 @@ class ComputeService(Targets):
             if task.cancelled():
                 raise Conflict(f"{target.name} was stopped or deleted before it was up.")
             task.result()
+        except PerijoveError:
+            with suppress(PerijoveError):
+                await target.power(False)
+            raise
         finally:
             task.cancel()
             del self._rising[name]
