@@ -141,6 +141,11 @@ def test_deleting_and_stopping_are_refused_while_jobs_run(
     for verb in (target.delete, target.stop, target.restart):
         with pytest.raises(Conflict, match="busy"):
             verb()
+    target.stop(force=True)
+    # what has not begun waits for the next start
+    assert (runs.state, waits.state) == ("canceled", "queued")
+    target.start()
+    until(lambda: waits.state == "running")
     target.delete(force=True)
     assert (runs.state, waits.state) == ("canceled", "canceled")
     assert processes(place / COMPUTE) == []

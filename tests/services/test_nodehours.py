@@ -4,6 +4,7 @@ that there are none of a target that has failed."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -90,7 +91,13 @@ class Hub:
         jobs = SimpleNamespace(
             folder=folder,
             store=SimpleNamespace(queued_counts=dict, active=list),
-            supervisor=SimpleNamespace(targets=targets, add=add, busy=lambda name: [], wake=wake),
+            supervisor=SimpleNamespace(
+                targets=targets,
+                add=add,
+                busy=lambda name: [],
+                hold=lambda name: nullcontext(),
+                wake=wake,
+            ),
         )
         self.service = ComputeService(
             store=SqlTargetStore(open_database(folder.database, folder.backups)),

@@ -148,29 +148,30 @@ class ComputeService(Targets):
         Conflict: jobs run on it.
         """
         target = self._managed(name)
-        await self._free(name, force, queued=False)
-        if self._stored[name.lower()].state is not TargetState.CREATING:
-            await self._call_off(name)
 
         async def work() -> None:
             self._keep_hours(name)
             await target.power(False)
 
-        await self._operate(name, "stop", TargetState.STOPPING, TargetState.STOPPED, work, why)
+        with self.jobs.supervisor.hold(target.name):
+            await self._free(name, force, queued=False)
+            if self._stored[name.lower()].state is not TargetState.CREATING:
+                await self._call_off(name)
+            await self._operate(name, "stop", TargetState.STOPPING, TargetState.STOPPED, work, why)
         return self.get(name)
 
     async def restart(self, name: str, force: bool = False) -> ComputeTargetInfo:
-        """Stop it and start it again."""
+        """Stop it and start it again; see `stop`."""
         target = self._managed(name)
-        await self._free(name, force, queued=False)
 
         async def work() -> None:
             self._keep_hours(name)
             await target.power(False)
             await self._raise(target)
 
-        await self._operate(name, "restart", TargetState.RESTARTING, TargetState.RUNNING, work)
-        self.jobs.supervisor.wake()
+        with self.jobs.supervisor.hold(target.name):
+            await self._free(name, force, queued=False)
+            await self._operate(name, "restart", TargetState.RESTARTING, TargetState.RUNNING, work)
         return self.get(name)
 
     async def scale(self, name: str, wish: Scale) -> ComputeTargetInfo:
