@@ -3,7 +3,8 @@ import { ServerConnection } from '@jupyterlab/services';
 import type { HostedKernel } from '../api';
 import { KernelFigures, PERIOD } from '../kernels/figures';
 import { usage } from '../kernels/format';
-import { instances, isTold, placeOf } from '../kernels/place';
+import { instances, placeOf } from '../kernels/place';
+import { isTold } from '../kernels/told';
 
 const spec = (instance?: string): any => ({
   name: 'x',

@@ -12,8 +12,9 @@ import { tellWhenBack } from './back';
 import { KernelFigures } from './figures';
 import { KernelItem } from './item';
 import { tellWhenOff } from './off';
-import { instances, isTold, placeOf } from './place';
+import { instances, placeOf } from './place';
 import { notifyOfStarts } from './starts';
+import { isTold } from './told';
 import { PLUGIN_ID, TOOLBAR_ITEM } from './tokens';
 /* eslint-enable jupyter/prefer-lazy-imports */
 
