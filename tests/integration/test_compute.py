@@ -58,7 +58,7 @@ def test_a_cluster_from_the_shell(ws: Workspace, place: Path, notebook: MakeNote
     assert "scheduler" in said("compute", "logs", "train", home=place)["log"].lower()
     assert {t["name"] for t in said("compute", "list", home=place)} == {"local", "train"}
     said("compute", "delete", "train", home=place)
-    until(lambda: not processes(place / COMPUTE))
+    assert processes(place / COMPUTE) == []
     said("compute", "show", "train", home=place, code=2)
     assert not (place / "workspaces/default/compute/train").exists()
 
@@ -141,6 +141,11 @@ def test_deleting_and_stopping_are_refused_while_jobs_run(
     for verb in (target.delete, target.stop, target.restart):
         with pytest.raises(Conflict, match="busy"):
             verb()
+    target.stop(force=True)
+    # what has not begun waits for the next start
+    assert (runs.state, waits.state) == ("canceled", "queued")
+    target.start()
+    until(lambda: waits.state == "running")
     target.delete(force=True)
     assert (runs.state, waits.state) == ("canceled", "canceled")
     assert processes(place / COMPUTE) == []

@@ -72,6 +72,19 @@ def test_a_failure_leaves_a_message_and_nothing_to_use(tmp_path: Path) -> None:
     assert not (folder / DONE).exists()
 
 
+def test_of_what_uv_says_the_error_is_kept() -> None:
+    text = (
+        "Using Python 3.11.2 environment at: venv\nResolved 30 packages in 619ms\n"
+        "Downloading jedi (4.7MiB)\n Downloaded jedi\nPrepared 30 packages in 1.22s\n"
+        "error: Failed to install: six-1.16.0-py2.py3-none-any.whl\n"
+        "  Caused by: failed to copy /env/venv/six.py: No space left on device (os error 28)\n"
+    )
+    assert builds.said(text, {"/env/": ""}) == (
+        "Failed to install: six-1.16.0-py2.py3-none-any.whl "
+        "Caused by: failed to copy venv/six.py: No space left on device (os error 28)"
+    )
+
+
 def test_two_at_once_build_once(tmp_path: Path) -> None:
     folder = folder_for(tmp_path / "env", SourceKind.REQUIREMENTS, "six==1.16.0\n")
     command = [sys.executable, "-m", "perijove.runner.build", str(folder)]

@@ -11,17 +11,22 @@ from typing import Any
 
 import pytest
 
+from conftest import until
 from perijove.models.logged import LOGGED, LoggedSpool, metric_record, metric_start, record
 from perijove.runner.sender import Sender, offer
 
 
 class Mlflow(HTTPServer):
-    """Takes what it is sent, but for the key *bad*; `broken`: fails with that status."""
+    """Takes what it is sent, but for the key *bad*; `broken`: fails with that status. It hangs
+    unless it `answers`."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.taken: list[Any] = []
         self.broken = 0
+        self.asked = 0
+        self.answers = threading.Event()
+        self.answers.set()
         self.uri = f"http://127.0.0.1:{self.server_port}"
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -31,6 +36,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.asked += 1
+        self.server.answers.wait()
         listed = [item for kind in ("metrics", "params", "tags") for item in body.get(kind, [])]
         status = self.server.broken or (400 if any(i["key"] == "bad" for i in listed) else 200)
         if status == 200:
@@ -96,6 +103,25 @@ def test_a_server_that_fails_gets_it_later(tmp_path: Path, server: Mlflow, statu
     assert sender(tmp_path, server, said).finish(stopped=True)
     assert not LoggedSpool(tmp_path / LOGGED).pending()
     assert len(server.taken) == 1
+
+
+def test_a_server_that_hangs_gets_it_later(
+    tmp_path: Path, server: Mlflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("perijove.runner.sender.TIMEOUT", 600)
+    server.answers.clear()
+    (tmp_path / LOGGED).write_text(record("t", "r", "k", "v"))
+    said: list[str] = []
+    sending = sender(tmp_path, server, said)
+    sending.start()
+    until(lambda: server.asked)
+    # what is under way is not waited for until its own end
+    assert not sending.finish(stopped=True)
+    assert "The hub sends" in said[0]
+    assert server.asked == 1
+    server.answers.set()
+    LoggedSpool(tmp_path / LOGGED).drain(lambda path, body: None, said.append)
+    assert not LoggedSpool(tmp_path / LOGGED).pending()
 
 
 @pytest.mark.parametrize(

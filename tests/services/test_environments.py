@@ -92,14 +92,24 @@ async def test_a_job_waits_for_its_environment_and_holds_no_slot(tmp_path: Path)
         assert spec.environ["JUPYTER_PATH"].split(":")[0].endswith("/environments")
 
 
-async def test_a_failed_build_fails_its_jobs_and_can_be_tried_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("no such thing as six", FailureReason.ENVIRONMENT_FAILED),
+        ("failed to copy six: No space left on device (os error 28)", FailureReason.DISK_FULL),
+        ("[Errno 122] Disk quota exceeded: 'build.log'", FailureReason.DISK_FULL),
+    ],
+)
+async def test_a_failed_build_fails_its_jobs_and_can_be_tried_again(
+    tmp_path: Path, said: str, reason: FailureReason
+) -> None:
     async with world(tmp_path) as w:
         made = await w.environments.create(definition("geo"))
         job = await w.submit(environment="geo", retries=2)
-        await settle(w, made, failure="no such thing as six")
+        await settle(w, made, failure=said)
         ended = await w.until(job.id, JobState.FAILED)
-        assert ended.reason is FailureReason.ENVIRONMENT_FAILED
-        assert "no such thing as six" in str(ended.message)
+        assert ended.reason is reason
+        assert said in str(ended.message)
         late = await w.submit(environment="geo:1")
         assert (await w.until(late.id, JobState.FAILED)).attempt == 0
         again = await w.environments.create(definition("geo"))

@@ -1,8 +1,10 @@
-"""How long nodes have been up, whatever is stopped or killed meanwhile; and who hears of them."""
+"""How long nodes have been up, whatever is stopped or killed meanwhile; who hears of them; and
+that there are none of a target that has failed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +13,8 @@ from typing import Any, cast
 import pytest
 
 from perijove.abc import ManagedTarget, TargetMaker
-from perijove.models.compute import ClusterDefinition, ClusterState
+from perijove.errors import Unreachable
+from perijove.models.compute import ClusterDefinition, ClusterState, TargetState
 from perijove.models.workspaces import WorkspaceFolder
 from perijove.services.broker import Broker
 from perijove.services.compute import ComputeService
@@ -28,13 +31,17 @@ class Counting(InMemoryTarget):
     count: float | None = None
     slots = 0
     usable, in_use = True, list[str]()
+    on, refusal = False, ""
 
     @property
     def nodes_now(self) -> ClusterState:
         return ClusterState(node_seconds=self.count)
 
     async def power(self, on: bool) -> None:
+        self.on = on
         self.tell(0)
+        if on and self.refusal:
+            raise Unreachable(self.refusal)
 
     def tell(self, count: float | None) -> None:
         self.count = count
@@ -84,7 +91,13 @@ class Hub:
         jobs = SimpleNamespace(
             folder=folder,
             store=SimpleNamespace(queued_counts=dict, active=list),
-            supervisor=SimpleNamespace(targets=targets, add=add, busy=lambda name: [], wake=wake),
+            supervisor=SimpleNamespace(
+                targets=targets,
+                add=add,
+                busy=lambda name: [],
+                hold=lambda name: nullcontext(),
+                wake=wake,
+            ),
         )
         self.service = ComputeService(
             store=SqlTargetStore(open_database(folder.database, folder.backups)),
@@ -138,3 +151,17 @@ async def test_a_worker_that_has_come_gets_what_waits(tmp_path: Path) -> None:
         hub.woken, hub.target.slots = 0, slots
         hub.target.tell(0)
         assert hub.woken == woken
+
+
+async def test_what_does_not_come_up_is_off(tmp_path: Path) -> None:
+    hub = Hub(tmp_path)
+    await hub.service.create(ClusterDefinition(name="box"))
+    assert hub.target.on
+    for verb in (hub.service.restart, hub.service.start):
+        hub.target.refusal = "the disk of box is full"
+        with pytest.raises(Unreachable, match="is full"):
+            await verb("box")
+        assert hub.service.get("box").state is TargetState.FAILED
+        assert not hub.target.on
+    hub.target.refusal = ""
+    assert (await hub.service.start("box")).state is TargetState.RUNNING

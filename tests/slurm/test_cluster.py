@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
@@ -15,9 +16,10 @@ from chaos.storm import inner
 from clusters import ClusterContract, states
 from conftest import processes
 from perijove.compute.cluster.checks import check_slurm
+from perijove.compute.cluster.scaling import NEW
 from perijove.errors import Conflict
 from perijove.models.attempts import RunnerProcess
-from perijove.models.compute import ClusterDefinition, NodeState, Resources
+from perijove.models.compute import ClusterDefinition, Node, NodeState, Resources
 from perijove.models.jobs import FailureReason, JobState
 from perijove.models.processes import boot_id
 from slurm.bed import CONTROLLER, NODES, Slurm
@@ -28,6 +30,12 @@ pytestmark = [pytest.mark.integration, pytest.mark.asyncio]
 @pytest.fixture(autouse=True)
 def _slurm(slurm: Slurm) -> None:
     """All of this needs it."""
+
+
+def age(node: Node) -> float:
+    """Seconds since the node came up; 0 when that is not told yet."""
+    now = datetime.now(UTC)
+    return (now - (node.started_at or now)).total_seconds()
 
 
 class TestSlurmCluster(ClusterContract):
@@ -112,8 +120,8 @@ class TestSlurmCluster(ClusterContract):
             first = await self.run(target, tmp_path, timeout=100.0)
             await self.until(lambda: sink.ends)
             [node] = target.nodes_now.nodes
-            await asyncio.sleep(11)
             # what is left of the node is too short for this one, and another comes
+            await self.until(lambda: age(target.nodes_now.nodes[0]) > NEW)
             second = await self.run(target, tmp_path, timeout=115.0)
             await self.until(lambda: len(sink.ends) == 2)
             assert self.said(tmp_path, first) == self.said(tmp_path, second) == ["start", "end"]
@@ -191,7 +199,7 @@ class TestSlurmCluster(ClusterContract):
             await self.run(target, tmp_path, "time.sleep(600)")
         assert slurm.queue() == []
         assert not (tmp_path / "train").exists()
-        await self.until(lambda: not processes(tmp_path))
+        assert processes(tmp_path) == []
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import { memoryText, occupancy, stopNotice, summary, tone } from '../compute/for
 import { ComputeManager, isChanging, isManaged, isOff } from '../compute/manager';
 import { counts } from '../compute/nodebar';
 import { announceStops } from '../compute/notify';
+import { follow } from '../compute/usefigures';
 
 const trans = nullTranslator.load('perijove');
 
@@ -262,6 +263,47 @@ describe('figures of nodes', () => {
     expect(figures.isBehind(60000)).toBe(true);
     figures.begin(past, 60000);
     expect(figures.totals.map(total => total.at)).toEqual([50000, 55000]);
+  });
+});
+
+describe('the nodes of a target', () => {
+  it('are asked for while it has some, and once when they come or are gone', async () => {
+    jest.useFakeTimers();
+    const stream = fakeStream();
+    const manager = new ComputeManager(ServerConnection.makeSettings(), stream as EventStream);
+    let asked = 0;
+    let heard = 0;
+    let isAway = false;
+    manager.usage = async () => [];
+    manager.nodes = async () => {
+      asked++;
+      if (isAway) {
+        throw new Error('the hub is away');
+      }
+      return [];
+    };
+    const becomes = async (more: Partial<Target>[]) => {
+      asked = 0;
+      stream.compute.emit(more.map(one => target('box', one)));
+      await jest.advanceTimersByTimeAsync(9000);
+      return asked;
+    };
+    const end = follow(manager, 'box', new Figures(), () => heard++);
+    expect(await becomes([{ state: 'stopped' }])).toBe(1);
+    expect(heard).toBe(1);
+    expect(await becomes([{ state: 'stopped', queued_jobs: 1 }])).toBe(0);
+    expect(await becomes([{ target_nodes: 1 }])).toBe(5);
+    expect(await becomes([{ target_nodes: 1, current_nodes: 1 }])).toBeGreaterThan(3);
+    isAway = true;
+    expect(await becomes([{ state: 'stopped' }])).toBe(5);
+    isAway = false;
+    await jest.advanceTimersByTimeAsync(2000);
+    expect(await becomes([{ state: 'stopped' }])).toBe(0);
+    expect(await becomes([])).toBe(0);
+    await becomes([{ target_nodes: 1 }]);
+    end();
+    expect(await becomes([{ target_nodes: 1 }])).toBe(0);
+    jest.useRealTimers();
   });
 });
 

@@ -4,6 +4,7 @@ import type { HostedKernel } from '../api';
 import { KernelFigures, PERIOD } from '../kernels/figures';
 import { usage } from '../kernels/format';
 import { instances, placeOf } from '../kernels/place';
+import { isTold } from '../kernels/told';
 
 const spec = (instance?: string): any => ({
   name: 'x',
@@ -20,6 +21,29 @@ describe('where a kernel runs', () => {
     const kernelspecs = { a: spec('box'), b: spec(), c: spec('box'), d: spec('ant') };
     expect(instances({ default: 'b', kernelspecs })).toEqual(['ant', 'box']);
     expect(instances(null)).toEqual([]);
+  });
+
+  it('is told by kernelspecs a moment after an instance is another one', () => {
+    const told = (...states: [string, string][]): any => ({
+      default: '',
+      kernelspecs: Object.fromEntries(
+        states.map(([instance, state]) => [
+          `base@${instance}`,
+          { metadata: { perijove: { instance, state } } }
+        ])
+      )
+    });
+    const target = (name: string, state: string, kind = 'instance'): any => ({ name, state, kind });
+    const known = new Set(['local', 'box', 'gone']);
+    const now = [target('local', 'running', 'local'), target('box', 'running')];
+    expect(isTold(null, now, known)).toBe(false);
+    expect(isTold(told(['box', 'stopped']), now, known)).toBe(false);
+    expect(isTold(told(['box', 'running']), now, known)).toBe(true);
+    expect(isTold(told(['box', 'running'], ['gone', 'running']), now, known)).toBe(false);
+    // another workspace's, a cluster, and what is none yet
+    expect(isTold(told(['box', 'running'], ['theirs', 'stopped']), now, known)).toBe(true);
+    expect(isTold(null, [target('c', 'running', 'cluster')], known)).toBe(true);
+    expect(isTold(null, [target('new', 'creating')], known)).toBe(true);
   });
 
   it('is shown with what is known', () => {

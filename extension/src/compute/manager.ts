@@ -47,6 +47,11 @@ export function isMachine(target: Target): boolean {
   return target.kind === 'instance' || (target.kind === 'attached' && target.on === 'ssh');
 }
 
+/** Has it nodes, or do some come? */
+export function hasNodes(target: Target): boolean {
+  return target.current_nodes > 0 || target.target_nodes > 0;
+}
+
 /** The stop that is announced: when, in milliseconds, and why. */
 export function comingStop(target: Target): { at: number; reason: string } | null {
   const { shutdown_at: at, shutdown_reason: reason } = target.properties ?? {};

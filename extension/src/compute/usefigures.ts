@@ -4,10 +4,54 @@ import * as React from 'react';
 import type { Job, TargetNode } from '../api';
 import { repeated } from '../components/repeated';
 import { Figures, type ISample } from './figures';
-import type { ComputeManager } from './manager';
+import { hasNodes, type ComputeManager } from './manager';
 
 /** Milliseconds between two readings. */
 const PERIOD = 2000;
+
+/**
+ * Read the figures of a target: now, whenever its nodes come or are gone, and over and over while it
+ * has some. Returns what ends it.
+ */
+export function follow(
+  manager: ComputeManager,
+  name: string,
+  figures: Figures,
+  heard: () => void
+): () => void {
+  let had: boolean | undefined;
+  let stop = () => {};
+  const read = (again: boolean) => async (isLeft: () => boolean) => {
+    let failed = false;
+    try {
+      if (figures.isBehind(Date.now())) {
+        figures.begin(await manager.usage(name), Date.now());
+      }
+      figures.take(await manager.nodes(name), Date.now());
+    } catch {
+      failed = true; // the hub is away: the figures stay as they are
+    }
+    if (!isLeft()) {
+      heard();
+    }
+    return again || failed;
+  };
+  const look = () => {
+    const target = manager.get(name);
+    const has = target && hasNodes(target);
+    if (has !== had) {
+      had = has;
+      stop();
+      stop = has === undefined ? () => {} : repeated(read(has), PERIOD);
+    }
+  };
+  manager.changed.connect(look);
+  look();
+  return () => {
+    manager.changed.disconnect(look);
+    stop();
+  };
+}
 
 /** The figures of the target of this name; none of no name. */
 export function useFigures(
@@ -17,25 +61,10 @@ export function useFigures(
 ): Figures {
   const figures = React.useMemo(() => new Figures(), [name]);
   const [, heard] = React.useReducer((count: number) => count + 1, 0);
-  React.useEffect(() => {
-    if (!name || !shown) {
-      return;
-    }
-    return repeated(async isLeft => {
-      try {
-        if (figures.isBehind(Date.now())) {
-          figures.begin(await manager.usage(name), Date.now());
-        }
-        figures.take(await manager.nodes(name), Date.now());
-      } catch {
-        // it is being deleted, or the hub is away: the figures stay as they are
-      }
-      if (!isLeft()) {
-        heard();
-      }
-      return true;
-    }, PERIOD);
-  }, [manager, name, shown, figures]);
+  React.useEffect(
+    () => (name && shown ? follow(manager, name, figures, heard) : undefined),
+    [manager, name, shown, figures]
+  );
   return figures;
 }
 

@@ -11,7 +11,9 @@ const PERIOD = 1000;
 /** The log of the build that the job waits for, or failed for; empty if there is none, or unless `isAsked`. */
 export function useBuildLog(manager: JobManager, job: Job | undefined, isAsked: boolean): string {
   const [text, setText] = React.useState('');
-  const isMeant = job?.state === 'queued' || job?.reason === 'environment_failed';
+  const hasFailed =
+    job?.state === 'failed' && (job.attempt === 0 || job.reason === 'environment_failed');
+  const isMeant = job?.state === 'queued' || hasFailed;
   const name = isAsked && isMeant ? job.environment : null;
   React.useEffect(() => {
     setText('');

@@ -5,6 +5,7 @@ import { INotebookTracker, NotebookActions, NotebookPanel } from '@jupyterlab/no
 import { ITranslator } from '@jupyterlab/translation';
 
 /* eslint-disable jupyter/prefer-lazy-imports -- activation makes these at once */
+import { repeated } from '../components/repeated';
 import { CommandIDs } from '../compute/tokens';
 import { IWorkspace } from '../workspace';
 import { tellWhenBack } from './back';
@@ -13,11 +14,14 @@ import { KernelItem } from './item';
 import { tellWhenOff } from './off';
 import { instances, placeOf } from './place';
 import { notifyOfStarts } from './starts';
+import { isTold } from './told';
 import { PLUGIN_ID, TOOLBAR_ITEM } from './tokens';
 /* eslint-enable jupyter/prefer-lazy-imports */
 
-/** Milliseconds the hub has to write the kernelspecs after a change. */
+/** Milliseconds between two looks whether the hub has written the kernelspecs after a change. */
 const SETTLE = 1000;
+/** Looks, at most: it may not be able to write them. */
+const LOOKS = 15;
 
 export const kernelsPlugin: JupyterFrontEndPlugin<void> = {
   id: PLUGIN_ID,
@@ -51,16 +55,19 @@ export const kernelsPlugin: JupyterFrontEndPlugin<void> = {
     );
 
     let known = '';
-    let timer = 0;
+    const names = new Set<string>();
+    let stop = () => {};
     compute.changed.connect(() => {
       const now = compute.targets.map(({ name, state }) => `${name} ${state}`).join();
       if (now !== known) {
         known = now;
-        window.clearTimeout(timer);
-        timer = window.setTimeout(
-          () => void kernelspecs.refreshSpecs().catch(console.warn),
-          SETTLE
-        );
+        compute.targets.forEach(({ name }) => names.add(name));
+        let left = LOOKS;
+        stop();
+        stop = repeated(async () => {
+          await kernelspecs.refreshSpecs().catch(console.warn);
+          return --left > 0 && !isTold(kernelspecs.specs, compute.targets, names);
+        }, SETTLE);
       }
     });
     const tell = tellWhenOff(

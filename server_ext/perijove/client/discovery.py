@@ -27,9 +27,9 @@ START_LIMIT = 60.0
 LOOK = 0.01
 LITTLE = 1 << 17
 """Bytes; a disk with less is why a hub does not start."""
-GUESTS = ("PERIJOVE_JOB_ID", "PERIJOVE_AGENT")
-"""What jobs, and all that runs on instances, have in their environment. A hub that they started
-would end with them, or be another machine's."""
+GUESTS = ("PERIJOVE_JOB_ID", "PERIJOVE_AGENT", "PERIJOVE_NODE")
+"""What jobs, and all that runs on instances and nodes, have in their environment. A hub that they
+started would end with them, or be another machine's."""
 
 
 def workspace_folder(name: str | None = None) -> WorkspaceFolder:

@@ -64,6 +64,15 @@ class FailureReason(StrEnum):
     DISK_FULL = "disk_full"
     ENVIRONMENT_FAILED = "environment_failed"
 
+    @classmethod
+    def unplaced(cls, why: object) -> FailureReason:
+        """That of an attempt which never began, as what it needs could not be had: `why`, in the
+        words of uv, of a build or of the system."""
+        full = any(
+            words in str(why) for words in ("No space left on device", "Disk quota exceeded")
+        )
+        return cls.DISK_FULL if full else cls.ENVIRONMENT_FAILED
+
 
 class Progress(BaseModel):
     """Code cells finished, of all code cells; a script has 0 of 0."""

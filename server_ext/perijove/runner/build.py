@@ -49,7 +49,8 @@ FILES = {
 }
 MESSAGE = 1500
 """Characters kept of what a command that failed has said."""
-_NOISE = re.compile(r"^Using [^\n]*\n|^warning: .*?(?=^\S)", re.DOTALL | re.MULTILINE)
+_PROGRESS = r"Using|Resolved|Updating|Updated|Downloading|Downloaded|Building|Built|Prepared"
+_NOISE = re.compile(rf"^ *(?:{_PROGRESS}) [^\n]*\n|^warning: .*?(?=^\S)", re.DOTALL | re.MULTILINE)
 _RULES = re.compile(r"[×╰─▶│├╯╭]+")
 
 
@@ -170,22 +171,26 @@ def _run(command: Sequence[str], folder: Path, log: BinaryIO | None = None) -> s
     """
     if log is not None:
         log.write(f"$ {' '.join(command)}\n".encode())
-    process = subprocess.Popen(
+    with subprocess.Popen(
         command,
         cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         env=plain_environ() | {"UV_NO_PROGRESS": "1", "NO_COLOR": "1"},
-    )
-    assert process.stdout is not None
-    heard = b""
-    while piece := os.read(process.stdout.fileno(), 1 << 16):
-        heard += piece
-        if log is not None:
-            log.write(piece)
+    ) as process:
+        assert process.stdout is not None
+        heard = b""
+        try:
+            while piece := os.read(process.stdout.fileno(), 1 << 16):
+                heard += piece
+                if log is not None:
+                    log.write(piece)
+        except OSError:  # the disk is full: it shall not go on to write beside what clears up
+            process.kill()
+            raise
     text = heard.decode("utf-8", "replace")
-    if code := process.wait():
+    if code := process.returncode:
         raise EnvironmentFailed(
             said(text, {f"{folder}/": ""}) or f"{command[0]} ended with exit code {code}."
         )

@@ -91,22 +91,24 @@ class Sender:
 
     def finish(self, stopped: bool) -> bool:
         """Everything that logs has ended: send the rest; False: some of it is left."""
+        patience = PATIENCE_STOPPED if stopped else PATIENCE
         self._stop.set()
+        self._progress = time.monotonic()
         if self._thread.ident is not None:
-            self._thread.join(TIMEOUT)
+            self._thread.join(patience)
         if URI_VARIABLE not in self._environ or not self._spool.path.exists():
             return True
-        patience = PATIENCE_STOPPED if stopped else PATIENCE
-        self._progress = time.monotonic()
-        while True:
+        why = "MLflow does not answer"
+        while (left := self._progress + patience - time.monotonic()) > 0:
             try:
-                return self._drain(wait=False, timeout=patience)
+                if self._drain(wait=False, timeout=left):
+                    return True
             except (MlflowAway, OSError) as error:
-                if time.monotonic() - self._progress > patience:
-                    with suppress(OSError):
-                        self._say(f"The hub sends to MLflow what is left: {error}")
-                    return False
-            time.sleep(AWAY[0])
+                why = str(error)
+            time.sleep(min(AWAY[0], left))
+        with suppress(OSError):
+            self._say(f"The hub sends to MLflow what is left: {why}")
+        return False
 
     def _run(self) -> None:
         delay, pause = AWAY[0], SOON

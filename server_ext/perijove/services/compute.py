@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -148,29 +148,30 @@ class ComputeService(Targets):
         Conflict: jobs run on it.
         """
         target = self._managed(name)
-        await self._free(name, force, queued=False)
-        if self._stored[name.lower()].state is not TargetState.CREATING:
-            await self._call_off(name)
 
         async def work() -> None:
             self._keep_hours(name)
             await target.power(False)
 
-        await self._operate(name, "stop", TargetState.STOPPING, TargetState.STOPPED, work, why)
+        with self.jobs.supervisor.hold(target.name):
+            await self._free(name, force, queued=False)
+            if self._stored[name.lower()].state is not TargetState.CREATING:
+                await self._call_off(name)
+            await self._operate(name, "stop", TargetState.STOPPING, TargetState.STOPPED, work, why)
         return self.get(name)
 
     async def restart(self, name: str, force: bool = False) -> ComputeTargetInfo:
-        """Stop it and start it again."""
+        """Stop it and start it again; see `stop`."""
         target = self._managed(name)
-        await self._free(name, force, queued=False)
 
         async def work() -> None:
             self._keep_hours(name)
             await target.power(False)
             await self._raise(target)
 
-        await self._operate(name, "restart", TargetState.RESTARTING, TargetState.RUNNING, work)
-        self.jobs.supervisor.wake()
+        with self.jobs.supervisor.hold(target.name):
+            await self._free(name, force, queued=False)
+            await self._operate(name, "restart", TargetState.RESTARTING, TargetState.RUNNING, work)
         return self.get(name)
 
     async def scale(self, name: str, wish: Scale) -> ComputeTargetInfo:
@@ -271,7 +272,7 @@ class ComputeService(Targets):
             await self.jobs.wait(job.id, CANCEL_PATIENCE, "terminal")
 
     async def _raise(self, target: ManagedTarget) -> None:
-        """Bring it up.
+        """Bring it up; what fails is off.
 
         Raises
         ------
@@ -284,6 +285,10 @@ class ComputeService(Targets):
             if task.cancelled():
                 raise Conflict(f"{target.name} was stopped or deleted before it was up.")
             task.result()
+        except PerijoveError:
+            with suppress(PerijoveError):
+                await target.power(False)
+            raise
         finally:
             task.cancel()
             del self._rising[name]

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,6 +58,7 @@ class Supervisor:
     poke: str | None = None
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _busy: dict[str, set[str]] = field(default_factory=dict)
+    _held: list[str] = field(default_factory=list)
     _tasks: Tasks = field(default_factory=lambda: Tasks("the supervisor", log))
     _progress: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -98,7 +100,8 @@ class Supervisor:
                 for job in self.store.queued_in(failed):
                     self._refuse(job, failed[str(job.environment)])
             for target in list(self.targets.values()):
-                free = target.slots - len(self._busy[target.name])
+                held = target.name in self._held
+                free = 0 if held else target.slots - len(self._busy[target.name])
                 for job in self.store.queued(target.name, free, unready) if free > 0 else ():
                     self._begin(target, job)
 
@@ -107,6 +110,16 @@ class Supervisor:
         await self._tasks.close()
         for target in self.targets.values():
             await target.close()
+
+    @contextmanager
+    def hold(self, target: str) -> Iterator[None]:
+        """Give the target nothing to run meanwhile: what waits for it goes on waiting."""
+        self._held.append(target)
+        try:
+            yield
+        finally:
+            self._held.remove(target)
+            self.wake()
 
     def wake(self) -> None:
         """Something was queued or a slot is free."""
@@ -194,7 +207,7 @@ class Supervisor:
             job.id,
             expect=[JobState.QUEUED],
             state=JobState.FAILED,
-            reason=FailureReason.ENVIRONMENT_FAILED,
+            reason=FailureReason.unplaced(why),
             message=f"The environment {job.environment} could not be built: {why}",
             ended_at=datetime.now(UTC),
             outbox="finish",

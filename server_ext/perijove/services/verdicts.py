@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,10 +27,9 @@ def read_status(path: Path) -> AttemptStatus:
 
 def failed_launch(error: PerijoveError | OSError) -> AttemptStatus:
     """The verdict on an attempt that no runner was started for."""
-    full = isinstance(error, OSError) and error.errno == errno.ENOSPC
     return AttemptStatus(
         state=JobState.FAILED,
-        reason=FailureReason.DISK_FULL if full else FailureReason.ENVIRONMENT_FAILED,
+        reason=FailureReason.unplaced(error),
         message=f"The attempt could not be launched: {error}",
         ended_at=datetime.now(UTC),
         pid=os.getpid(),

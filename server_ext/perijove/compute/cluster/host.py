@@ -19,6 +19,7 @@ from types import FrameType
 from urllib.parse import urlsplit
 
 from perijove.compute.cluster.node import zygote_beside
+from perijove.compute.cluster.protocol import mark
 from perijove.models.processes import end_marked
 from perijove.runner.forking import PR_SET_CHILD_SUBREAPER, prctl
 
@@ -58,11 +59,6 @@ def address_towards(scheduler: str) -> str:
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         probe.connect((there.hostname, there.port or 9))  # sends nothing
         return str(probe.getsockname()[0])
-
-
-def mark(folder: str) -> str:
-    """What everything a node has started has in its environment."""
-    return f"PERIJOVE_NODE={folder}"
 
 
 def _go_on(number: int, frame: FrameType | None) -> None:

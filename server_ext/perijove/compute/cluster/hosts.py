@@ -10,8 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
-from perijove.compute.cluster.host import mark
-from perijove.compute.cluster.protocol import HOST_LOG, LEFT, NODES, TLS
+from perijove.compute.cluster.protocol import HOST_LOG, LEFT, NODES, TLS, mark
 from perijove.compute.cluster.tls import CERTIFICATE, KEY
 from perijove.compute.ssh.connection import SshHost
 from perijove.compute.ssh.hostkeys import connect

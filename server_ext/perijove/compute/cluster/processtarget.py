@@ -29,6 +29,7 @@ from perijove.compute.cluster.protocol import (
     SOCKET,
     ProcessFile,
     end_node,
+    mark,
 )
 from perijove.compute.folders import Attempt, FolderTarget
 from perijove.compute.logs import end_of, last_line
@@ -41,7 +42,7 @@ from perijove.models.compute import (
 )
 from perijove.models.instances import AttachedDefinition
 from perijove.models.jobs import FailureReason, JobState
-from perijove.models.processes import end_session, is_alive, process_of
+from perijove.models.processes import end_marked, end_session, is_alive, process_of
 from perijove.models.workspaces import TargetSummary
 from perijove.writing import replace_file
 
@@ -170,8 +171,7 @@ class ProcessTarget(FolderTarget, ManagedTarget):
                 async with asyncio.timeout(GO):
                     while is_alive(process):
                         await asyncio.sleep(0.05)
-            await asyncio.to_thread(end_session, process)
-        await asyncio.to_thread(self._end_nodes)
+        await asyncio.to_thread(self._end_rest, process)
         await self._end_jobs()
         self._now = ClusterState(node_seconds=0)
         self._changed()
@@ -324,7 +324,9 @@ class ProcessTarget(FolderTarget, ManagedTarget):
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env={k: v for k, v in os.environ.items() if k != PRELOAD} | self._node_environ,
+                env={k: v for k, v in os.environ.items() if k != PRELOAD}
+                | self._node_environ
+                | dict([mark(str(self._folder)).split("=", 1)]),
                 start_new_session=True,
             )
         # it says so itself only seconds later, when it can be stopped or looked for already
@@ -336,8 +338,16 @@ class ProcessTarget(FolderTarget, ManagedTarget):
         self._folder.mkdir(parents=True, exist_ok=True)
         replace_file(self._folder / DEFINITION, self._limits.model_dump_json(indent=1))
 
+    def _end_rest(self, process: RunnerProcess | None) -> None:
+        """Return when nothing of it is left here. Zygotes are no part of their nodes' sessions, and
+        notice only after an import that these are gone."""
+        if process is not None:
+            end_session(process)
+        self._end_nodes()
+        end_marked(mark(str(self._folder)))
+
     def _end_nodes(self) -> None:
-        """End the nodes of a process that was killed."""
+        """End the nodes of a process that was killed; what these run goes on."""
         for record in (self._folder / NODES).glob("*.json"):
             end_node(record)
 

@@ -51,6 +51,12 @@ class ProcessFile(BaseModel):
     process: RunnerProcess
 
 
+def mark(folder: str) -> str:
+    """What everything has in its environment that the process of the cluster in `folder` has
+    started, or on another host the node in `folder`."""
+    return f"PERIJOVE_NODE={folder}"
+
+
 def end_node(record: Path) -> None:
     """End the local node that ``nodes/ID.json`` names, and what is left of it."""
     with suppress(OSError, ValueError):

@@ -8,7 +8,6 @@ and a machine that was rebooted lose nothing: the next agent goes on where the h
 from __future__ import annotations
 
 import asyncio
-import errno
 import json
 import logging
 import os
@@ -102,13 +101,9 @@ class Courier:
             shutil.rmtree(self.folder, ignore_errors=True)
             return
         except (Rejected, EnvironmentFailed) as error:
-            self._fail(FailureReason.ENVIRONMENT_FAILED, str(error))
+            self._fail(error, str(error))
         except (OSError, tarfile.TarError) as error:
-            full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-            self._fail(
-                FailureReason.DISK_FULL if full else FailureReason.ENVIRONMENT_FAILED,
-                f"What the job needs cannot be put on the machine: {error}",
-            )
+            self._fail(error, f"What the job needs cannot be put on the machine: {error}")
         if self._status() is None:
             following = asyncio.create_task(self._follow())
             try:
@@ -175,8 +170,8 @@ class Courier:
         replace_file(self.folder / SPEC, moved.model_dump_json())
         (self.folder / f".{SPEC}").unlink()
 
-    def _fail(self, reason: FailureReason, message: str) -> None:
-        self._verdict(JobState.FAILED, reason, message)
+    def _fail(self, error: Exception, message: str) -> None:
+        self._verdict(JobState.FAILED, FailureReason.unplaced(error), message)
 
     # the way back
 

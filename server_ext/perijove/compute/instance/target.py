@@ -259,8 +259,13 @@ class InstanceTarget(AgentAttempts, AgentTarget, ManagedTarget):
             except PerijoveError as error:
                 self._in_trouble(str(error))
                 self._refusal = error
-            except OSError as error:
+            except (ConnectionError, TimeoutError) as error:
                 self._in_trouble(f"The machine cannot be reached: {error}")
+            except OSError as error:  # a disk is full, or not ours to write to
+                self._refusal = Unreachable(
+                    f"What {self.name} needs cannot be put on its machine: {error}."
+                )
+                self._in_trouble(str(self._refusal))
             else:
                 self._refusal = None
                 delay = BACK_OFF[0]
