@@ -84,7 +84,8 @@ def test_two_viewers_see_what_happens_and_each_their_own_choice(lab: Lab, browse
     refused = perijove(
         "dashboard", "model_card", "--model", "nobody", "--json", home=lab.home, timeout=300
     )
-    assert refused.returncode == 2 and json.loads(refused.stdout)["error"]["field"] == "name"
+    assert refused.returncode == 2
+    assert json.loads(refused.stdout)["error"]["field"] == "name"
     with served(lab, "workspace") as url:
         first, second = view(browser, url), view(browser, url)
         path = str(lab.notebooks / "failing.ipynb")

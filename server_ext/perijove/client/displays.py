@@ -17,7 +17,7 @@ COLOURS = {
     "waiting": "var(--jp-ui-font-color3, #9e9e9e)",
 }
 TONES = {
-    "succeeded": "ok", "FINISHED": "ok", "READY": "ok",
+    "succeeded": "ok", "FINISHED": "ok", "READY": "ok", "ready": "ok",
     "failed": "error", "FAILED": "error", "FAILED_REGISTRATION": "error", "unusable": "error",
     "queued": "waiting", "canceled": "waiting", "KILLED": "waiting", "SCHEDULED": "waiting",
     "stopped": "waiting",
@@ -49,7 +49,7 @@ def targets(found: Sequence[Mapping[str, Any]]) -> str:
     rows = [
         [dot(each["state"]) + text(each["name"]), text(each["kind"]), text(each["state"]),
          str(each["current_nodes"]), str(each["running_jobs"]), str(each["queued_jobs"]),
-         f"{each['node_hours']:.1f}"]
+         f"{each['node_hours']:.2f}"]
         for each in found
     ]  # fmt: skip
     head = ["compute", "kind", "state", "nodes", "running", "queued", "node-hours"]
@@ -152,6 +152,17 @@ def figures(found: Sequence[Mapping[str, Any]]) -> str:
         for each in found
     )
     return f'<div style="display:flex;flex-wrap:wrap;{FONT}">{tiles}</div>'
+
+
+def environments(found: Sequence[Mapping[str, Any]]) -> str:
+    """Environments as a table."""
+    rows = [
+        [dot(each["state"]) + text(each["name"]),
+         *("–" if each[key] is None else text(str(each[key])) for key in ("version", "python")),
+         text(each["state"])]
+        for each in found[:ROWS]
+    ]  # fmt: skip
+    return table(["environment", "version", "python", "state"], rows, len(found))
 
 
 def experiments(found: Sequence[Mapping[str, Any]]) -> str:
