@@ -37,11 +37,12 @@ SIDE, HEIGHT, PAD = 420, 150, 6
 def jobs(found: Sequence[Mapping[str, Any]]) -> str:
     """Jobs as a table."""
     rows = [
-        [dot(job["state"]) + text(job["name"]), text(job["reason"] or job["state"]),
+        [dot(job["state"]) + text(job["name"]), job["id"][:8], text(job["reason"] or job["state"]),
          text(job["compute"]), text(job["experiment"]), when(job["created_at"])]
         for job in found[:ROWS]
     ]  # fmt: skip
-    return table(["job", "state", "compute", "experiment", "submitted"], rows, len(found))
+    head = ["job", "id", "state", "compute", "experiment", "submitted"]
+    return table(head, rows, len(found))
 
 
 def targets(found: Sequence[Mapping[str, Any]]) -> str:
