@@ -93,7 +93,8 @@ def test_two_viewers_see_what_happens_and_each_their_own_choice(lab: Lab, browse
         for page in (first, second):
             row = page.locator(".jp-perijove-jobs .jp-perijove-row", has_text="failing")
             expect(row.first).to_contain_text("error in cell 2", timeout=60_000)
-        first.locator(".jp-perijove-jobs .jp-perijove-row").first.click()
+        first.get_by_role("tree", name="Jobs").first.focus()
+        first.keyboard.press("ArrowDown")
         expect(first.locator(".jp-perijove-card")).to_contain_text("ZeroDivisionError")
         expect(second.locator(".jp-perijove-card")).to_have_count(0)
         # the kernel of a page ends with it, and not only when it has been idle for long
