@@ -17,7 +17,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from browser.conftest import Lab, OpenPage, show
-from conftest import perijove, write_notebook
+from conftest import perijove, until, write_notebook
 
 pytestmark = pytest.mark.browser
 
@@ -81,6 +81,11 @@ def view(browser: Browser, url: str) -> Page:
 
 
 def test_two_viewers_see_what_happens_and_each_their_own_choice(lab: Lab, browser: Browser) -> None:
+    refused = perijove(
+        "dashboard", "model_card", "--model", "nobody", "--json", home=lab.home, timeout=300
+    )
+    assert refused.returncode == 2
+    assert json.loads(refused.stdout)["error"]["field"] == "name"
     with served(lab, "workspace") as url:
         first, second = view(browser, url), view(browser, url)
         expect(first.locator(".jp-perijove-jobs").last).to_have_text("No failed jobs.")
@@ -89,9 +94,16 @@ def test_two_viewers_see_what_happens_and_each_their_own_choice(lab: Lab, browse
         for page in (first, second):
             row = page.locator(".jp-perijove-jobs .jp-perijove-row", has_text="failing")
             expect(row.first).to_contain_text("error in cell 2", timeout=60_000)
-        first.locator(".jp-perijove-jobs .jp-perijove-row").first.click()
+        first.get_by_role("tree", name="Jobs").first.focus()
+        first.keyboard.press("ArrowDown")
         expect(first.locator(".jp-perijove-card")).to_contain_text("ZeroDivisionError")
         expect(second.locator(".jp-perijove-card")).to_have_count(0)
+        # the kernel of a page ends with it, and not only when it has been idle for long
+        config = json.loads(first.locator("#jupyter-config-data").text_content() or "")
+        kernel = url.replace("/?", f"/api/kernels/{config['kernelId']}?")
+        assert httpx.get(kernel).status_code == 200
+        first.goto("about:blank")
+        until(lambda: httpx.get(kernel).status_code == 404, seconds=60)
         first.close()
         second.close()
 

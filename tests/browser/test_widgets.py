@@ -53,6 +53,9 @@ def test_a_card_is_live_and_cancels(open_page: OpenPage, lab: Lab) -> None:
     expect(output).to_contain_text("state: canceled")
     listed = json.loads(perijove("job", "list", "--json", home=lab.home).stdout)
     assert listed[0]["state"] == "canceled"
+    page.keyboard.press("Control+s")
+    page.reload()  # the kernel and its widget are still there
+    expect(card.locator(".jp-perijove-pill")).to_have_text("canceled")
 
 
 def test_without_its_kernel_a_widget_is_as_it_was_last(open_page: OpenPage, lab: Lab) -> None:

@@ -53,12 +53,19 @@ async def test_only_ours_are_shown(jp_fetch: Any, name: str) -> None:
     assert answer.code == 404
 
 
-def test_what_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert asked("experiment", "none") == "none"
+def test_what_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ["first", "from the shell", "a/b & c"]
+    assert asked("experiment", names) == "first"
+    assert asked("experiment", []) == ""
     monkeypatch.setenv("PERIJOVE_DASHBOARD_EXPERIMENT", "from the shell")
-    assert asked("experiment") == "from the shell"
+    assert asked("experiment", names) == "from the shell"
     monkeypatch.setenv("QUERY_STRING", "theme=dark&experiment=a%2Fb+%26+c")
-    assert asked("experiment") == "a/b & c"
+    assert asked("experiment", names) == "a/b & c"
+    assert not capsys.readouterr().out
+    assert asked("experiment", ["first"]) == "first"
+    assert capsys.readouterr().out == "There is no experiment 'a/b & c'.\n"
 
 
 def test_every_dashboard_is_there() -> None:

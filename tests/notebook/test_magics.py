@@ -119,9 +119,9 @@ def test_a_line_is_the_command_line(kernel: Kernel, folder: Path) -> None:
     path = write_notebook(folder / "line.ipynb", "print(lr)", parameters="lr = 0")
     ran = kernel.good(f"%perijove job submit {path.name} -p lr=0.5 --name lined --wait")
     assert "lined succeeded" in ran.stdout
-    listed = kernel.good("%perijove job list").stdout
-    [row] = [line for line in listed.splitlines() if "lined" in line]
-    assert "succeeded" in row
+    code = "jobs = %perijove job list\nprint([job.state for job in jobs if job.name == 'lined'])"
+    listed = kernel.good(code)
+    assert listed.stdout == "['succeeded']\n"
     [shown] = [job for job in kernel.jobs() if job["name"] == "lined"]
     assert shown["parameters"] == {"lr": 0.5}
     asked = json.loads(kernel.good(f"%perijove job show {shown['id'][:8]} --json").stdout)

@@ -29,6 +29,7 @@ from perijove.notebook.widgets.live import Live, parse
 
 EXPERIMENT = {"id": "7", "name": "churn"}
 COLUMNS = [
+    {"name": "metrics.fit_time", "kind": "metric", "key": "fit_time", "runs": 2, "numeric": True},
     {"name": "metrics.loss", "kind": "metric", "key": "loss", "runs": 2, "numeric": True},
     {"name": "metrics.auc", "kind": "metric", "key": "auc", "runs": 2, "numeric": True},
 ]

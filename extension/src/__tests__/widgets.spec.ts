@@ -1,6 +1,7 @@
 import type { RunRow } from '../api';
 import { dashboardUrl } from '../dashboards/tokens';
 import { trans } from '../widgets/trans';
+import { treeProps } from '../widgets/tree';
 import { cell, direction, nextOrder, runTone, splitColumn, valueText } from '../widgets/values';
 
 const run = {
@@ -52,4 +53,27 @@ it('asks a dashboard for what it is to show', () => {
   expect(dashboardUrl('leaderboard', { experiment: 'a/b & c', model: undefined })).toBe(
     'perijove/dashboards/leaderboard?experiment=a%2Fb+%26+c'
   );
+});
+
+it('rows are chosen with the arrow keys', () => {
+  const chosen: string[] = [];
+  const press = (key: string, selected?: string) => {
+    const tree = treeProps(
+      ['a', 'b', 'c'],
+      selected,
+      key => chosen.push(key),
+      key => `row-${key}`
+    );
+    const preventDefault = jest.fn();
+    tree.onKeyDown!({ key, preventDefault } as never);
+    return preventDefault.mock.calls.length === 1 && tree['aria-activedescendant'];
+  };
+  expect(press('ArrowDown')).toBeUndefined();
+  expect(press('ArrowDown', 'a')).toBe('row-a');
+  expect(press('ArrowUp', 'c')).toBe('row-c');
+  expect(press('End', 'gone')).toBeUndefined();
+  expect(press('ArrowDown', 'c')).toBe(false);
+  expect(press('ArrowUp', 'a')).toBe(false);
+  expect(press('x', 'a')).toBe(false);
+  expect(chosen).toEqual(['a', 'b', 'b', 'c']);
 });

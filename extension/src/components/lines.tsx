@@ -83,19 +83,20 @@ export function Lines(props: ILinesProps): React.ReactElement {
         scales: {
           x: {
             time: Boolean(props.time),
-            range: (_, min, max) => {
+            range: (chart, min, max) => {
               const { range } = latest.current;
+              const only = onlyOne(chart);
               return range
                 ? [range.min, range.max]
-                : min === max
-                  ? [min - 0.5, max + 0.5]
-                  : [min, max];
+                : only === null
+                  ? [min, max]
+                  : [only - 0.5, only + 0.5];
             }
           },
           y: { distr: props.log ? 3 : 1 }
         },
         axes: [
-          { ...axis, grid: { show: false }, size: 24 },
+          { ...axis, grid: { show: false }, size: 24, filter: props.time ? undefined : said },
           { ...axis, size: 52, values: (_, ticks) => ticks.map(tickText) }
         ],
         series: [
@@ -210,6 +211,17 @@ function nearest(values: ArrayLike<number | null | undefined>, at: number): numb
     }
   }
   return null;
+}
+
+/** Where the only points are, if they are all at one place: uPlot's own range would be wide. */
+function onlyOne(chart: uPlot): number | null {
+  return chart.data[0].length === 1 ? chart.data[0][0] : null;
+}
+
+/** The ticks that say something: of a single step there are no fractions. */
+function said(chart: uPlot, ticks: number[]): (number | null)[] {
+  const only = onlyOne(chart);
+  return only === null ? ticks : ticks.map(tick => (tick === only ? tick : null));
 }
 
 /** Which points no line leads to. */

@@ -15,8 +15,6 @@ import { UsageBars } from './usagebars';
 export interface IRowProps {
   target: Target;
   place: IRowPlace;
-  /** Of rows that have the focus themselves: 0, if the Tab key reaches it, or -1. */
-  tabIndex?: number;
   trans: TranslationBundle;
   onOpen(): void;
   onStart(): void;
@@ -37,10 +35,8 @@ export function TargetRow(props: IRowProps): React.ReactElement {
   return (
     <div
       {...rowProps(target.name, props.place)}
-      tabIndex={props.tabIndex}
       data-target={target.name}
       title={target.message ?? undefined}
-      onFocus={() => props.place.onSelect(target.name)}
       onClick={props.onOpen}
     >
       <Dot tone={tone(target)} label={stateText(target, trans)} />

@@ -49,11 +49,17 @@ export class ViewOutput extends Panel implements IRenderMime.IRenderer {
     this._live?.dispose();
     this._live = null;
     if (model && this._session.session?.kernel && this._rendermime.getFactory(WIDGET)) {
-      this._live = this._rendermime.createRenderer(WIDGET);
-      this.insertWidget(0, this._live);
+      const live = this._rendermime.createRenderer(WIDGET);
+      this._live = live;
+      this.insertWidget(0, live);
       this._watch.disconnect();
-      this._watch.observe(this._live.node, { childList: true });
-      void this._live.renderModel(model);
+      this._watch.observe(live.node, { childList: true });
+      live.renderModel(model).catch(error => {
+        // another kernel came while it was drawn
+        if (!live.isDisposed) {
+          throw error;
+        }
+      });
     }
   }
 

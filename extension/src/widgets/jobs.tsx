@@ -13,6 +13,7 @@ import { CommandIDs } from '../jobs/tokens';
 import { useAct, useTrait } from './model';
 import { ThemeContext } from './theme';
 import { trans } from './trans';
+import { treeProps } from './tree';
 
 interface ICard {
   job: Job;
@@ -84,6 +85,8 @@ export function JobCard(): React.ReactElement {
   );
 }
 
+const rowId = (id: string) => `jp-perijove-job-${id}`;
+
 export function JobTable(): React.ReactElement {
   const [{ jobs }] = useTrait<{ jobs: Job[] }>('data');
   const [state] = useTrait<string>('state');
@@ -113,11 +116,20 @@ export function JobTable(): React.ReactElement {
         value={filter}
         onChange={event => setFilter(event.target.value)}
       />
-      <div className="jp-perijove-jobs" role="tree" aria-label={trans.__('Jobs')}>
+      <div
+        className="jp-perijove-jobs"
+        aria-label={trans.__('Jobs')}
+        {...treeProps(
+          shown.map(job => job.id),
+          selected[0],
+          id => setSelected([id]),
+          rowId
+        )}
+      >
         {shown.map(job => (
           <JobRow
             key={job.id}
-            id={`jp-perijove-job-${job.id}`}
+            id={rowId(job.id)}
             job={job}
             now={now}
             selected={selected.includes(job.id)}

@@ -142,7 +142,8 @@ def attach(
 def list_targets(workspace: str | None, as_json: bool) -> None:
     """List the compute targets."""
     targets = Workspace(workspace).compute.list()
-    emit([x.data for x in targets], as_json, table(HEAD, [_row(target) for target in targets]))
+    rows = [_row(target) for target in targets]
+    emit([x.data for x in targets], as_json, table(HEAD, rows), lambda: targets)
 
 
 @compute.command()

@@ -47,6 +47,10 @@ def dashboard(
         raise InvalidInput("--model goes with the model_card.", field="model")
     used = Workspace(workspace)
     used.up()
+    if experiment is not None:
+        experiment = used.experiments.get(experiment).name
+    if model is not None:
+        model = used.models.get(model).name
     for key, value in (("EXPERIMENT", experiment), ("MODEL", model)):
         if value is not None:
             os.environ[PREFIX + key] = value
@@ -74,14 +78,20 @@ def _voila(name: str, port: int, token: str, theme: str) -> Any:
     # not on the command line, where every user of the machine could read it
     config.Voila.token = token
     config.Voila.open_browser = False
-    config.Voila.log_level = logging.WARNING
+    # it would warn that the notebook is not signed: it is ours
+    config.Voila.log_level = logging.ERROR
     config.VoilaConfiguration.theme = theme
     config.VoilaConfiguration.preheat_kernel = True
     config.VoilaConfiguration.default_pool_size = 1
     config.VoilaConfiguration.extension_allowlist = EXTENSIONS
     config.VoilaConfiguration.extension_denylist = []
+    if os.name == "posix":
+        # sockets that only this user can open
+        config.KernelManager.transport = "ipc"
     config.MappingKernelManager.cull_idle_timeout = IDLE
     config.MappingKernelManager.cull_interval = 30
+    # it would warn of a default of Jupyter Server's that nobody here can change
+    logging.getLogger("tornado.general").setLevel(logging.ERROR)
     app = Voila(config=config)
     app.initialize([str(folder() / f"{name}.ipynb")])
     app.template_paths.insert(0, str(TEMPLATES))

@@ -63,7 +63,8 @@ def create(
 def list_environments(workspace: str | None, as_json: bool) -> None:
     """List the environments, the latest version of each."""
     found = Workspace(workspace).environments.list()
-    emit([x.data for x in found], as_json, table(HEAD, [_row(x) for x in found]))
+    rows = [_row(x) for x in found]
+    emit([x.data for x in found], as_json, table(HEAD, rows), lambda: found)
 
 
 @environment.command()

@@ -227,7 +227,8 @@ def list_jobs(
     wanted: str | None, experiment: str | None, limit: int, workspace: str | None, as_json: bool
 ) -> None:
     """List jobs, newest first."""
-    found = [j.data for j in Workspace(workspace).jobs.list(wanted, limit, experiment)]
+    listed = Workspace(workspace).jobs.list(wanted, limit, experiment)
+    found = [j.data for j in listed]
     rows = [
         [
             j.id[:8],
@@ -244,7 +245,7 @@ def list_jobs(
     human = (
         table(head, rows) if rows else "No jobs yet. Submit one: perijove job submit train.ipynb"
     )
-    emit(found, as_json, human)
+    emit(found, as_json, human, lambda: listed)
 
 
 @job.command()

@@ -19,7 +19,9 @@ from perijove.errors import InvalidInput
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-Frame = Callable[[], "DataFrame"]
+    from perijove.client.listed import Listed
+
+Frame = Callable[[], "DataFrame | Listed[Any]"]
 STYLES = {
     "succeeded": "green",
     "failed": "red",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -35,10 +36,16 @@ def folder() -> Path:
     return shipped("dashboards")
 
 
-def asked(name: str, default: str = "") -> str:
-    """What a dashboard was asked to show: ``experiment`` or ``model``.
+def asked(what: str, there_are: Sequence[str]) -> str:
+    """The name of what a dashboard was asked to show: the `what` is ``experiment`` or ``model``.
 
-    In JupyterLab it is in the page's address, from the command line in the environment.
+    In JupyterLab it is in the page's address, from the command line in the environment. Without a
+    word it is the first there is (empty: there is none), and so it is for a name that there is
+    not, which the page then says.
     """
-    in_address = parse_qs(os.environ.get("QUERY_STRING", "")).get(name)
-    return in_address[0] if in_address else os.environ.get(PREFIX + name.upper(), default)
+    in_address = parse_qs(os.environ.get("QUERY_STRING", "")).get(what)
+    name = in_address[0] if in_address else os.environ.get(PREFIX + what.upper(), "")
+    if name and name not in there_are:
+        print(f"There is no {what} {name!r}.")
+        name = ""
+    return name or next(iter(there_are), "")

@@ -17,7 +17,7 @@ COLOURS = {
     "waiting": "var(--jp-ui-font-color3, #9e9e9e)",
 }
 TONES = {
-    "succeeded": "ok", "FINISHED": "ok", "READY": "ok",
+    "succeeded": "ok", "FINISHED": "ok", "READY": "ok", "ready": "ok",
     "failed": "error", "FAILED": "error", "FAILED_REGISTRATION": "error", "unusable": "error",
     "queued": "waiting", "canceled": "waiting", "KILLED": "waiting", "SCHEDULED": "waiting",
     "stopped": "waiting",
@@ -37,11 +37,12 @@ SIDE, HEIGHT, PAD = 420, 150, 6
 def jobs(found: Sequence[Mapping[str, Any]], empty: str = "No jobs yet.") -> str:
     """Jobs as a table. `empty`: what it says of none."""
     rows = [
-        [dot(job["state"]) + text(job["name"]), text(job["reason"] or job["state"]),
+        [dot(job["state"]) + text(job["name"]), job["id"][:8], text(job["reason"] or job["state"]),
          text(job["compute"]), text(job["experiment"]), when(job["created_at"])]
         for job in found[:ROWS]
     ]  # fmt: skip
-    return table(["job", "state", "compute", "experiment", "submitted"], rows, len(found), empty)
+    head = ["job", "id", "state", "compute", "experiment", "submitted"]
+    return table(head, rows, len(found), empty)
 
 
 def targets(found: Sequence[Mapping[str, Any]]) -> str:
@@ -49,7 +50,7 @@ def targets(found: Sequence[Mapping[str, Any]]) -> str:
     rows = [
         [dot(each["state"]) + text(each["name"]), text(each["kind"]), text(each["state"]),
          str(each["current_nodes"]), str(each["running_jobs"]), str(each["queued_jobs"]),
-         f"{each['node_hours']:.1f}"]
+         f"{each['node_hours']:.2f}"]
         for each in found
     ]  # fmt: skip
     head = ["compute", "kind", "state", "nodes", "running", "queued", "node-hours"]
@@ -165,6 +166,17 @@ def figures(found: Sequence[Mapping[str, Any]]) -> str:
         for each in found
     )
     return f'<div style="display:flex;flex-wrap:wrap;{FONT}">{tiles}</div>'
+
+
+def environments(found: Sequence[Mapping[str, Any]]) -> str:
+    """Environments as a table."""
+    rows = [
+        [dot(each["state"]) + text(each["name"]),
+         *("–" if each[key] is None else text(str(each[key])) for key in ("version", "python")),
+         text(each["state"])]
+        for each in found[:ROWS]
+    ]  # fmt: skip
+    return table(["environment", "version", "python", "state"], rows, len(found))
 
 
 def experiments(found: Sequence[Mapping[str, Any]]) -> str:

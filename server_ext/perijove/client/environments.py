@@ -6,9 +6,10 @@ import time
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from perijove.client import displays
 from perijove.client.http import HubClient, segment
+from perijove.client.listed import Listed
 from perijove.client.resource import Resource
 from perijove.errors import EnvironmentFailed, InvalidInput, WaitTimeout
 from perijove.models.environments import (
@@ -19,9 +20,6 @@ from perijove.models.environments import (
     SourceKind,
 )
 from perijove.models.problems import validated
-
-if TYPE_CHECKING:
-    import builtins
 
 PIECE = 20.0
 """Seconds of one long poll."""
@@ -121,10 +119,11 @@ class Environments:
     def __init__(self, client: HubClient) -> None:
         self._client = client
 
-    def list(self) -> builtins.list[Environment]:
+    def list(self) -> Listed[Environment]:
         """The hub's own Python, what was built (the latest versions), and the kernelspecs."""
         listed = self._client.request("GET", "/environments")
-        return [Environment(self._client, EnvironmentSummary.model_validate(x)) for x in listed]
+        made = (Environment(self._client, EnvironmentSummary.model_validate(x)) for x in listed)
+        return Listed(made, EnvironmentSummary, displays.environments)
 
     def get(self, name: str) -> Environment:
         """The environment of this name, ``name:version`` or ``name@latest``; raises NotFound."""

@@ -78,7 +78,7 @@ class Run:
 
     @property
     def params(self) -> dict[str, str]:
-        """The parameters, as MLflow keeps them: text."""
+        """The parameters, as the text that MLflow keeps."""
         return self.row.params
 
     @property
@@ -88,7 +88,7 @@ class Run:
 
     @property
     def info(self) -> dict[str, Any]:
-        """MLflow's run info: status, start_time (milliseconds), experiment_id, artifact_uri …"""
+        """What MLflow calls a run's info, as status, start_time (milliseconds), artifact_uri …"""
         data = self.data
         return {
             "run_id": data.run_id,

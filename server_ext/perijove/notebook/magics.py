@@ -42,7 +42,8 @@ class PerijoveMagics(Magics):
         ``%perijove job list`` — ``%%perijove job --experiment churn -p lr=0.1``
 
         Lists of experiments, runs and models, and comparisons of runs, are DataFrames:
-        ``best = %perijove run list churn``.
+        ``best = %perijove run list churn``. Lists of jobs, compute targets and environments are
+        the SDK's.
         """
         try:
             words = shlex.split(line)

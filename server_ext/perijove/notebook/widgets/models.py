@@ -22,7 +22,7 @@ class ModelRegistry(PerijoveWidget):
 
     view = t.Unicode("ModelRegistry").tag(sync=True)
     filter = t.Unicode("").tag(sync=True)
-    """MLflow's filter language: ``name LIKE 'churn%'``."""
+    """In MLflow's language, as ``name LIKE 'churn%'``."""
     model = t.Unicode("").tag(sync=True)
     """The name of the selected model; of another one the newest version is selected."""
     version = t.Unicode("").tag(sync=True)

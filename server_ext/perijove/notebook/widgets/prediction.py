@@ -33,7 +33,7 @@ class PredictionForm(ipywidgets.VBox):
     """
 
     result = t.List()
-    """The last answer: rows, as JSON."""
+    """The rows of the last answer, as JSON."""
 
     def __init__(self, registry: ModelRegistry, workspace: Workspace | None = None) -> None:
         super().__init__()

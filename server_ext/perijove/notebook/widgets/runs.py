@@ -160,7 +160,7 @@ class RunView(_OfRuns):
         )
 
 
-LOSSES = ("loss", "error", "rmse", "mse", "mae", "perplexity")
+LOSSES = ("loss", "error", "rmse", "mse", "mae", "perplexity", "_time", "rank_", "std_")
 """Metrics whose names hold one of these are better when they are lower."""
 
 
