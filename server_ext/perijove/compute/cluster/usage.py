@@ -10,7 +10,6 @@ import psutil
 
 from perijove.models.attempts import KEEPER, RunnerProcess
 
-
 FRESH = 2.0
 """Seconds figures hold: workers ask twice a second, and counting a process's memory stops it for
 milliseconds."""
