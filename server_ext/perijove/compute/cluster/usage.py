@@ -10,10 +10,6 @@ import psutil
 
 from perijove.models.attempts import KEEPER, RunnerProcess
 
-FRESH = 2.0
-"""Seconds figures hold: workers ask twice a second, and counting a process's memory stops it for
-milliseconds."""
-
 
 class Usage:
     """Sums CPU and memory of the process trees of runners."""
@@ -23,7 +19,6 @@ class Usage:
         self._lock = threading.Lock()
         self._spent: dict[tuple[int, float], float] = {}
         self._at = time.monotonic()
-        self._figures = {"cpu": 0.0, "memory": 0.0}
 
     def add(self, runner: int, folder: Path) -> None:
         """A runner began with the attempt in `folder`."""
@@ -36,13 +31,10 @@ class Usage:
             self._runners.pop(runner, None)
 
     def figures(self) -> dict[str, float]:
-        """``cpu``: percent of one CPU since they were last counted; ``memory``: bytes, PSS."""
-        now = time.monotonic()
-        if now - self._at < FRESH:
-            return self._figures
+        """``cpu``: percent of one CPU since the last call; ``memory``: bytes, PSS."""
         with self._lock:
             runners = dict(self._runners)
-        spent, used, memory = {}, 0.0, 0
+        now, spent, used, memory = time.monotonic(), {}, 0.0, 0
         for process in _trees(runners):
             try:
                 times = process.cpu_times()
@@ -52,10 +44,8 @@ class Usage:
                 continue
             spent[key] = times.user + times.system
             used += max(0.0, spent[key] - self._spent.get(key, 0.0))
-        cpu = 100 * used / (now - self._at)
-        self._at, self._spent = now, spent
-        self._figures = {"cpu": cpu, "memory": float(memory)}
-        return self._figures
+        seconds, self._at, self._spent = max(0.1, now - self._at), now, spent
+        return {"cpu": 100 * used / seconds, "memory": float(memory)}
 
 
 def _trees(runners: dict[int, Path]) -> list[psutil.Process]:
