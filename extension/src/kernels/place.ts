@@ -4,13 +4,15 @@ import { KernelSpec } from '@jupyterlab/services';
 export interface IPlace {
   readonly instance: string;
   readonly environment: string;
+  /** The instance's, when the hub wrote the spec. */
+  readonly state: string | undefined;
 }
 
 /** The instance that kernels of this spec run on; null: the Jupyter server starts them itself. */
 export function placeOf(spec: KernelSpec.ISpecModel | null | undefined): IPlace | null {
   const place = spec?.metadata?.perijove as unknown as Partial<IPlace> | undefined;
   return place?.instance
-    ? { instance: place.instance, environment: place.environment ?? 'base' }
+    ? { instance: place.instance, environment: place.environment ?? 'base', state: place.state }
     : null;
 }
 

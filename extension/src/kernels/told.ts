@@ -3,6 +3,7 @@ import { KernelSpec } from '@jupyterlab/services';
 
 import type { Target } from '../api';
 import { isMachine } from '../compute/manager';
+import { placeOf } from './place';
 
 /**
  * Do the kernelspecs say of the instances what they are? The hub writes them a moment after a change.
@@ -13,11 +14,10 @@ export function isTold(
   targets: readonly Target[],
   known: ReadonlySet<string>
 ): boolean {
-  const told = new Map<string, unknown>();
-  for (const { metadata } of Object.values(specs?.kernelspecs ?? {}).filter(spec => !!spec)) {
-    const place = metadata?.perijove as unknown as
-      { instance?: string; state?: string } | undefined;
-    if (place?.instance) {
+  const told = new Map<string, string | undefined>();
+  for (const spec of Object.values(specs?.kernelspecs ?? {})) {
+    const place = placeOf(spec);
+    if (place) {
       told.set(place.instance, place.state);
     }
   }
