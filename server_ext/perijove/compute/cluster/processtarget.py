@@ -318,15 +318,15 @@ class ProcessTarget(FolderTarget, ManagedTarget):
         self._end_nodes()
         self._write_definition()
         (self._folder / SOCKET).unlink(missing_ok=True)
+        environ = {k: v for k, v in os.environ.items() if k != PRELOAD}
+        name, _, value = mark(str(self._folder)).partition("=")
         with (self._folder / LOG).open("ab") as output:
             started = subprocess.Popen(
                 [sys.executable, "-m", "perijove.compute.cluster.process", str(self._folder)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env={k: v for k, v in os.environ.items() if k != PRELOAD}
-                | self._node_environ
-                | dict([mark(str(self._folder)).split("=", 1)]),
+                env=environ | self._node_environ | {name: value},
                 start_new_session=True,
             )
         # it says so itself only seconds later, when it can be stopped or looked for already
