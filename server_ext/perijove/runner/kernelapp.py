@@ -53,7 +53,7 @@ def initialized(connection_file: str, parent: int, job: bool) -> Any:
     # of this instance only: what user code sees is ipykernel's own class
     app._configure_logging = partial(_configure_logging, app)
     app.parse_command_line = partial(_take_options, app, known)
-    with _few_modules(for_debugger=job):
+    with _few_modules(debugger_too=job):
         app.initialize(options)
     app.shell._sys_modules_keys = _preloaded or frozenset(sys.modules)
     sys.setswitchinterval(interval)
@@ -97,13 +97,13 @@ class _FewModules:
 
 
 @contextmanager
-def _few_modules(for_debugger: bool) -> Iterator[None]:
+def _few_modules(debugger_too: bool) -> Iterator[None]:
     """IPython lists the names of all modules, for a ``%reset`` that forgets what was imported
     since, and ipykernel their files, for its debugger to skip."""
     from ipykernel import ipkernel
     from IPython.core import shellapp
 
-    readers = [shellapp, ipkernel] if for_debugger else [shellapp]
+    readers = [shellapp, ipkernel] if debugger_too else [shellapp]
     for reader in readers:
         reader.sys = _FewModules()
     try:
