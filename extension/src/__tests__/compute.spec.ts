@@ -3,6 +3,7 @@ import { ServerConnection } from '@jupyterlab/services';
 import { Signal } from '@lumino/signaling';
 
 import type { EventStream, Target, TargetNode } from '../api';
+import { whenDifferent } from '../components/running';
 import { exactSize, parseSize, sizeText } from '../components/size';
 import { Figures, WINDOW } from '../compute/figures';
 import { memoryText, occupancy, stopNotice, summary, tone } from '../compute/format';
@@ -116,6 +117,23 @@ describe('ComputeManager', () => {
       ['POST /perijove/api/compute/train/delete', { force: true }]
     ]);
     expect(changes).toBe(0);
+  });
+});
+
+describe('the Running panel', () => {
+  it('is told of the end of what was up before it listened', () => {
+    const stream = fakeStream();
+    const manager = new ComputeManager(ServerConnection.makeSettings(), stream as EventStream);
+    stream.compute.emit([target('train')]);
+    const changed = whenDifferent(manager.changed, () =>
+      manager.targets.map(({ name, state }) => name + state).join()
+    );
+    let told = 0;
+    changed.connect(() => told++);
+    stream.compute.emit([target('train', { node_hours: 1 })]);
+    expect(told).toBe(0);
+    stream.compute.emit([]);
+    expect(told).toBe(1);
   });
 });
 

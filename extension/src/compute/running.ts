@@ -3,10 +3,10 @@ import { IRunningSessionManagers, IRunningSessions } from '@jupyterlab/running';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { LabIcon } from '@jupyterlab/ui-components';
 import { CommandRegistry } from '@lumino/commands';
-import { Signal } from '@lumino/signaling';
 
 import type { Target } from '../api';
 import { kindIcon } from '../components/icons';
+import { whenDifferent } from '../components/running';
 import { kindText, summary } from './format';
 import { ComputeManager, isManaged, isOff } from './manager';
 import { CommandIDs } from './tokens';
@@ -17,19 +17,12 @@ export function addToRunning(
   commands: CommandRegistry,
   trans: TranslationBundle
 ): void {
-  const owner = {};
-  const changed = new Signal<object, void>(owner);
   const up = () => manager.targets.filter(target => isManaged(target) && !isOff(target));
-  let known = '';
-  manager.changed.connect(() => {
-    const now = up()
+  const changed = whenDifferent(manager.changed, () =>
+    up()
       .map(target => target.name + summary(target, trans))
-      .join();
-    if (now !== known) {
-      known = now;
-      changed.emit();
-    }
-  });
+      .join()
+  );
   running.add({
     name: trans.__('Perijove compute'),
     supportsMultipleViews: false,

@@ -3,10 +3,10 @@ import { IRunningSessionManagers, IRunningSessions } from '@jupyterlab/running';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { LabIcon } from '@jupyterlab/ui-components';
 import { CommandRegistry } from '@lumino/commands';
-import { Signal } from '@lumino/signaling';
 
 import type { Job } from '../api';
 import { perijoveIcon } from '../components/icons';
+import { whenDifferent } from '../components/running';
 import { summary } from './format';
 import { JobManager } from './manager';
 import { CommandIDs } from './tokens';
@@ -17,16 +17,9 @@ export function addToRunning(
   commands: CommandRegistry,
   trans: TranslationBundle
 ): void {
-  const owner = {};
-  const changed = new Signal<object, void>(owner);
-  let known = '';
-  manager.changed.connect(() => {
-    const now = manager.active.map(job => job.id + job.state).join();
-    if (now !== known) {
-      known = now;
-      changed.emit();
-    }
-  });
+  const changed = whenDifferent(manager.changed, () =>
+    manager.active.map(job => job.id + job.state).join()
+  );
   running.add({
     name: trans.__('Perijove jobs'),
     supportsMultipleViews: false,
