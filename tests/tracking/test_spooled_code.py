@@ -109,6 +109,11 @@ try:
         raise ValueError("broken")
 except ValueError:
     pass
+with mlflow.start_run(run_id=outer.info.run_id, tags={"kind": "continued"}) as continued:
+    said.append([continued.info.status, continued.info.run_name, continued.data.metrics,
+        continued.data.params, continued.data.tags["kind"], continued.inputs.to_dictionary()])
+    mlflow.log_metric("after", 1)
+    said.append(client.get_run(continued.info.run_id).data.metrics)
 gone = client.create_run(experiment, run_name="gone").info.run_id
 client.log_metric(gone, "m", 1)
 client.delete_run(gone)
@@ -159,10 +164,9 @@ def test_user_code_does_the_same(mlflow: Served, tmp_path: Path) -> None:
     assert [question.rpartition("/")[2] for question in stored] == ["a#b"]
     model = asked_by_ours[asked_by_ours.index("log") + 1 : asked_by_ours.index("logged")]
     assert [question for question in model if "history" not in question] == [
-        "POST /runs/log-batch",
-        "GET /runs/get",
         "POST /logged-models",
         "POST /runs/outputs",
+        "POST /runs/log-batch",
         "PATCH /logged-models/m-ID",
     ]
     assert theirs.pop(0) == "RestStore"

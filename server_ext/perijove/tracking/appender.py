@@ -12,6 +12,7 @@ class Appender:
     def __init__(self, path: str) -> None:
         self._path = path
         self._file: int | None = None
+        self._written = 0
         _appenders.add(self)
 
     def append(self, data: bytes) -> bool:
@@ -22,9 +23,18 @@ class Appender:
                 self._file = os.open(
                     self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600
                 )
-            return os.write(self._file, data) == len(data)
+            written = os.write(self._file, data)
         except OSError:
             return False
+        self._written += written
+        return written == len(data)
+
+    def others(self) -> int:
+        """Bytes in it that this process has not written."""
+        try:
+            return os.stat(self._path).st_size - self._written
+        except OSError:
+            return -self._written
 
     def forget(self) -> None:
         """In a forked child, which may close what it has inherited: open it again."""

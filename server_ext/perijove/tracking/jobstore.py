@@ -9,10 +9,11 @@ import os
 import re
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from mlflow.entities import LifecycleStage, Metric, Param, Run, RunInfo, RunStatus, RunTag
+from mlflow.entities import Metric, Param, Run, RunInfo, RunStatus, RunTag
 from mlflow.exceptions import MlflowException, RestException
 from mlflow.protos.service_pb2 import LogBatch, LogInputs, LogOutputs, UpdateRun
 from mlflow.utils import validation
@@ -42,6 +43,7 @@ from ..models.logged import (
     record,
 )
 from .appender import Appender
+from .jobruns import MetRuns, copied
 from .repeated import CarefulStore
 
 log = logging.getLogger(__name__)
@@ -72,11 +74,9 @@ class SpoolingStore(CarefulStore):
         self._own = os.environ.get("PERIJOVE_RUN_ID", "")
         self._file = Appender(path)
         self._sending = threading.local()
-        self._said = threading.local()
+        self._runs = MetRuns(self._own, self._file.others)
         self._names: set[str] = set()
         self._starts: dict[tuple[str, str], str] = {}
-        self._runs: dict[str, RunInfo] = {}
-        self._params: dict[str, dict[str, str]] = {}
         self._models: set[tuple[str, ...]] = set()
         self._made: dict[str, str] = {}
         self._datasets = {(None, None)}
@@ -87,14 +87,14 @@ class SpoolingStore(CarefulStore):
         line = self._metric(run_id, metric)
         if line is None or not self._write(run_id, line):
             super().log_metric(run_id, metric)
-            self._remember_model(run_id, metric)
+            self._remember(run_id, metric)
 
     def log_param(self, run_id: str, param: Param) -> None:
         if not self._takes_params(run_id, [param]) or not self._write(
             run_id, self._word("p", run_id, param)
         ):
             super().log_param(run_id, param)
-        self._remember(run_id, [param])
+        self._runs.log_params(run_id, [param])
 
     def set_tag(self, run_id: str, tag: RunTag) -> None:
         if not self._takes_tag(tag) or not self._write(run_id, self._word("t", run_id, tag)):
@@ -112,26 +112,34 @@ class SpoolingStore(CarefulStore):
         ):
             super().log_batch(run_id, metrics, params, tags)
             for metric in metrics:
-                self._remember_model(run_id, metric)
-        self._remember(run_id, params)
+                self._remember(run_id, metric)
+        self._runs.log_params(run_id, params)
 
     def update_run_info(
         self, run_id: str, run_status: int | None, end_time: int | None, run_name: str | None
     ) -> RunInfo:
-        known = self._runs.get(run_id)
+        known = self._runs.info(run_id)
         if known is None or run_name or run_status is None:
             found = super().update_run_info(run_id, run_status, end_time, run_name)
-            self._runs[run_id] = found
+            self._runs.updated(found)
             return found
         status = RunStatus.to_string(run_status)
         change = {"status": status} | ({} if end_time is None else {"end_time": int(end_time)})
         if not self._file.append(record("u", run_id, change).encode()):
             return super().update_run_info(run_id, run_status, end_time, run_name)
-        changed = _copy(known)
+        changed = copied(known)
         changed._status = status
         changed._end_time = end_time if end_time is not None else known.end_time
-        self._runs[run_id] = changed
-        return _copy(changed)
+        self._runs.updated(changed)
+        self._runs.wrote()
+        return copied(changed)
+
+    def resume_run(self, run_id: str, *change: Any, **named: Any) -> RunInfo:
+        """`update_run_info` of a run that this thread has just asked for, to continue it; it is
+        about to ask for it once more, and has only tags to set before."""
+        found = self.update_run_info(run_id, *change, **named)
+        self._runs.say_resumed(found)
+        return found
 
     # what later metrics are about
 
@@ -149,39 +157,33 @@ class SpoolingStore(CarefulStore):
 
     def location(self, of: str) -> str | None:
         """Where the artifacts of a run or a model are, if this process was told already."""
-        run = self._runs.get(of)
+        run = self._runs.info(of)
         return self._made.get(of) if run is None else run.artifact_uri
 
     def create_run(self, *args: Any, **kwargs: Any) -> Run:
-        return self._met(super().create_run(*args, **kwargs))
-
-    def get_run(self, run_id: str) -> Run:
-        again: Run | None = getattr(self._said, "again", None)
-        if again is not None and again.info.run_id == run_id:
-            self._said.again = None
-            return again
-        self._said.last = run = self._met(super().get_run(run_id))
+        run = super().create_run(*args, **kwargs)
+        self._runs.made(run)
         return run
 
+    def get_run(self, run_id: str) -> Run:
+        if (known := self._runs.answer(run_id)) is not None:
+            return known
+        others = self._file.others()
+        run = super().get_run(run_id)
+        self._runs.met(run, others)
+        return self._runs.answered(run)
+
     def say_again(self, run_id: str) -> None:
-        """This thread is about to ask for the run once more, and nothing else before but to note
-        its outputs: it gets the answer it had."""
-        last: Run | None = getattr(self._said, "last", None)
-        self._said.again = last if last is not None and last.info.run_id == run_id else None
+        """See `MetRuns.say_again`."""
+        self._runs.say_again(run_id)
+
+    def saying(self, run_id: str) -> AbstractContextManager[None]:
+        """See `MetRuns.saying`."""
+        return self._runs.saying(run_id)
 
     def delete_run(self, run_id: str) -> None:
         super().delete_run(run_id)
-        self._runs.pop(run_id, None)
-        self._params.pop(run_id, None)
-
-    def _met(self, run: Run) -> Run:
-        if run.info.lifecycle_stage == LifecycleStage.ACTIVE:
-            self._runs[run.info.run_id] = _copy(run.info)
-            self._params[run.info.run_id] = dict(run.data.params)
-        else:
-            self._runs.pop(run.info.run_id, None)
-            self._params.pop(run.info.run_id, None)
-        return run
+        self._runs.forget(run_id)
 
     # sending
 
@@ -210,11 +212,9 @@ class SpoolingStore(CarefulStore):
         alone = getattr(self._sending, "now", False) or api.__name__ in APART
         if not alone and self._spool.pending():
             self.flush()
-        again, self._said.again = getattr(self._said, "again", None), None
-        answer = super()._call_endpoint(api, *args, **kwargs)
-        if api is LogOutputs:
-            self._said.again = again
-        return answer
+        with self._runs.noting() if api is LogOutputs else nullcontext():
+            self._runs.wrote()
+            return super()._call_endpoint(api, *args, **kwargs)
 
     # what may be spooled
 
@@ -234,7 +234,11 @@ class SpoolingStore(CarefulStore):
             return False
         lines += [self._word("p", run_id, param) for param in params]
         lines += [self._word("t", run_id, tag) for tag in tags]
-        return None not in lines and self._write(run_id, "".join(filter(None, lines)))
+        if None in lines:
+            return False
+        only_tags = not metrics and not params
+        with self._runs.tagging(run_id, tags) if only_tags else nullcontext():
+            return self._write(run_id, "".join(filter(None, lines)))
 
     def _fits(
         self, metrics: Sequence[Metric], params: Sequence[Param], tags: Sequence[RunTag]
@@ -258,6 +262,7 @@ class SpoolingStore(CarefulStore):
                 return False  # the server says why
             if run_id not in self._runs:
                 return False
+        self._runs.wrote()
         return self._file.append(lines.encode())
 
     def _metric(self, run_id: str, metric: Metric) -> str | None:
@@ -293,6 +298,7 @@ class SpoolingStore(CarefulStore):
         if len(self._starts) > NAMES:
             self._starts.clear()
         start = self._starts[run_id, key] = metric_start(run_id, key)
+        self._runs.log_metric(run_id, key)
         return start
 
     def _word(self, kind: str, run_id: str, item: Param | RunTag) -> str | None:
@@ -311,12 +317,12 @@ class SpoolingStore(CarefulStore):
         return line if isinstance(datasets, list) and len(line) < BYTES else None
 
     def _takes_params(self, run_id: str, params: Sequence[Param]) -> bool:
-        if run_id not in self._params:
+        if self._runs.params(run_id) is None:
             try:
                 self.get_run(run_id)
             except RestException:
                 return False
-        known = self._params.get(run_id)
+        known = self._runs.params(run_id)
         return known is not None and all(
             isinstance(param.value, str)
             and len(param.value) <= MAX_PARAM_VAL_LENGTH
@@ -344,11 +350,9 @@ class SpoolingStore(CarefulStore):
             self._names.add(name)
         return True
 
-    def _remember(self, run_id: str, params: Sequence[Param]) -> None:
-        if run_id in self._params:
-            self._params[run_id].update({param.key: param.value for param in params})
-
-    def _remember_model(self, run_id: str, metric: Metric) -> None:
+    def _remember(self, run_id: str, metric: Metric) -> None:
+        """The server has taken it."""
+        self._runs.log_metric(run_id, metric.key)
         if metric.model_id is not None or metric.dataset_name is not None:
             self._models.add(_about(run_id, metric))
 
@@ -364,17 +368,3 @@ def _about(run_id: str, metric: Metric) -> tuple[str, ...]:
 
 def _is_whole(number: Any) -> bool:
     return isinstance(number, numbers.Integral) and not isinstance(number, bool)
-
-
-def _copy(info: RunInfo) -> RunInfo:
-    return RunInfo(
-        run_id=info.run_id,
-        experiment_id=info.experiment_id,
-        user_id=info.user_id,
-        status=info.status,
-        start_time=info.start_time,
-        end_time=info.end_time,
-        lifecycle_stage=info.lifecycle_stage,
-        artifact_uri=info.artifact_uri,
-        run_name=info.run_name,
-    )

@@ -35,6 +35,7 @@ def apply() -> None:
         _replace("mlflow.tracking._model_registry.utils", "_get_active_spark_session", _no_search)
         _replace("mlflow.tracking.fluent", "MlflowClient", _kept_client)
         _replace("mlflow.tracking.fluent", "_get_experiment_id_from_env", _own_experiment)
+        _replace("mlflow.tracking.fluent", "_get_store", _resuming)
         _replace("mlflow.utils.requirements_utils", "_capture_imported_modules", without_a_process)
         _replace("mlflow.tracking._tracking_service.client", "TrackingServiceClient", _knowing)
         _replace("mlflow.store.artifact.http_artifact_repo", "HttpArtifactRepository", _stored)
@@ -42,7 +43,7 @@ def apply() -> None:
             _replace("mlflow.utils.requirements_utils", name, remembered)
         for name in ("is_in_cluster", "is_in_databricks_job", "is_in_databricks_notebook"):
             _replace("mlflow.utils.databricks_utils", name, _elsewhere)
-        _when_imported("mlflow.models.model", _models)
+        _when_imported("mlflow.models.model", _model_log)
         # importing it for nothing would take a second
         _when_imported("mlflow.sklearn", _sklearn)
         _when_imported("mlflow.system_metrics.system_metrics_monitor", _monitor)
@@ -69,13 +70,23 @@ def _sklearn(module: Any) -> None:
         module.save_model = trusting(module.save_model)
 
 
-def _models(module: Any) -> None:
+def _model_log(module: Any) -> None:
     """When a model is logged MLflow asks for its run's parameters, makes the model, notes it as an
     output of the run, and asks for the names of the run's metrics."""
+    from mlflow import active_run
     from mlflow.tracking._tracking_service.utils import _get_store
 
     with suppress(AttributeError):
-        make = module._create_logged_model
+        log, make = module.Model.log.__func__, module._create_logged_model
+
+        @wraps(log)
+        def logged(cls: Any, *args: Any, **named: Any) -> Any:
+            store, active = _get_store(), active_run()
+            run_id = named.get("run_id") or (active and active.info.run_id)
+            if not isinstance(store, SpoolingStore) or not run_id or named.get("model_id"):
+                return log(cls, *args, **named)
+            with store.saying(run_id):
+                return log(cls, *args, **named)
 
         @wraps(make)
         def made(*args: Any, **named: Any) -> Any:
@@ -84,7 +95,29 @@ def _models(module: Any) -> None:
                 store.say_again(model.source_run_id)
             return model
 
-        module._create_logged_model = made
+        module.Model.log, module._create_logged_model = classmethod(logged), made
+
+
+class _Resuming:
+    """A store, as ``start_run`` has it to continue a run."""
+
+    def __init__(self, store: SpoolingStore) -> None:
+        self._store = store
+        self.update_run_info = store.resume_run
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+def _resuming(get: Callable[..., Any]) -> Callable[..., Any]:
+    """``start_run`` asks for the run it is to continue, updates it, sets tags, and asks again."""
+
+    @wraps(get)
+    def found(*args: Any, **named: Any) -> Any:
+        store = get(*args, **named)
+        return _Resuming(store) if isinstance(store, SpoolingStore) else store
+
+    return found
 
 
 def _monitor(module: Any) -> None:
