@@ -31,8 +31,9 @@ PARTS = (
     "matplotlib.style",
     *(f"PIL.{kind}ImagePlugin" for kind in ("Bmp", "Gif", "Jpeg", "Png", "Ppm")),
 )
-"""What pyplot imports and a first picture needs; not pyplot itself: whether it was imported means
-something to matplotlib."""
+"""What pyplot imports and a first picture needs."""
+PYPLOT = f"{PACKAGE}.pyplot"
+"""Put away by itself: whether it was imported means something to matplotlib."""
 PLACES = ("HOME", "MATPLOTLIBRC", "MPLCONFIGDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
 """Where the environment says the settings are."""
 
@@ -53,40 +54,85 @@ def put_away() -> None:
     for thread in threading.enumerate():
         if isinstance(thread, threading.Timer):
             thread.join(1)  # it was to say that making the list of fonts takes long
+    pyplot = _pyplot()
     ours = [name for name in sys.modules if name.partition(".")[0] in (PACKAGE, "mpl_toolkits")]
     kept = {name: sys.modules.pop(name) for name in ours if name not in before}
-    sys.meta_path.insert(0, _Waiting(kept))
+    sys.meta_path.insert(0, _Package(kept, pyplot))
+
+
+def _pyplot() -> ModuleType | None:
+    """Imported, and gone again; None: this one does more when it is imported than to be there."""
+    found: Any = importlib.import_module(PYPLOT)
+    del sys.modules[PYPLOT], sys.modules[PACKAGE].pyplot
+    hook = getattr(found, "_REPL_DISPLAYHOOK", None)
+    return found if getattr(hook, "name", None) == "NONE" else None
 
 
 class _Waiting(MetaPathFinder, Loader):
-    """Hands the modules out, once."""
+    """Hands a module out, once."""
 
-    def __init__(self, modules: dict[str, ModuleType]) -> None:
-        self._modules = modules
-        self._places = [os.environ.get(name) for name in PLACES]
+    def __init__(self, module: ModuleType) -> None:
+        self._module = module
+
+    def fits(self) -> bool:
+        """Is it as it would be if it were imported now?"""
+        raise NotImplementedError
+
+    def given(self, module: Any) -> None:
+        """It has been handed out."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if name != PACKAGE or target is not None:
+        if name != self._module.__name__ or target is not None or not self.fits():
             return None
-        elsewhere = self._places != [os.environ.get(name) for name in PLACES]
-        if elsewhere or os.path.exists("matplotlibrc"):
-            return None
-        own = self._modules[PACKAGE].__spec__
+        own = self._module.__spec__
         assert own is not None
-        spec = ModuleSpec(name, self, origin=own.origin, is_package=True)
-        spec.submodule_search_locations = own.submodule_search_locations
+        inside = own.submodule_search_locations
+        spec = ModuleSpec(name, self, origin=own.origin, is_package=inside is not None)
+        spec.submodule_search_locations = inside
         spec.loader_state = own
         return spec
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        return self._modules[PACKAGE]
+        return self._module
 
     def exec_module(self, module: Any) -> None:
         sys.meta_path.remove(self)
         module.__spec__ = module.__spec__.loader_state
+        self.given(module)
+
+
+class _Package(_Waiting):
+    """matplotlib, and with it all that was put away."""
+
+    def __init__(self, modules: dict[str, ModuleType], pyplot: ModuleType | None) -> None:
+        super().__init__(modules[PACKAGE])
+        self._modules, self._pyplot = modules, pyplot
+        self._places = [os.environ.get(name) for name in PLACES]
+
+    def fits(self) -> bool:
+        same = self._places == [os.environ.get(name) for name in PLACES]
+        return same and not os.path.exists("matplotlibrc")
+
+    def given(self, module: Any) -> None:
         for name, found in self._modules.items():
             sys.modules.setdefault(name, found)
         if backend := os.environ.get("MPLBACKEND"):
             module.rcParams["backend"] = backend
+        if self._pyplot is not None:
+            sys.meta_path.insert(0, _Pyplot(self._pyplot))
+
+
+class _Pyplot(_Waiting):
+    """pyplot, which looks for a window system when it is imported if the backend is for one."""
+
+    def fits(self) -> bool:
+        try:
+            matplotlib: Any = importlib.import_module(PACKAGE)
+            backends: Any = importlib.import_module(f"{PACKAGE}.backends")
+            chosen = matplotlib.rcParams._get_backend_or_none()
+            windows = backends.backend_registry.list_builtin(backends.BackendFilter.INTERACTIVE)
+        except (ImportError, AttributeError):
+            return False
+        return chosen is None or chosen.lower() not in windows
