@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from perijove.errors import HubUnreachable, InvalidInput
 from perijove.models.attempts import RunnerProcess
+from perijove.models.disks import is_full
 from perijove.models.names import check_workspace
 from perijove.models.processes import is_alive
 from perijove.models.workspaces import HubInfo, WorkspaceFolder
@@ -25,8 +25,6 @@ from perijove.models.workspaces import HubInfo, WorkspaceFolder
 START_LIMIT = 60.0
 """Seconds a hub has to come up."""
 LOOK = 0.01
-LITTLE = 1 << 17
-"""Bytes; a disk with less is why a hub does not start."""
 GUESTS = ("PERIJOVE_JOB_ID", "PERIJOVE_AGENT", "PERIJOVE_NODE")
 """What jobs, and all that runs on instances and nodes, have in their environment. A hub that they
 started would end with them, or be another machine's."""
@@ -135,6 +133,6 @@ def _last_words(folder: WorkspaceFolder) -> str:
         lines = folder.hub_log.read_text(errors="replace").strip().splitlines()
     except OSError:
         lines = []
-    if shutil.disk_usage(folder.root).free < LITTLE:
+    if is_full(folder.root):
         return f"no space is left for {folder.root}."
     return lines[-1][-500:] if lines else "it said nothing."

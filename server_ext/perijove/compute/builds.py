@@ -22,6 +22,7 @@ from perijove.compute.ssh.on_host import SIGNS
 from perijove.compute.waiting import wait_for_exit
 from perijove.errors import EnvironmentFailed, InvalidInput
 from perijove.models.attempts import RunnerProcess
+from perijove.models.disks import is_full
 from perijove.models.environments import (
     BUILD_LOG,
     BUILD_PROCESS,
@@ -43,8 +44,6 @@ DIGEST = re.compile(r"[0-9a-f]{16}(\.[0-9a-f]{8})?")
 """A folder's name; what is being removed has another one already."""
 MOST = 2
 """Builds at once: each wants the disk and the network for itself."""
-LITTLE = 1 << 17
-"""Bytes; a disk with less is why a build has left no word."""
 ARCHIVE = "wheels.tar"
 
 Fetch = Callable[[str, Path], Awaitable[None]]
@@ -238,7 +237,7 @@ def _failure(folder: Path) -> str:
     try:
         return BuildFailure.model_validate_json((folder / FAILED).read_text()).message
     except (OSError, ValueError):
-        if shutil.disk_usage(folder).free < LITTLE:
+        if is_full(folder):
             return f"No space left on device: {folder}"
         return "The build was killed before it was complete."
 
