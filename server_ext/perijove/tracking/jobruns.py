@@ -8,9 +8,6 @@ from contextlib import contextmanager
 
 from mlflow.entities import LifecycleStage, Metric, Param, Run, RunData, RunInfo, RunTag
 
-METRICS = 10_000
-"""Of a run with more metrics not all names are kept."""
-
 
 class MetRuns:
     """May be used by threads.
@@ -68,11 +65,8 @@ class MetRuns:
 
     def log_metric(self, run_id: str, key: str) -> None:
         """A metric of this name was logged, or may have been."""
-        names = self._metrics.get(run_id)
-        if names is not None:
-            names[key] = None
-            if len(names) > METRICS:
-                self._since.pop(run_id, None)
+        if run_id in self._metrics:
+            self._metrics[run_id][key] = None
 
     # answers instead of MLflow's
 
