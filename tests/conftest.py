@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -132,15 +132,29 @@ def until(condition: Callable[[], Any], seconds: float = 120) -> Any:
     return found
 
 
+def command(process: psutil.Process) -> str:
+    """Its command line; nothing if it has just ended."""
+    with suppress(psutil.Error):
+        return " ".join(process.cmdline())
+    return ""
+
+
 def processes(*needles: str | Path) -> list[psutil.Process]:
     """Those whose command lines name all of these."""
-    found = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            command = " ".join(process.cmdline())
-            if all(str(needle) in command for needle in needles):
-                found.append(process)
-    return found
+    texts = [str(needle) for needle in needles]
+    return [
+        process
+        for process in psutil.process_iter()
+        if (line := command(process)) and all(text in line for text in texts)
+    ]
+
+
+def kill(found: Iterable[psutil.Process], needle: str = "") -> None:
+    """Those of them, with this in their command lines, that have not ended meanwhile."""
+    for process in found:
+        if needle in command(process):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from uuid import uuid4
 import psutil
 
 from chaos.oracle import Oracle, kill
+from conftest import command
 from perijove.client.jobs import _body, to_json
 from perijove.errors import PerijoveError
 
@@ -72,15 +73,8 @@ def inner(processes: Sequence[psutil.Process]) -> dict[int, int]:
 
 def commands(processes: Sequence[psutil.Process], *needles: str) -> list[int]:
     """Pids of those whose command line has all needles."""
-    found = []
-    for process in processes:
-        try:
-            command = " ".join(process.cmdline())
-        except psutil.Error:
-            continue
-        if all(needle in command for needle in needles):
-            found.append(process.pid)
-    return found
+    found = [(process.pid, command(process)) for process in processes]
+    return [pid for pid, line in found if line and all(needle in line for needle in needles)]
 
 
 class Storm:

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from clusters import ClusterContract, states
-from conftest import processes
+from conftest import command, processes
 from perijove.errors import Conflict
 from perijove.models.compute import ClusterDefinition, NodeState, Resources
 from perijove.models.jobs import FailureReason, JobState
@@ -45,7 +45,7 @@ class TestCluster(ClusterContract):
             await self.until(lambda: sink.ends)
             record = json.loads((tmp_path / "train/process.json").read_text())
             cluster = psutil.Process(record["process"]["pid"])
-            lines = [" ".join(child.cmdline()) for child in cluster.children()]
+            lines = [command(child) for child in cluster.children()]
             assert any("dask_worker" in line for line in lines)
             assert any("runner.zygote" in line for line in lines) is warm_start
             # nobody but this machine hears them

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from conftest import MakeNotebook, at_home, perijove, processes, said, until
+from conftest import MakeNotebook, at_home, command, perijove, processes, said, until
 from perijove.client.discovery import find_hub
 from perijove.client.workspace import Workspace
 from perijove.errors import Conflict, InvalidInput, NotFound
@@ -116,7 +116,7 @@ def test_of_many_creators_of_one_name_one_succeeds(ws: Workspace, place: Path, k
     folders = place / "workspaces/default/compute"
     assert len([path for path in folders.iterdir() if path.name.lower() == "same"]) == 1
     mains = ("cluster.process", "instance.agent")
-    commands = [" ".join(process.cmdline()) for process in processes(place / COMPUTE)]
+    commands = list(map(command, processes(place / COMPUTE)))
     assert len([line for line in commands if any(main in line for main in mains)]) == 1
 
 

@@ -16,7 +16,7 @@ import httpx
 import pytest
 from jupyter_core.paths import jupyter_data_dir
 
-from conftest import MakeNotebook, at_home, processes, said, until
+from conftest import MakeNotebook, at_home, command, kill, processes, said, until
 from perijove.client.discovery import find_hub
 from perijove.client.workspace import Workspace
 from perijove.errors import Conflict, EnvironmentFailed, InvalidInput, NotFound
@@ -257,9 +257,7 @@ def test_a_hub_and_a_build_that_are_killed_are_taken_up_by_the_next(
     folder = place / "workspaces/default/environments" / made.digest
     until(lambda: (folder / "build.log").exists() and (folder / "venv").exists())
     os.kill(hub(place).pid, signal.SIGKILL)
-    for process in processes(place / ENVIRONMENTS):
-        if "perijove.runner.build" in process.cmdline():
-            process.kill()
+    kill(processes(place / ENVIRONMENTS), "perijove.runner.build")
     assert not (folder / "done.json").exists()
     assert output(job.wait(120))[0] == "1.14.0"
     assert made.wait(60).state == "ready"
@@ -290,9 +288,8 @@ def test_what_a_job_uses_is_not_deleted_and_cancel_leaves_no_process(
     with pytest.raises(Conflict, match="1 job"):
         ws.environments.delete("geo")
     job.cancel().wait(60)
-    assert [
-        x for x in processes(place / ENVIRONMENTS) if "environment.py" not in " ".join(x.cmdline())
-    ] == []
+    lines = map(command, processes(place / ENVIRONMENTS))
+    assert [line for line in lines if line and "environment.py" not in line] == []
     assert ws.environments.delete("geo").freed_bytes > 1_000_000
     with pytest.raises(NotFound):
         ws.environments.get("geo")

@@ -12,7 +12,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from conftest import perijove, said, until, write_notebook
+from conftest import command, kill, perijove, said, until, write_notebook
 from perijove.compute.cluster.checks import check_hosts
 from perijove.compute.cluster.hosts import must_let_in
 from perijove.compute.ssh.connection import SshHost
@@ -58,7 +58,7 @@ def nodes(home: Path) -> list[dict[str, str]]:
 
 
 def left(host: Host) -> list[str]:
-    lines = [" ".join(process.cmdline()) for process in host.processes()]
+    lines = map(command, host.processes())
     return [line for line in lines if "perijove" in line]
 
 
@@ -102,9 +102,7 @@ def test_a_node_that_dies_and_a_pool_that_is_deleted(
     assert len(ports) == 2
     (port,) = ports - {22}
     assert not answers(box.ip, port)
-    for process in box.processes():
-        if "distributed.cli.dask_worker" in process.cmdline():
-            process.kill()
+    kill(box.processes(), "distributed.cli.dask_worker")
     job = said("job", "wait", str(job["id"]), home=home)
     assert (job["state"], job["attempt"]) == ("succeeded", 2), job
 
@@ -147,9 +145,8 @@ def test_a_pool_of_hosts(hosts: Hosts, home: Path, tmp_path: Path) -> None:
     slow = write_notebook(folder / "slow.ipynb", "import time\ntime.sleep(15)")
     job = said("job", "submit", str(slow), "--compute", "pool", "--retries", "1", home=home)
     until(lambda: said("job", "show", str(job["id"]), home=home)["state"] == "running")
-    for process in [process for box in boxes for process in box.processes()]:
-        if "distributed.cli.dask_worker" in process.cmdline():
-            process.kill()
+    for box in boxes:
+        kill(box.processes(), "distributed.cli.dask_worker")
     job = said("job", "wait", str(job["id"]), home=home)
     assert (job["state"], job["attempt"]) == ("succeeded", 2), job
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import perijove, said, until, write_notebook
+from conftest import command, perijove, said, until, write_notebook
 from perijove.models.attempts import WORK
 
 from .hosts import Host, Hosts
@@ -108,14 +108,13 @@ def test_a_machine_is_attached_used_and_let_go(attached: Path, box: Host, tmp_pa
     assert (job["state"], job["attempt"]) == ("succeeded", 2), job
 
     assert perijove("compute", "delete", "box", home=home).returncode == 0
-    left = [process.cmdline() for process in box.processes()]
-    assert not [line for line in left if "perijove" in " ".join(line)]
+    assert not [p for p in box.processes() if "perijove" in command(p)]
     assert not list((box.home / ".perijove-node" / "agents").iterdir())
 
 
 def test_what_was_left_on_a_machine_that_was_away_is_ended_later(attached: Path, box: Host) -> None:
     def agents() -> list[str]:
-        lines = [" ".join(process.cmdline()) for process in box.processes()]
+        lines = map(command, box.processes())
         return [line.split()[-1] for line in lines if "perijove.compute.instance.agent" in line]
 
     (left,) = set(agents())
@@ -145,7 +144,7 @@ def test_what_cannot_be_attached_leaves_nothing(hosts: Hosts, home: Path, tmp_pa
         found = said("compute", "attach", "box", *words, home=home, code=code)["error"]
         assert perijove("compute", "show", "box", home=home).returncode == 2
         assert not at.exec("ls", "-A", "/root").stdout
-        assert not [p for p in at.processes() if "perijove" in " ".join(p.cmdline())]
+        assert not [p for p in at.processes() if "perijove" in command(p)]
         return found  # type: ignore[return-value]
 
     error = refused(box, **{"host-key": str(other.address().host_key)})
@@ -191,5 +190,5 @@ def test_a_full_disk_there_is_said_and_a_job_in_the_way_is_too(
     assert said("job", "show", str(job["id"]), home=home)["state"] == "running"
     assert perijove("compute", "delete", "box", "--force", home=home).returncode == 0
     assert said("job", "show", str(job["id"]), home=home)["state"] == "canceled"
-    assert not [p for p in box.processes() if "perijove" in " ".join(p.cmdline())]
+    assert not [p for p in box.processes() if "perijove" in command(p)]
     assert not box.exec("ls", "-A", "/root/.perijove-node/agents").stdout
