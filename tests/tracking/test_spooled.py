@@ -263,6 +263,36 @@ def test_inputs(make: Callable[..., Any], tmp_path: Path) -> None:
     assert kinds == ["i"] * 4
 
 
+def test_outputs(make: Callable[..., Any]) -> None:
+    kinds = entities()
+    found = []
+    for kind in ("rest", "spool"):
+        store = make(kind)
+        run, gone = new_run(store), new_run(store, "gone")
+        strange, *made = [
+            each.create_logged_model("0", "model").model_id
+            for each in (make("rest"), store, store, store)
+        ]
+        given: list[tuple[str, list[Any]]] = [
+            (run, [(made[0], 3)]), (run, [(made[0], 3)]), (run, [(strange, 0)]),
+            (run, [(made[1], 0), (strange, 0)]), (run, []), (run, [(made[2], 2**70)]),
+            (run, [(made[2], -1)]), ("0" * 32, [(made[1], 0)]),
+        ]  # fmt: skip
+        outputs = [(of, [kinds.LoggedModelOutput(*item) for item in each]) for of, each in given]
+        said = [outcome(partial(store.log_outputs, *each), run) for each in outputs]
+        store.delete_run(gone)
+        said.append(outcome(partial(store.log_outputs, gone, outputs[0][1]), gone))
+        said = [each and each[:2] for each in said]  # its words have ids of rows
+        end = json.dumps([said, sorted(store.get_run(run).outputs.to_dictionary()["model_outputs"],
+            key=lambda output: [strange, *made].index(output["model_id"]))])  # fmt: skip
+        for name, model in zip("sabc", [strange, *made], strict=True):
+            end = end.replace(model, name)
+        found.append(json.loads(end))
+    assert found[1] == found[0]
+    kinds = [fields[0] for fields in records(store._spool.path.read_bytes()) if fields[1] == run]
+    assert kinds == ["o"] * 2
+
+
 def test_the_same_answer_is_given_once_more(make: Callable[..., Any], asked: list[Any]) -> None:
     from mlflow.entities import LoggedModelOutput
     from mlflow.exceptions import MlflowException

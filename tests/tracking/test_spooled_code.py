@@ -165,8 +165,8 @@ def test_user_code_does_the_same(mlflow: Served, tmp_path: Path) -> None:
     model = asked_by_ours[asked_by_ours.index("log") + 1 : asked_by_ours.index("logged")]
     assert [question for question in model if "history" not in question] == [
         "POST /logged-models",
-        "POST /runs/outputs",
         "POST /runs/log-batch",
+        "POST /runs/outputs",
         "PATCH /logged-models/m-ID",
     ]
     assert theirs.pop(0) == "RestStore"

@@ -13,6 +13,7 @@ writing a kill cut off spoils no other::
     ["p", run, key, value]    ["t", run, key, value]    a parameter, a tag
     ["u", run, {"status", "end_time", "run_name"}]      the run's own fields
     ["i", run, {"datasets"}]  its inputs
+    ["o", run, {"models": [{"model_id", "step"}]}]  its outputs
 
 What is sent twice, because a process was killed between MLflow's answer and its note of it, is
 the same as what is sent once: MLflow keeps one of equal points and inputs, and parameters and
@@ -39,8 +40,9 @@ EXISTING_VARIABLE = "PERIJOVE_EXISTING_MLFLOW"
 """Set where the server is not the hub's own."""
 REQUEST_HEADER, REQUEST_TAG = "Idempotency-Key", "perijove.request"
 """By which a request that is sent again is known: to the hub's own MLflow, to any other."""
-LOG_BATCH, UPDATE, LOG_INPUTS = "runs/log-batch", "runs/update", "runs/log-inputs"
-ALONE = {"u": UPDATE, "i": LOG_INPUTS}
+LOG_BATCH, UPDATE = "runs/log-batch", "runs/update"
+LOG_INPUTS, LOG_OUTPUTS = "runs/log-inputs", "runs/outputs"
+ALONE = {"u": UPDATE, "i": LOG_INPUTS, "o": LOG_OUTPUTS}
 """Where records go that are requests of their own."""
 PIECE = 1 << 17
 """Bytes read at once: what is sent again, at most, after a kill."""
@@ -209,8 +211,9 @@ def _said(body: Request) -> str:
         if listed := body.get(kind):
             keys = ", ".join(dict.fromkeys(item["key"] for item in listed))[:200]
             return f"{name} {keys} of run {body['run_id']}"
-    if "datasets" in body:
-        return f"the datasets of run {body['run_id']}"
+    for kind in ("datasets", "models"):
+        if kind in body:
+            return f"the {kind} of run {body['run_id']}"
     return f"the end of run {body['run_id']}"
 
 

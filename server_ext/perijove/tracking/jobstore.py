@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from mlflow.entities import Metric, Param, Run, RunInfo, RunStatus, RunTag
+from mlflow.entities import LoggedModelOutput, Metric, Param, Run, RunInfo, RunStatus, RunTag
 from mlflow.exceptions import MlflowException, RestException
 from mlflow.protos.service_pb2 import LogBatch, LogInputs, LogOutputs, UpdateRun
 from mlflow.utils import validation
@@ -34,6 +34,7 @@ from ..models.logged import (
     BYTES,
     LOG_BATCH,
     LOG_INPUTS,
+    LOG_OUTPUTS,
     UPDATE,
     LoggedSpool,
     Refused,
@@ -57,11 +58,14 @@ PASSING = frozenset(
     ["TEMPORARILY_UNAVAILABLE", "INTERNAL_ERROR", "REQUEST_LIMIT_EXCEEDED", "UNAUTHENTICATED"]
 )
 """Errors that are not the request's fault."""
-APART = frozenset(
-    ["CreateLoggedModel", "CreateRun", "FinalizeLoggedModel", "GetExperiment", "LogOutputs"]
-)
+APART = frozenset(["CreateLoggedModel", "CreateRun", "FinalizeLoggedModel", "GetExperiment"])
 """Requests with the same result whether or not MLflow has got what was logged before them."""
-REQUESTS = {LOG_BATCH: LogBatch, LOG_INPUTS: LogInputs, UPDATE: UpdateRun}
+REQUESTS = {
+    LOG_BATCH: LogBatch,
+    LOG_INPUTS: LogInputs,
+    LOG_OUTPUTS: LogOutputs,
+    UPDATE: UpdateRun,
+}
 
 
 class SpoolingStore(CarefulStore):
@@ -79,6 +83,7 @@ class SpoolingStore(CarefulStore):
         self._starts: dict[tuple[str, str], str] = {}
         self._models: set[tuple[str, ...]] = set()
         self._made: dict[str, str] = {}
+        self._outputs: set[tuple[str, str]] = set()
         self._datasets = {(None, None)}
 
     # what is spooled
@@ -153,6 +158,12 @@ class SpoolingStore(CarefulStore):
             super().log_inputs(run_id, datasets, models)
         self._datasets |= {(item.dataset.name, item.dataset.digest) for item in datasets or []}
 
+    def log_outputs(self, run_id: str, models: list[LoggedModelOutput]) -> None:
+        with self._runs.noting():
+            if not self._write(run_id, self._output(run_id, models)):
+                super().log_outputs(run_id, models)
+        self._outputs |= {(run_id, model.model_id) for model in models}
+
     # what tells of runs
 
     def location(self, of: str) -> str | None:
@@ -212,9 +223,8 @@ class SpoolingStore(CarefulStore):
         alone = getattr(self._sending, "now", False) or api.__name__ in APART
         if not alone and self._spool.pending():
             self.flush()
-        with self._runs.noting() if api is LogOutputs else nullcontext():
-            self._runs.wrote()
-            return super()._call_endpoint(api, *args, **kwargs)
+        self._runs.wrote()
+        return super()._call_endpoint(api, *args, **kwargs)
 
     # what may be spooled
 
@@ -315,6 +325,17 @@ class SpoolingStore(CarefulStore):
         except Exception:  # the server says why
             return None
         return line if isinstance(datasets, list) and len(line) < BYTES else None
+
+    def _output(self, run_id: str, models: list[LoggedModelOutput]) -> str | None:
+        """Of one model that this process has made, for the first time."""
+        if not isinstance(models, list) or len(models) != 1:
+            return None
+        model_id, step = models[0].model_id, models[0].step
+        if model_id not in self._made or (run_id, model_id) in self._outputs:
+            return None
+        if not (_is_whole(step) and -INT64 <= step < INT64):
+            return None
+        return record("o", run_id, {"models": [{"model_id": model_id, "step": int(step)}]})
 
     def _takes_params(self, run_id: str, params: Sequence[Param]) -> bool:
         if self._runs.params(run_id) is None:
