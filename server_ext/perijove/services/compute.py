@@ -23,6 +23,7 @@ from perijove.models.instances import (
     Definition,
     read_definition,
 )
+from perijove.models.jobs import JobState
 from perijove.services.targets import LOCAL, Targets
 
 log = logging.getLogger(__name__)
@@ -256,7 +257,7 @@ class ComputeService(Targets):
         self.broker.changed()
 
     async def _free(self, name: str, force: bool, queued: bool) -> None:
-        """Let no job of its be under way."""
+        """Let no job of its be under way; unless `queued`, those that have not begun wait."""
         self._managed(name)
         jobs = self._jobs(name, queued)
         if jobs and not force:
@@ -266,9 +267,14 @@ class ComputeService(Targets):
                 field="name",
                 remedy="Wait for them, cancel them, or use --force, which cancels them.",
             )
-        for job in jobs:
+        held = [job for job in jobs if not queued and job.state is JobState.PREPARING]
+        recalls = [asyncio.create_task(self.jobs.supervisor.recall(job)) for job in held]
+        begun = [job for job in jobs if job not in held]
+        for job in begun:
             await self.jobs.cancel(job.id)
-        for job in jobs:
+        if recalls:
+            await asyncio.wait(recalls, timeout=CANCEL_PATIENCE)
+        for job in begun:
             await self.jobs.wait(job.id, CANCEL_PATIENCE, "terminal")
 
     async def _raise(self, target: ManagedTarget) -> None:

@@ -35,7 +35,7 @@ from perijove.compute.folders import Attempt, FolderTarget
 from perijove.compute.logs import end_of, last_line
 from perijove.errors import PerijoveError, Unreachable, from_json
 from perijove.models.agents import GateAddress
-from perijove.models.attempts import STATUS, RunnerProcess
+from perijove.models.attempts import LOCK, STATUS, RunnerProcess
 from perijove.models.compute import (
     ClusterDefinition,
     ClusterState,
@@ -199,6 +199,9 @@ class ProcessTarget(FolderTarget, ManagedTarget):
 
     async def end_far(self, attempt: Attempt, force: bool) -> None:
         self._say({"end": _key(attempt), "force": force})
+
+    def is_untaken(self, folder: Path) -> bool:
+        return not any((folder / name).exists() for name in (LOCK, CARRIED))
 
     async def withdraw(self, attempt: Attempt) -> None:
         self._say({"withdraw": _key(attempt)})
