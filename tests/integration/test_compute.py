@@ -158,6 +158,9 @@ def test_jobs_wait_for_a_stopped_cluster(
 ) -> None:
     target = ws.compute.create_cluster("rests")
     target.stop()
+    for name, why in (("rests", "it is stopped"), ("local", "is no cluster")):
+        with pytest.raises(Conflict, match=why), ws.compute[name].joblib():
+            raise AssertionError("there is no scheduler")
     job = ws.jobs.submit(notebook("1"), compute="rests")
     assert job.state == "queued"
     assert "rests is stopped" in perijove("job", "show", job.id, home=place).stderr

@@ -176,7 +176,7 @@ def _say_why_it_waits(ws: Workspace, waiting: Job) -> None:
         target = ws.compute.get(waiting.data.compute).data
         if target.state is not TargetState.RUNNING:
             why = f": {target.message}" if target.message else "."
-            say(f"The job waits: {target.name} is {target.state.value}{why}")
+            say(f"The job waits: {target.name} {target.state.said}{why}")
 
 
 def _wait(waited: Job, as_json: bool) -> int:

@@ -318,7 +318,7 @@ class ComputeService(Targets):
         begun = datetime.now(UTC)
         async with self._lock(name):
             operation = Operation(name=verb, outcome="running", begun_at=begun)
-            self._set(name, state=during, last_operation=operation)
+            self._set(name, state=during, message=None, last_operation=operation)
             try:
                 await work()
             except PerijoveError as error:
