@@ -23,7 +23,6 @@ from perijove.models.instances import (
     Definition,
     read_definition,
 )
-from perijove.models.jobs import JobState
 from perijove.services.targets import LOCAL, Targets
 
 log = logging.getLogger(__name__)
@@ -259,22 +258,22 @@ class ComputeService(Targets):
     async def _free(self, name: str, force: bool, queued: bool) -> None:
         """Let no job of its be under way; unless `queued`, those that have not begun wait."""
         self._managed(name)
-        jobs = self._jobs(name, queued)
-        if jobs and not force:
+        supervisor, jobs = self.jobs.supervisor, self._jobs(name, queued)
+        held = [job for job in jobs if not queued and not supervisor.has_begun(job)]
+        ended = [job for job in jobs if job not in held]
+        if ended and not force:
             raise Conflict(
-                f"{len(jobs)} job{'s' * (len(jobs) != 1)} of {name} "
-                f"{'are' if len(jobs) != 1 else 'is'} not over.",
+                f"{len(ended)} job{'s' * (len(ended) != 1)} of {name} "
+                f"{'are' if len(ended) != 1 else 'is'} not over.",
                 field="name",
                 remedy="Wait for them, cancel them, or use --force, which cancels them.",
             )
-        held = [job for job in jobs if not queued and job.state is JobState.PREPARING]
-        recalls = [asyncio.create_task(self.jobs.supervisor.recall(job)) for job in held]
-        begun = [job for job in jobs if job not in held]
-        for job in begun:
+        recalls = [asyncio.create_task(supervisor.recall(job)) for job in held]
+        for job in ended:
             await self.jobs.cancel(job.id)
         if recalls:
             await asyncio.wait(recalls, timeout=CANCEL_PATIENCE)
-        for job in begun:
+        for job in ended:
             await self.jobs.wait(job.id, CANCEL_PATIENCE, "terminal")
 
     async def _raise(self, target: ManagedTarget) -> None:

@@ -202,6 +202,16 @@ class Supervisor:
         elif job.attempt:
             self._tasks.spawn(self.targets[job.compute].cancel(job.id, job.attempt))
 
+    def has_begun(self, job: Job) -> bool:
+        """May anything of the job's attempt run, or have run?"""
+        return job.state is not JobState.QUEUED and not (
+            job.state is JobState.PREPARING and self._is_untaken(job)
+        )
+
+    def _is_untaken(self, job: Job) -> bool:
+        folder = self.folder.attempt(job.id, job.attempt)
+        return self.targets[job.compute].is_untaken(folder)
+
     async def recall(self, job: Job) -> None:
         """Have a job of a target that is held wait again; if it has begun, cancel it."""
         await self.targets[job.compute].cancel(job.id, job.attempt)
@@ -386,7 +396,7 @@ class Supervisor:
                 update={"state": JobState.CANCELED, "reason": None, "message": None}
             )
         elif status.state is JobState.CANCELED and not current.cancel_requested:
-            if self.targets[job.compute].is_untaken(self.folder.attempt(job.id, job.attempt)):
+            if self._is_untaken(job):
                 self._unbegin(current)
                 return
             if job.compute not in self._held:

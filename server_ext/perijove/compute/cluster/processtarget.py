@@ -24,6 +24,7 @@ from perijove.compute.cluster.protocol import (
     LEFT,
     LOG,
     NODES,
+    PLACED,
     PROCESS,
     SLURM,
     SOCKET,
@@ -35,7 +36,7 @@ from perijove.compute.folders import Attempt, FolderTarget
 from perijove.compute.logs import end_of, last_line
 from perijove.errors import PerijoveError, Unreachable, from_json
 from perijove.models.agents import GateAddress
-from perijove.models.attempts import LOCK, STATUS, RunnerProcess
+from perijove.models.attempts import STATUS, RunnerProcess
 from perijove.models.compute import (
     ClusterDefinition,
     ClusterState,
@@ -201,7 +202,7 @@ class ProcessTarget(FolderTarget, ManagedTarget):
         self._say({"end": _key(attempt), "force": force})
 
     def is_untaken(self, folder: Path) -> bool:
-        return not any((folder / name).exists() for name in (LOCK, CARRIED))
+        return not (folder / PLACED).exists()
 
     async def withdraw(self, attempt: Attempt) -> None:
         self._say({"withdraw": _key(attempt)})
