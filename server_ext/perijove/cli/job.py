@@ -146,7 +146,8 @@ def define(
         try:
             text = Path(file).read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise InvalidInput(f"{file} cannot be read: {error}.", field="-f") from None
+            why = getattr(error, "strerror", None) or error
+            raise InvalidInput(f"{file} cannot be read: {why}.", field="-f") from None
         given = parse_definition(text).model_dump(mode="json", exclude_unset=True)
         if path is None:
             path = str(Path(file).parent / given["path"])
