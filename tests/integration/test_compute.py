@@ -133,21 +133,23 @@ def test_jobs_that_fit_no_node_are_refused(ws: Workspace, notebook: MakeNotebook
 def test_deleting_and_stopping_are_refused_while_jobs_run(
     ws: Workspace, place: Path, notebook: MakeNotebook
 ) -> None:
-    target = ws.compute.create_cluster("busy", max_nodes=1)
+    target = ws.compute.create_cluster("busy", max_nodes=1, cpus=2)
     path = notebook("import time; time.sleep(600)")
-    runs, waits = (ws.jobs.submit(path, compute="busy") for _ in range(2))
+    # the cluster has a place for each CPU: it holds the second job itself, and not the third
+    runs, held, waits = (ws.jobs.submit(path, compute="busy", cpus=2) for _ in range(3))
     until(lambda: runs.state == "running")
-    assert (target.refresh().running_jobs, target.queued_jobs, target.busy_nodes) == (1, 1, 1)
+    assert (target.refresh().running_jobs, target.queued_jobs, target.busy_nodes) == (1, 2, 1)
     for verb in (target.delete, target.stop, target.restart):
         with pytest.raises(Conflict, match="busy"):
             verb()
     target.stop(force=True)
     # what has not begun waits for the next start
-    assert (runs.state, waits.state) == ("canceled", "queued")
+    assert [job.state for job in (runs, held, waits)] == ["canceled", "queued", "queued"]
     target.start()
-    until(lambda: waits.state == "running")
+    until(lambda: held.state == "running")
+    assert held.data.attempt == 1
     target.delete(force=True)
-    assert (runs.state, waits.state) == ("canceled", "canceled")
+    assert {job.state for job in (runs, held, waits)} == {"canceled"}
     assert processes(place / COMPUTE) == []
 
 
@@ -156,6 +158,9 @@ def test_jobs_wait_for_a_stopped_cluster(
 ) -> None:
     target = ws.compute.create_cluster("rests")
     target.stop()
+    for name, why in (("rests", "it is stopped"), ("local", "is no cluster")):
+        with pytest.raises(Conflict, match=why), ws.compute[name].joblib():
+            raise AssertionError("there is no scheduler")
     job = ws.jobs.submit(notebook("1"), compute="rests")
     assert job.state == "queued"
     assert "rests is stopped" in perijove("job", "show", job.id, home=place).stderr

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from perijove.errors import InvalidInput
-from perijove.models.compute import parse_memory, show_amount, show_memory
+from perijove.models.compute import TargetState, parse_memory, show_amount, show_memory
 from perijove.models.instances import InstanceDefinition, asked_definition
 from perijove.models.problems import validated
 
@@ -24,6 +24,20 @@ from perijove.models.problems import validated
 def test_sizes_are_shown_in_the_unit_that_fits(text: str, shown: str) -> None:
     assert show_memory(parse_memory(text)) == shown
     assert show_amount("memory", parse_memory(text)) == f"{shown} of memory"
+
+
+def test_states_are_put_into_sentences() -> None:
+    assert {state.value: state.said for state in TargetState} == {
+        "creating": "is being created",
+        "running": "is running",
+        "starting": "is starting",
+        "restarting": "is restarting",
+        "stopping": "is stopping",
+        "stopped": "is stopped",
+        "failed": "has failed",
+        "unusable": "cannot be used now",
+        "deleting": "is being deleted",
+    }
 
 
 @pytest.mark.parametrize(

@@ -190,7 +190,7 @@ async def test_a_stopped_instance_is_started_once_for_all(
     assert len({kernel.kernel_id for kernel in started}) == 5
     assert compute.starts == 1
     compute.set("box", TargetState.DELETING)
-    with pytest.raises(Conflict, match="deleting"):
+    with pytest.raises(Conflict, match="being deleted"):
         await kernels.start("box", request())
 
 
@@ -199,7 +199,7 @@ async def test_a_start_that_takes_too_long_is_said(
 ) -> None:
     monkeypatch.setattr(module, "START_PATIENCE", 0.05)
     compute.set("box", TargetState.STARTING)
-    with pytest.raises(Unreachable, match="still starting"):
+    with pytest.raises(Unreachable, match="it is starting"):
         await service(compute, tmp_path).start("box", request())
 
 

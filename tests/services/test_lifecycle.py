@@ -220,6 +220,35 @@ async def test_what_nobody_canceled_is_lost_and_tried_again(tmp_path: Path) -> N
         assert (ended.attempt, ended.reason) == (2, FailureReason.LOST)
 
 
+class Holding(InMemoryTarget):
+    """Nobody takes its attempts, until the test says so."""
+
+    untaken = True
+
+    def is_untaken(self, folder: Path) -> bool:
+        return self.untaken
+
+
+async def test_what_is_taken_back_waits_and_what_has_begun_is_canceled(tmp_path: Path) -> None:
+    async with world(tmp_path, target := Holding()) as w:
+        job = await w.submit()
+        first = await w.launched(job.id)
+        assert not w.supervisor.has_begun(first)
+        with w.supervisor.hold("local"):
+            await w.supervisor.recall(first)
+            waits = w.jobs.get(job.id)
+            assert (waits.state, waits.attempt) == (JobState.QUEUED, 0)
+            assert not w.supervisor.folder.attempt(job.id, 1).exists()
+            target.launched.clear()
+        again = await w.launched(job.id)
+        assert again.attempt == 1
+        target.untaken = False
+        assert w.supervisor.has_begun(again)
+        with w.supervisor.hold("local"):
+            await w.supervisor.recall(again)
+            assert w.jobs.get(job.id).state is JobState.CANCELED
+
+
 async def test_canceled_in_the_queue_and_while_running(tmp_path: Path) -> None:
     async with world(tmp_path, InMemoryTarget(slots=1)) as w:
         running, queued = await w.submit(), await w.submit()

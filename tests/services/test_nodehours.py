@@ -32,6 +32,7 @@ class Counting(InMemoryTarget):
     slots = 0
     usable, in_use = True, list[str]()
     on, refusal = False, ""
+    seen: Callable[[], None] = staticmethod(lambda: None)
 
     @property
     def nodes_now(self) -> ClusterState:
@@ -39,6 +40,7 @@ class Counting(InMemoryTarget):
 
     async def power(self, on: bool) -> None:
         self.on = on
+        self.seen()
         self.tell(0)
         if on and self.refusal:
             raise Unreachable(self.refusal)
@@ -157,11 +159,14 @@ async def test_what_does_not_come_up_is_off(tmp_path: Path) -> None:
     hub = Hub(tmp_path)
     await hub.service.create(ClusterDefinition(name="box"))
     assert hub.target.on
+    said: list[str | None] = []
+    hub.target.seen = lambda: said.append(hub.service.get("box").message)
     for verb in (hub.service.restart, hub.service.start):
         hub.target.refusal = "the disk of box is full"
         with pytest.raises(Unreachable, match="is full"):
             await verb("box")
         assert hub.service.get("box").state is TargetState.FAILED
         assert not hub.target.on
+    assert set(said) == {None}  # the next try is not the last failure
     hub.target.refusal = ""
     assert (await hub.service.start("box")).state is TargetState.RUNNING

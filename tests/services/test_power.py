@@ -140,7 +140,8 @@ async def test_a_scheduled_stop_waits_for_jobs_and_can_be_called_off() -> None:
     compute.jobs = True
     await world.after(30)
     assert compute.notices["box"].at == FRIDAY.replace(hour=18)
-    assert "when its jobs are over" in compute.notices["box"].reason
+    told = "its schedule says 18:00, and it is stopped when its jobs are over"
+    assert compute.notices["box"].reason == told
     world.power.keep("box")
     compute.jobs = False
     await world.after(30)

@@ -126,6 +126,9 @@ def test_attempts_are_open_until_they_end(store: SqlJobStore) -> None:
     store.add(job)
     store.update(job.id, attempt=1, attempt_begins=1)
     assert store.open_attempts() == [(job.id, 1)]
+    store.update(job.id, attempt=0, attempt_undone=1)
+    assert store.open_attempts() == []
+    store.update(job.id, attempt=1, attempt_begins=1)
     store.update(job.id, attempt_ends=1)
     assert store.open_attempts() == []
 

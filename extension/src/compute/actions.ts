@@ -108,12 +108,9 @@ interface IWork {
   kernels: number;
 }
 
-function workOn({ jobs, compute }: IActionOptions, target: Target): IWork {
-  const isUnderWay = (job: Job) => !isOver(job) && job.state !== 'queued';
-  return {
-    jobs: jobsOf(jobs, target.name).filter(isUnderWay).length,
-    kernels: kernelsOn(compute.get(target.name) ?? target)
-  };
+function workOn({ compute }: IActionOptions, target: Target): IWork {
+  const now = compute.get(target.name) ?? target;
+  return { jobs: now.running_jobs, kernels: kernelsOn(now) };
 }
 
 function lost({ jobs, kernels }: IWork, trans: TranslationBundle): string {

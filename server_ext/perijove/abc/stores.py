@@ -50,12 +50,13 @@ class JobStore(ABC):
         outbox: str | None = None,
         attempt_begins: int | None = None,
         attempt_ends: int | None = None,
+        attempt_undone: int | None = None,
         **changes: object,
     ) -> Job | None:
         """Change columns if the state is one of `expect`; None: it was not, nothing changed.
 
-        `outbox` adds that step; `attempt_begins`/`attempt_ends` note the attempt, all in the
-        same transaction.
+        `outbox` adds that step; `attempt_begins`/`attempt_ends` note the attempt, and
+        `attempt_undone` forgets it, all in the same transaction.
         """
 
     @abstractmethod

@@ -73,6 +73,10 @@ class ComputeTarget(ABC):
     async def cancel(self, job_id: str, attempt: int) -> None:
         """End the attempt's whole process group and wait until it is gone."""
 
+    def is_untaken(self, folder: Path) -> bool:
+        """Is it sure that no runner has taken the attempt of this folder?"""
+        return False
+
     @abstractmethod
     def summary(self) -> TargetSummary:
         """Its state in a few figures."""

@@ -283,7 +283,8 @@ def _read(path: str) -> dict[str, Any]:
     try:
         text = Path(path).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{path} cannot be read: {error}", field="file") from None
+        why = getattr(error, "strerror", None) or error
+        raise InvalidInput(f"{path} cannot be read: {why}.", field="file") from None
     data = load_yaml(text, "target", "file")
     if not isinstance(data, dict):
         raise InvalidInput(f"{path} must hold a mapping with the target's fields.", field="file")

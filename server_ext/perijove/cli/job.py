@@ -146,7 +146,8 @@ def define(
         try:
             text = Path(file).read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise InvalidInput(f"{file} cannot be read: {error}.", field="-f") from None
+            why = getattr(error, "strerror", None) or error
+            raise InvalidInput(f"{file} cannot be read: {why}.", field="-f") from None
         given = parse_definition(text).model_dump(mode="json", exclude_unset=True)
         if path is None:
             path = str(Path(file).parent / given["path"])
@@ -176,7 +177,7 @@ def _say_why_it_waits(ws: Workspace, waiting: Job) -> None:
         target = ws.compute.get(waiting.data.compute).data
         if target.state is not TargetState.RUNNING:
             why = f": {target.message}" if target.message else "."
-            say(f"The job waits: {target.name} is {target.state.value}{why}")
+            say(f"The job waits: {target.name} {target.state.said}{why}")
 
 
 def _wait(waited: Job, as_json: bool) -> int:

@@ -118,11 +118,18 @@ class ComputeTarget(Resource[ComputeTargetInfo]):
         Conflict: this is no cluster, or it does not run.
         """
         self.refresh()
-        scheduler = str(self.data.properties.get("scheduler") or "")
+        if "scheduler" not in self.data.properties:
+            raise Conflict(
+                f"{self.name} is no cluster: clusters and attached schedulers have Dask.",
+                field="name",
+                remedy="Create a cluster: perijove compute create NAME --kind cluster.",
+            )
+        scheduler = str(self.data.properties["scheduler"] or "")
         folder = str(self.data.properties.get("certificates") or "")
         if not scheduler:
             raise Conflict(
-                f"{self.name} has no Dask scheduler now.",
+                f"{self.name} has no Dask scheduler now: it {self.data.state.said}.",
+                field="name",
                 remedy=f"Start it: perijove compute start {self.name}.",
             )
         try:

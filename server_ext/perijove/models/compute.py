@@ -104,6 +104,19 @@ class TargetState(StrEnum):
     UNUSABLE = "unusable"
     DELETING = "deleting"
 
+    @property
+    def said(self) -> str:
+        """What is said of a target in this state, after its name."""
+        match self:
+            case TargetState.FAILED:
+                return "has failed"
+            case TargetState.UNUSABLE:
+                return "cannot be used now"
+            case TargetState.CREATING | TargetState.DELETING:
+                return f"is being {self.removesuffix('ing')}ed"
+            case _:
+                return f"is {self.value}"
+
 
 class NodeState(StrEnum):
     PREPARING = "preparing"

@@ -38,7 +38,8 @@ def invalid(place: Sequence[object], problem: Mapping[str, Any]) -> InvalidInput
         message = "there is no such field"
     elif problem["type"] in BOUNDS:
         words, bound = BOUNDS[problem["type"]]
-        message = f"must be {words} {problem['ctx'][bound]}"
+        limit = problem["ctx"][bound]
+        message = f"must be {words} {int(limit) if limit == int(limit) else limit}"
     return InvalidInput(f"{field}: {message}", field=field)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -40,6 +41,11 @@ class PowerSchedule(BaseModel):
         """The first time that is not before `after`, in UTC; None: there is none."""
         found: datetime | None = self._trigger().get_next_fire_time(None, after)
         return None if found is None else found.astimezone(UTC)
+
+    def clock(self, at: datetime) -> str:
+        """The time of day that this is where the schedule is meant, such as 08:00."""
+        zone = None if self.timezone is None else ZoneInfo(self.timezone)
+        return f"{at.astimezone(zone):%H:%M}"
 
     def _trigger(self) -> Any:
         from apscheduler.triggers.cron import CronTrigger

@@ -256,19 +256,24 @@ class ComputeService(Targets):
         self.broker.changed()
 
     async def _free(self, name: str, force: bool, queued: bool) -> None:
-        """Let no job of its be under way."""
+        """Let no job of its be under way; unless `queued`, those that have not begun wait."""
         self._managed(name)
-        jobs = self._jobs(name, queued)
-        if jobs and not force:
+        supervisor, jobs = self.jobs.supervisor, self._jobs(name, queued)
+        held = [job for job in jobs if not queued and not supervisor.has_begun(job)]
+        ended = [job for job in jobs if job not in held]
+        if ended and not force:
             raise Conflict(
-                f"{len(jobs)} job{'s' * (len(jobs) != 1)} of {name} "
-                f"{'are' if len(jobs) != 1 else 'is'} not over.",
+                f"{len(ended)} job{'s' * (len(ended) != 1)} of {name} "
+                f"{'are' if len(ended) != 1 else 'is'} not over.",
                 field="name",
                 remedy="Wait for them, cancel them, or use --force, which cancels them.",
             )
-        for job in jobs:
+        recalls = [asyncio.create_task(supervisor.recall(job)) for job in held]
+        for job in ended:
             await self.jobs.cancel(job.id)
-        for job in jobs:
+        if recalls:
+            await asyncio.wait(recalls, timeout=CANCEL_PATIENCE)
+        for job in ended:
             await self.jobs.wait(job.id, CANCEL_PATIENCE, "terminal")
 
     async def _raise(self, target: ManagedTarget) -> None:
@@ -312,7 +317,7 @@ class ComputeService(Targets):
         begun = datetime.now(UTC)
         async with self._lock(name):
             operation = Operation(name=verb, outcome="running", begun_at=begun)
-            self._set(name, state=during, last_operation=operation)
+            self._set(name, state=during, message=None, last_operation=operation)
             try:
                 await work()
             except PerijoveError as error:

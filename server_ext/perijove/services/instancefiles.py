@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from perijove.abc import InstanceFiles
 from perijove.errors import Conflict, InvalidInput
-from perijove.models.compute import TargetState
 from perijove.models.files import FILE_BYTES, FileInfo, FileType, FolderContent
 from perijove.services.compute import ComputeService
+from perijove.services.targetinfo import must_run
 
 
 @dataclass
@@ -53,10 +53,5 @@ class FileService:
         files = self.compute.jobs.supervisor.targets[target.name].files
         if files is None:
             raise Conflict(f"{target.name} has no files of its own to show.", field="name")
-        if target.state is not TargetState.RUNNING:
-            raise Conflict(
-                f"{target.name} is {target.state.value}.",
-                field="name",
-                remedy=f"Start it: perijove compute start {target.name}.",
-            )
+        must_run(target)
         return files

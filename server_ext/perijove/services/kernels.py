@@ -20,6 +20,7 @@ from perijove.models.environments import EnvironmentContent, EnvironmentSummary
 from perijove.models.kernels import Connection, HostedKernel, KernelInfo, KernelRequest
 from perijove.models.processes import is_alive
 from perijove.services.compute import ComputeService
+from perijove.services.targetinfo import OFF, must_run
 from perijove.services.targets import LOCAL
 from perijove.writing import replace_file
 
@@ -29,7 +30,6 @@ START_PATIENCE = 300.0
 """Seconds a kernel waits for the start of its instance."""
 LOOK = 2.0
 """Seconds between two looks at the owners of kernels."""
-OFF = (TargetState.STOPPED, TargetState.FAILED)
 ON_THE_WAY = (
     TargetState.CREATING,
     TargetState.STARTING,
@@ -211,10 +211,7 @@ class KernelService:
                 elif info.state in ON_THE_WAY:
                     await _wait(changed, deadline, info)
                 else:
-                    raise Conflict(
-                        f"{name} is {info.state.value}: no kernel can start there.",
-                        remedy=f"Look at it with: perijove compute show {name}.",
-                    )
+                    must_run(info)
 
     async def _begin(self, info: ComputeTargetInfo) -> None:
         try:
@@ -236,12 +233,7 @@ class KernelService:
     def _awake(self, name: str) -> KernelHost:
         info = self.compute.get(name)
         host = self._host(info.name)
-        if info.state is not TargetState.RUNNING:
-            raise Conflict(
-                f"{name} is {info.state.value}.",
-                field="name",
-                remedy=f"Start it: perijove compute start {name}.",
-            )
+        must_run(info)
         return host
 
     async def _hosted(self, place: KernelPlace, info: KernelInfo) -> HostedKernel:
@@ -273,6 +265,6 @@ async def _wait(changed: asyncio.Event, deadline: float, info: ComputeTargetInfo
         await asyncio.wait_for(changed.wait(), max(0, deadline - time.monotonic()))
     except TimeoutError:
         raise Unreachable(
-            f"{info.name} is still {info.state.value} after {START_PATIENCE:.0f} s.",
+            f"{info.name} is not up after {START_PATIENCE:.0f} s: it {info.state.said}.",
             remedy="Try again when it runs.",
         ) from None

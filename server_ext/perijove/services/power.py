@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from perijove.errors import Conflict, PerijoveError
 from perijove.models.compute import TargetState
 from perijove.models.instances import InstanceDefinition
+from perijove.models.schedules import PowerSchedule
 from perijove.services.compute import ComputeService
 from perijove.services.targetinfo import Notice
 
@@ -39,7 +40,7 @@ class Clock:
     touched: datetime | None = None
     kept: datetime | None = None
     """The stop at this time was called off."""
-    overdue: tuple[datetime, str] | None = None
+    overdue: tuple[datetime, PowerSchedule] | None = None
     """When a scheduled stop was due that waits for jobs to end, and its schedule."""
 
 
@@ -102,7 +103,7 @@ class PowerService:
                 await self.compute.start(name, why=f"schedule {schedule.cron}")
                 return
             if schedule.action == "stop" and running and at != clock.kept:
-                clock.overdue = at, schedule.cron
+                clock.overdue = at, schedule
         if not running:
             clock.idle_since = clock.overdue = None
             self._announce(name, None)
@@ -112,7 +113,7 @@ class PowerService:
             used = [*used, "a connection"]
         clock.idle_since = None if used else clock.idle_since or now
         if clock.overdue is not None and not self.compute.has_jobs(name):
-            await self._stop(name, f"schedule {clock.overdue[1]}", clock)
+            await self._stop(name, f"schedule {clock.overdue[1].cron}", clock)
             return
         coming = [notice for notice in self._coming(definition, clock, now) if notice]
         notice = min(coming, key=lambda found: found.at, default=None)
@@ -139,13 +140,15 @@ class PowerService:
             reason = f"nothing has used it for {minutes:g} minute{'s' * (minutes != 1)}"
             found.append(Notice(at, reason, True) if at - now <= warning else None)
         if clock.overdue is not None:
-            due, cron = clock.overdue
-            reason = f"its schedule says {cron}, and it is stopped when its jobs are over"
+            due, schedule = clock.overdue
+            told = f"its schedule says {schedule.clock(due)}"
+            reason = f"{told}, and it is stopped when its jobs are over"
             found.append(Notice(due, reason, False))
         for schedule in definition.schedules:
             at_ = schedule.next_time(now) if schedule.action == "stop" else None
             if at_ is not None and at_ - now <= WARNING and at_ != clock.kept:
-                found.append(Notice(at_, f"its schedule says {schedule.cron}", False))
+                told = f"its schedule says {schedule.clock(at_)}"
+                found.append(Notice(at_, told, False))
         return found
 
     async def _stop(self, name: str, why: str, clock: Clock) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import shutil
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -201,6 +202,20 @@ class Supervisor:
         elif job.attempt:
             self._tasks.spawn(self.targets[job.compute].cancel(job.id, job.attempt))
 
+    def has_begun(self, job: Job) -> bool:
+        """May anything of the job's attempt run, or have run?"""
+        return job.state is not JobState.QUEUED and not (
+            job.state is JobState.PREPARING and self._is_untaken(job)
+        )
+
+    def _is_untaken(self, job: Job) -> bool:
+        folder = self.folder.attempt(job.id, job.attempt)
+        return self.targets[job.compute].is_untaken(folder)
+
+    async def recall(self, job: Job) -> None:
+        """Have a job of a target that is held wait again; if it has begun, cancel it."""
+        await self.targets[job.compute].cancel(job.id, job.attempt)
+
     def _refuse(self, job: Job, why: str) -> None:
         """Its environment could not be built."""
         refused = self.store.update(
@@ -234,6 +249,21 @@ class Supervisor:
         self._note_state(begun)
         self._tasks.spawn(self._launch(begun))
 
+    def _unbegin(self, job: Job) -> None:
+        """Have the job wait as if this attempt, which nobody has taken, had not been."""
+        shutil.rmtree(self.folder.attempt(job.id, job.attempt), ignore_errors=True)
+        queued = self.store.update(
+            job.id,
+            expect=[JobState.PREPARING],
+            state=JobState.QUEUED,
+            attempt=job.attempt - 1,
+            attempt_undone=job.attempt,
+        )
+        self._busy[job.compute].discard(job.id)
+        if queued is not None:
+            self._note_state(queued)
+        self.wake()
+
     async def _launch(self, job: Job) -> None:
         target = self.targets[job.compute]
         try:
@@ -249,7 +279,7 @@ class Supervisor:
             await self._verdict(job, failed_launch(error))
             return
         current = self.store.get(job.id)
-        if current is not None and current.cancel_requested:
+        if current is not None and (current.cancel_requested or target.name in self._held):
             await target.cancel(job.id, job.attempt)
 
     async def _adopt(self, job: Job) -> None:
@@ -366,15 +396,19 @@ class Supervisor:
                 update={"state": JobState.CANCELED, "reason": None, "message": None}
             )
         elif status.state is JobState.CANCELED and not current.cancel_requested:
-            # who else tells a runner to stop is about to take its machine away
-            status = status.model_copy(
-                update={
-                    "state": JobState.FAILED,
-                    "reason": FailureReason.LOST,
-                    "message": "The attempt was told to stop, and nobody had canceled the job: "
-                    "its machine was shut down, or a batch system ended it.",
-                }
-            )
+            if self._is_untaken(job):
+                self._unbegin(current)
+                return
+            if job.compute not in self._held:
+                # who else tells a runner to stop is about to take its machine away
+                status = status.model_copy(
+                    update={
+                        "state": JobState.FAILED,
+                        "reason": FailureReason.LOST,
+                        "message": "The attempt was told to stop, and nobody had canceled the "
+                        "job: its machine was shut down, or a batch system ended it.",
+                    }
+                )
         again = (
             status.state is JobState.FAILED
             and current.attempt <= current.retries

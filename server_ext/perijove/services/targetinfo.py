@@ -8,6 +8,7 @@ from datetime import datetime
 from pydantic import JsonValue
 
 from perijove.abc import ComputeTarget, ManagedTarget
+from perijove.errors import Conflict
 from perijove.models.compute import (
     ComputeTargetInfo,
     Kind,
@@ -18,6 +19,8 @@ from perijove.models.compute import (
 )
 from perijove.models.instances import Definition, read_definition, size_of
 
+OFF = (TargetState.STOPPED, TargetState.FAILED)
+
 
 @dataclass(frozen=True)
 class Notice:
@@ -27,6 +30,23 @@ class Notice:
     reason: str
     idle: bool
     """It comes because nothing uses the instance; else at a time that was set."""
+
+
+def must_run(target: ComputeTargetInfo) -> None:
+    """Raises Conflict, if the target does not run."""
+    state, name = target.state, target.name
+    if state is TargetState.RUNNING:
+        return
+    look = f"perijove compute show {name}"
+    remedy = f"Wait for it, or look at it with: {look}."
+    if state in OFF:
+        remedy = f"Start it: perijove compute start {name}."
+    elif state is TargetState.UNUSABLE:
+        remedy = f"Look at it with: {look}."
+    elif state is TargetState.DELETING:
+        remedy = "Use another one."
+    why = f": {target.message}" if target.message else "."
+    raise Conflict(f"{name} {state.said}{why}", field="name", remedy=remedy)
 
 
 def describe_local(target: ComputeTarget, running: int, queued: int) -> ComputeTargetInfo:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import Engine, Row, func, insert, select, update
+from sqlalchemy import Engine, Row, delete, func, insert, select, update
 
 from perijove.abc import JobStore, OutboxStep
 from perijove.models.jobs import ACTIVE_STATES, TERMINAL_STATES, Job, JobState, Progress
@@ -53,6 +53,7 @@ class SqlJobStore(JobStore):
         outbox: str | None = None,
         attempt_begins: int | None = None,
         attempt_ends: int | None = None,
+        attempt_undone: int | None = None,
         **changes: object,
     ) -> Job | None:
         now = datetime.now(UTC)
@@ -75,6 +76,12 @@ class SqlJobStore(JobStore):
                     update(attempts)
                     .where(attempts.c.job_id == job_id, attempts.c.attempt == attempt_ends)
                     .values(ended_at=now)
+                )
+            if attempt_undone is not None:
+                connection.execute(
+                    delete(attempts).where(
+                        attempts.c.job_id == job_id, attempts.c.attempt == attempt_undone
+                    )
                 )
             self._revision += 1
         return _job(row)

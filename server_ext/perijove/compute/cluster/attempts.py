@@ -28,7 +28,7 @@ from perijove.compute.cluster.node import (
     end_attempt_here,
     run_attempt,
 )
-from perijove.compute.cluster.protocol import CARRIED, PROCESS, SOCKET, ProcessFile
+from perijove.compute.cluster.protocol import CARRIED, PLACED, PROCESS, SOCKET, ProcessFile
 from perijove.compute.cluster.scaling import PREFIX, Waiting
 from perijove.models.agents import AttemptOrder, GateAddress
 from perijove.models.attempts import LOCK, RunnerProcess
@@ -204,6 +204,11 @@ class AttemptProcess(ABC):
             if node is None:
                 continue
             del self._queue[key]
+            try:
+                (Path(self._asked[key]["folder"]) / PLACED).touch()
+            except FileNotFoundError:  # the hub has taken it back
+                self._withdraw(key)
+                continue
             self._pool.take(node, key, waiting.wanted)
             far = self.is_far(node)
             way = self._network_gate if far else None
@@ -273,6 +278,7 @@ class AttemptProcess(ABC):
             # no runner has it: it goes to another node
             self._attempts.pop(key, None)
             self._pool.give_back(key)
+            (Path(self._asked[key]["folder"]) / PLACED).unlink(missing_ok=True)
             self._queue[key] = waiting
             self._wake.set()
             return

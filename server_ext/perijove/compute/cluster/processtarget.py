@@ -24,6 +24,7 @@ from perijove.compute.cluster.protocol import (
     LEFT,
     LOG,
     NODES,
+    PLACED,
     PROCESS,
     SLURM,
     SOCKET,
@@ -199,6 +200,9 @@ class ProcessTarget(FolderTarget, ManagedTarget):
 
     async def end_far(self, attempt: Attempt, force: bool) -> None:
         self._say({"end": _key(attempt), "force": force})
+
+    def is_untaken(self, folder: Path) -> bool:
+        return not (folder / PLACED).exists()
 
     async def withdraw(self, attempt: Attempt) -> None:
         self._say({"withdraw": _key(attempt)})

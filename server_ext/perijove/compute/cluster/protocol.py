@@ -32,6 +32,8 @@ from perijove.models.processes import end_session
 LEFT = ".ssh"
 """How the records of nodes end that are on other hosts."""
 HOST_LOG = "node.log"
+PLACED = "placed"
+"""A file in the attempt's folder: it was given to a node."""
 CARRIED = "carried"
 """A file in the attempt's folder: its node does not share this machine's disk."""
 DEFINITION, PROCESS, SOCKET, LOG, NODES, TLS, SLURM = (

@@ -151,7 +151,6 @@ def _check(host: NodeHost, facts: HostFacts, wanted: Bundle) -> None:
         raise Conflict(
             f"The disk of {host} is full: {_size(facts.disk_free)} are free in {facts.home},"
             f" and a node needs {_size(need)}.",
-            field="host",
             remedy="Free some space there.",
         )
 
@@ -314,7 +313,6 @@ def _failure(host: NodeHost, facts: HostFacts, result: dict[str, str]) -> Perijo
 def _full(host: NodeHost) -> PerijoveError:
     return Conflict(
         f"The disk of {host} became full while its environment was made.",
-        field="host",
         remedy="Free some space there.",
     )
 
