@@ -20,6 +20,7 @@ from perijove.models.events import EventType, SpoolEvent
 from perijove.models.jobs import FailureReason, Job, JobState, JobSubmission, Rerun
 from perijove.models.logged import LOGGED, metric_record, metric_start, record
 from perijove.models.workspaces import WorkspaceConfig, WorkspaceFolder
+from perijove.services.attemptspecs import AttemptSpecs
 from perijove.services.broker import Broker
 from perijove.services.catalog import Catalog
 from perijove.services.environments import Environments
@@ -68,8 +69,7 @@ class World:
             logs=self.logs,
             broker=broker,
             targets={"local": target},
-            tracker=tracker,
-            signing_key="key",
+            specs=AttemptSpecs(folder, self.store, tracker, catalog, "key"),
             experiment_id=self.recorder.experiment_id,
             on_ended=self.recorder.wake,
             environments=catalog,

@@ -46,6 +46,7 @@ from perijove.models.processes import current_process, runtime_dir
 from perijove.models.tokens import KERNELS, agent_token
 from perijove.models.workspaces import HubInfo, HubStatus, WorkspaceFolder
 from perijove.plugins import COMPUTE, with_plugins
+from perijove.services.attemptspecs import AttemptSpecs
 from perijove.services.broker import Broker
 from perijove.services.catalog import Catalog
 from perijove.services.changes import Changes
@@ -138,18 +139,19 @@ async def serve(folder: WorkspaceFolder) -> None:
     )
     recorder = Recorder(folder, store, logs, broker, tracking.tracker, tasks)
     recorder.fresh = tracking.fresh
+    specs = AttemptSpecs(
+        folder, store, tracking.tracker, catalog, keys["signing_key"], str(pokes.path)
+    )
     supervisor = Supervisor(
         folder=folder,
         store=store,
         logs=logs,
         broker=broker,
         targets=targets,
-        tracker=tracking.tracker,
-        signing_key=keys["signing_key"],
+        specs=specs,
         experiment_id=recorder.experiment_id,
         on_ended=recorder.wake,
         environments=catalog,
-        poke=str(pokes.path),
     )
     environments = Environments(
         SqlEnvironmentStore(database),
@@ -180,7 +182,7 @@ async def serve(folder: WorkspaceFolder) -> None:
             gate=gate_path,
             network_gate=lambda: network.gate,
             agent_token=agent_token(name, keys["signing_key"]),
-            attempt_token=supervisor.token,
+            attempt_token=specs.token,
             tracking_uri=tracking.tracker.tracking_uri,
             changed=broker.changed,
             environments=catalog.digests,
@@ -197,7 +199,7 @@ async def serve(folder: WorkspaceFolder) -> None:
         found = targets.get(target)
         if isinstance(found, AgentTarget) and not found.shared:
             # its agent says where MLflow is from there; the owner's token stays here
-            return {"MLFLOW_TRACKING_TOKEN": supervisor.token(f"{KERNELS}{target}", 0)}
+            return {"MLFLOW_TRACKING_TOKEN": specs.token(f"{KERNELS}{target}", 0)}
         return {
             "PERIJOVE_HOME": str(folder.home),
             "PERIJOVE_WORKSPACE": folder.name,

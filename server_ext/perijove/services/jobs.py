@@ -82,7 +82,7 @@ class JobService:
         """What `submit` would store and launch; nothing is made."""
         source = self._read(submission)
         job = self._new_job(str(submission.id), submission, source, rerun_of=None)
-        return DryRun(job=job, attempt=self.supervisor.spec(job, 1).model_dump(mode="json"))
+        return DryRun(job=job, attempt=self.supervisor.specs.spec(job, 1).model_dump(mode="json"))
 
     async def rerun(self, job_id: str, rerun: Rerun) -> Job:
         """Submit the job's definition again, from its snapshot, with some parameters changed."""

@@ -8,31 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import shutil
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from perijove.abc import ComputeTarget, EnvironmentCatalog, JobStore, Tracker
+from perijove.abc import ComputeTarget, EnvironmentCatalog, JobStore
 from perijove.background import Tasks
 from perijove.errors import PerijoveError
 from perijove.faults import step
-from perijove.models.attempts import OUTPUT, SPEC, STATUS, WORK, AttemptSpec, AttemptStatus
+from perijove.models.attempts import OUTPUT, SPEC, STATUS, AttemptSpec, AttemptStatus
 from perijove.models.events import EventType, SpoolEvent
 from perijove.models.jobs import ACTIVE_STATES, FailureReason, Job, JobState
-from perijove.models.logged import ARTIFACTS_VARIABLE, EXISTING_VARIABLE
-from perijove.models.tokens import AttemptToken, sign
 from perijove.models.workspaces import WorkspaceFolder
+from perijove.services.attemptspecs import AttemptSpecs
 from perijove.services.broker import Broker
 from perijove.services.events import EventLogs
-from perijove.services.files import outputs_folder
-from perijove.services.snapshots import lay_out
 from perijove.services.verdicts import failed_launch, read_status
-from perijove.writing import replace_file
 
 log = logging.getLogger(__name__)
 
@@ -51,12 +45,10 @@ class Supervisor:
     logs: EventLogs
     broker: Broker
     targets: dict[str, ComputeTarget]
-    tracker: Tracker
-    signing_key: str
+    specs: AttemptSpecs
     experiment_id: Callable[[str], Awaitable[str | None]]
     on_ended: Callable[[], None]
     environments: EnvironmentCatalog
-    poke: str | None = None
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _busy: dict[str, set[str]] = field(default_factory=dict)
     _held: list[str] = field(default_factory=list)
@@ -126,68 +118,6 @@ class Supervisor:
         """Something was queued or a slot is free."""
         self._wake.set()
 
-    def spec(self, job: Job, attempt: int) -> AttemptSpec:
-        """The attempt as the runner gets it."""
-        folder = self.folder.attempt(job.id, attempt)
-        outputs = outputs_folder(self.folder, job, attempt)
-        snapshot = self.folder.snapshot(job.id)
-        kernel = self.environments.kernel(job.environment)
-        kernelspecs = (self.environments.jupyter_path, os.environ.get("JUPYTER_PATH"))
-        environ = {
-            "MLFLOW_TRACKING_URI": self.tracker.tracking_uri,
-            "MLFLOW_TRACKING_TOKEN": self.token(job.id, attempt),
-            "MLFLOW_RUN_ID": job.run_id,
-            "MLFLOW_EXPERIMENT_ID": job.experiment_id,
-            # MLflow takes the name where the id is not known yet
-            "MLFLOW_EXPERIMENT_NAME": None if job.experiment_id else job.experiment,
-            "MLFLOW_DISABLE_TELEMETRY": "true",
-            "DO_NOT_TRACK": "true",
-            # where there is no git, MLflow would say so at length in every notebook
-            "GIT_PYTHON_REFRESH": "quiet",
-            "PERIJOVE_JOB_ID": job.id,
-            "PERIJOVE_ATTEMPT": str(attempt),
-            "PERIJOVE_RUN_ID": job.run_id,
-            "PERIJOVE_EXPERIMENT_ID": job.experiment_id,
-            "PERIJOVE_SOURCE": str(Path(job.root) / job.path),
-            "PERIJOVE_OUTPUTS": str(outputs),
-            "PERIJOVE_WORKSPACE": self.folder.name,
-            "PERIJOVE_HOME": str(self.folder.home),
-            ARTIFACTS_VARIABLE: str(self.folder.artifacts),
-            "JUPYTER_PATH": os.pathsep.join(filter(None, kernelspecs)),
-        }
-        if not self.tracker.assigns_run_ids:
-            environ |= {k: v for k, v in os.environ.items() if k.startswith("MLFLOW_TRACKING_")}
-            environ["MLFLOW_TRACKING_URI"] = self.tracker.tracking_uri
-            environ |= {EXISTING_VARIABLE: "true", ARTIFACTS_VARIABLE: None}
-            if "MLFLOW_TRACKING_TOKEN" not in os.environ:
-                environ["MLFLOW_TRACKING_TOKEN"] = None
-        return AttemptSpec(
-            job_id=job.id,
-            attempt=attempt,
-            kind=job.kind,
-            name=job.name,
-            folder=str(folder),
-            source=str(snapshot / job.path),
-            snapshot=str(snapshot),
-            origin=job.root,
-            workdir=str(outputs.parent),
-            outputs=str(outputs),
-            environment=kernel.kernelspec,
-            python=kernel.python,
-            parameters=job.parameters,
-            timeout=job.timeout,
-            environ={key: value for key, value in environ.items() if value is not None},
-            poke=self.poke,
-            resources=job.resources,
-        )
-
-    def token(self, job_id: str, attempt: int) -> str:
-        """What the attempt shows to MLflow and to the hub's gate."""
-        job = self.store.get(job_id)
-        run_id = job.run_id or "" if job is not None else ""
-        payload = AttemptToken(job_id=job_id, attempt=attempt, run_id=run_id)
-        return sign(payload, self.signing_key)
-
     def cancel(self, job: Job) -> None:
         """Carry out a stored wish to cancel; returns at once."""
         queued = self.store.update(
@@ -204,13 +134,12 @@ class Supervisor:
 
     def has_begun(self, job: Job) -> bool:
         """May anything of the job's attempt run, or have run?"""
-        return job.state is not JobState.QUEUED and not (
-            job.state is JobState.PREPARING and self._is_untaken(job)
-        )
+        return job.state is not JobState.QUEUED and not self._waits_there(job)
 
-    def _is_untaken(self, job: Job) -> bool:
+    def _waits_there(self, job: Job) -> bool:
+        """Is it sure that its target has its attempt, and has given it to nobody?"""
         folder = self.folder.attempt(job.id, job.attempt)
-        return self.targets[job.compute].is_untaken(folder)
+        return job.state is JobState.PREPARING and self.targets[job.compute].is_untaken(folder)
 
     async def recall(self, job: Job) -> None:
         """Have a job of a target that is held wait again; if it has begun, cancel it."""
@@ -271,7 +200,7 @@ class Supervisor:
                 job = await self._await_run(job)
             if job.experiment_id is None and (found := await self.experiment_id(job.experiment)):
                 job = self.store.update(job.id, experiment_id=found) or job
-            spec = self._write_spec(job)
+            spec = self.specs.write(job)
             step("launch.spec")
             await target.launch(spec)
             step("launch.forked")
@@ -292,14 +221,6 @@ class Supervisor:
                 self._tasks.spawn(target.cancel(job.id, job.attempt))
         else:
             self._tasks.spawn(self._launch(job))
-
-    def _write_spec(self, job: Job) -> AttemptSpec:
-        spec = self.spec(job, job.attempt)
-        folder = Path(spec.folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        lay_out(job.kind, job.path, Path(spec.snapshot), Path(job.root), folder / WORK)
-        replace_file(folder / SPEC, spec.model_dump_json())
-        return spec
 
     async def _await_run(self, job: Job) -> Job:
         """Give the recorder a moment to make the run, so that user code finds its id."""
@@ -396,7 +317,7 @@ class Supervisor:
                 update={"state": JobState.CANCELED, "reason": None, "message": None}
             )
         elif status.state is JobState.CANCELED and not current.cancel_requested:
-            if self._is_untaken(job):
+            if self._waits_there(current):
                 self._unbegin(current)
                 return
             if job.compute not in self._held:
