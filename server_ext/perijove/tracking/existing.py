@@ -142,7 +142,9 @@ class RestRecords(Records):
         wanted = chosen(question.columns)
         only = None if question.run_ids is None else set(question.run_ids)
         experiments = question.experiment_ids or await self._experiments_of(question.run_ids or [])
-        found, left_out, children = [], [], dict[str, int]()
+        found: list[dict[str, Any]] = []
+        left_out: list[dict[str, Any]] = []
+        children: dict[str, int] = {}
         theirs, sort = own_order(question.order_by)
         async for run in self._all(experiments, question.view, question.filter, theirs):
             parent = _tags(run).get(PARENT)
