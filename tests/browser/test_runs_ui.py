@@ -128,6 +128,11 @@ def test_from_an_experiment_to_a_comparison(
     page.keyboard.type("Best")
     page.keyboard.press("Enter")
     expect(page.locator(".jp-perijove-views li")).to_have_text("Best")
+    page.get_by_label("Delete view Best").click()
+    expect(page.locator(".jp-perijove-views li")).to_have_count(0)
+    page.locator(".Toastify__toast", has_text="View Best").get_by_text("Undo").click()
+    press(page, "Views")
+    expect(page.locator(".jp-perijove-views li")).to_have_text("Best")
     page.keyboard.press("Escape")
     press(page, "Export")
     with page.expect_download() as saved:

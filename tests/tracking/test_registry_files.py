@@ -66,6 +66,22 @@ def test_facts_are_read_as_text(bench: Bench) -> None:
     assert not Path("/tmp/perijove-was-unpickled").exists()
 
 
+def test_a_version_without_files_says_so(bench: Bench) -> None:
+    name, (run_id, _) = fresh(), bench.make_run()
+    bench.call("POST", "registered-models/create", json={"name": name})
+    source = {"name": name, "run_id": run_id, "source": f"runs:/{run_id}/nothing"}
+    bench.call("POST", "model-versions/create", json=source)
+
+    async def work(models: Registry) -> None:
+        facts = await models.files.facts(name, "1")
+        assert (facts.flavors, facts.files) == ({}, 0)
+        assert [warning.split(". ")[0] for warning in facts.warnings] == ["It has no files"]
+        with pytest.raises(NotFound):
+            await models.files.facts(name, "2")
+
+    bench.run(work)
+
+
 def test_files_from_outside(bench: Bench) -> None:
     name = fresh()
 

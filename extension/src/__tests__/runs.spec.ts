@@ -8,6 +8,7 @@ import { History } from '../runs/history';
 import { RunManager } from '../runs/manager';
 import { Selection } from '../runs/selection';
 import { Sparks } from '../runs/sparks';
+import { spotsOf } from '../runs/spots';
 import { RunTable } from '../runs/table';
 import { run } from './runrow';
 
@@ -34,6 +35,8 @@ class Hub {
   );
   refusal: [number, object] | null = null;
   series: any[] = [];
+  /** Runs that one answer brings. */
+  most = Infinity;
 
   readonly manager = new RunManager(
     {
@@ -58,9 +61,11 @@ class Hub {
     const found = body.parent_run_id
       ? this.runs.filter(one => one.parent_run_id === body.parent_run_id)
       : this.runs.filter(one => !body.parents_only || !one.parent_run_id);
-    const { offset = 0, limit = 100 } = body;
+    const { offset = 0 } = body;
+    const limit = Math.min(body.limit ?? 100, this.most);
     return {
       total: found.length,
+      nested: body.parents_only ? this.runs.length - found.length : 0,
       running: 0,
       offset,
       runs: found.slice(offset, offset + limit)
@@ -82,6 +87,21 @@ describe('Sparks', () => {
     sparks.age(['a'], 'auc');
     expect(await sparks.fetch(['a'], 'auc')).toBe(true);
     expect([sparks.isFlat('auc'), sparks.get('a', 'auc')]).toEqual([false, [1, 2]]);
+  });
+});
+
+describe('spotsOf', () => {
+  it('makes one of points that would hide each other', () => {
+    const points = [
+      { index: 0, a: 1, b: 0.5 },
+      { index: 1, a: 2, b: 0.5 },
+      { index: 3, a: 1.001, b: 0.5 }
+    ];
+    const pixels = (value: number) => value * 100;
+    expect(spotsOf(points, pixels, pixels)).toEqual([
+      { x: 100, y: 50, a: 1, b: 0.5, runs: [0, 3] },
+      { x: 200, y: 50, a: 2, b: 0.5, runs: [1] }
+    ]);
   });
 });
 
@@ -143,9 +163,16 @@ describe('RunTable', () => {
     await table.ask({ filter: 'metrics.auc >> 2' });
     expect(table.error?.text).toBe("Invalid comparator '>>'.");
     expect(id(0)).toBe('r0');
+    expect(table.isAnswered).toBe(false);
+    // what is scrolled to would be refused as well, again and again
+    table.see(100, 120);
+    await settled();
+    expect(hub.asked).toHaveLength(2);
     hub.refusal = null;
-    await table.ask({ filter: 'metrics.auc > 0' });
+    await table.ask({ filter: '' });
     expect(table.error).toBeNull();
+    expect(table.isAnswered).toBe(true);
+    expect([id(0), id(100)]).toEqual(['r0', 'r100']);
   });
 
   it('shows nested runs below their parent, also when it is a page later', async () => {
@@ -156,6 +183,8 @@ describe('RunTable', () => {
       run('c', { parent_run_id: 'a' })
     );
     await table.reload();
+    expect([table.total, table.nested, table.length]).toEqual([253, 3, 250]);
+    expect((await table.all()).runs).toHaveLength(253);
     await table.toggle('r1');
     await table.toggle('a');
     expect(table.length).toBe(253);
@@ -172,6 +201,10 @@ describe('RunTable', () => {
     expect(head.kind === 'group' && [head.group.value, head.group.runs.length]).toEqual(['0', 84]);
     table.toggleGroup('0');
     expect([id(0), id(1)]).toEqual(['group', 'group']);
+    expect(table.cut).toBeNull();
+    hub.most = 200;
+    await table.reload();
+    expect(table.cut).toBe(200);
     const values = ['10', 'x', '9', null].map((value, n) =>
       run(String(n), { params: value === null ? {} : { p: value } })
     );

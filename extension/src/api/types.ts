@@ -3843,11 +3843,17 @@ export interface components {
          * @description An answer to a question for runs.
          */
         RunPage: {
+            /**
+             * Nested
+             * @description besides these, what `parents_only` left out
+             * @default 0
+             */
+            nested: number;
             /** Offset */
             offset: number;
             /**
              * Running
-             * @description of these, how many run now
+             * @description of all these, how many run now
              * @default 0
              */
             running: number;

@@ -77,7 +77,7 @@ function Content(
     case 'markdown':
       return (
         <div className="jp-perijove-preview jp-mod-prose">
-          <Markdown source={text} rendermime={props.rendermime} />
+          <Markdown source={text} rendermime={props.rendermime} trans={props.trans} />
         </div>
       );
     case 'html':
@@ -184,7 +184,11 @@ function NotebookPreview(props: IPreviewProps & { text: string }): React.ReactEl
         <div key={index} className="jp-perijove-cell">
           <div className="jp-perijove-cell-main">
             {cell.cell_type === 'markdown' ? (
-              <Markdown source={joined(cell.source)} rendermime={props.rendermime} />
+              <Markdown
+                source={joined(cell.source)}
+                rendermime={props.rendermime}
+                trans={props.trans}
+              />
             ) : (
               <Source
                 source={joined(cell.source)}
@@ -197,6 +201,7 @@ function NotebookPreview(props: IPreviewProps & { text: string }): React.ReactEl
                 outputs={cell.outputs as IOutput[]}
                 version={0}
                 rendermime={props.rendermime}
+                trans={props.trans}
               />
             )}
           </div>

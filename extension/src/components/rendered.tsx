@@ -3,6 +3,7 @@ import { IEditorLanguageRegistry } from '@jupyterlab/codemirror';
 import type { IOutput } from '@jupyterlab/nbformat';
 import { OutputAreaModel, SimplifiedOutputArea } from '@jupyterlab/outputarea';
 import { IRenderMimeRegistry, MimeModel } from '@jupyterlab/rendermime';
+import { TranslationBundle } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
 import * as React from 'react';
 
@@ -30,9 +31,11 @@ export function Source(props: {
 export function Markdown(props: {
   source: string;
   rendermime: IRenderMimeRegistry;
+  trans: TranslationBundle;
 }): React.ReactElement {
   return (
     <Mounted
+      trans={props.trans}
       make={() => {
         const renderer = props.rendermime.createRenderer('text/markdown');
         const model = new MimeModel({ data: { 'text/markdown': props.source }, trusted: false });
@@ -48,6 +51,7 @@ export function Outputs(props: {
   outputs: IOutput[];
   version: number;
   rendermime: IRenderMimeRegistry;
+  trans: TranslationBundle;
 }): React.ReactElement {
   const model = React.useRef<OutputAreaModel | null>(null);
   React.useEffect(() => {
@@ -55,6 +59,7 @@ export function Outputs(props: {
   }, [props.version]);
   return (
     <Mounted
+      trans={props.trans}
       make={() => {
         // what a job put out is shown as a notebook of somebody else's is: sanitised
         model.current = new OutputAreaModel({ trusted: false, values: props.outputs });
@@ -66,8 +71,19 @@ export function Outputs(props: {
 }
 
 /** A Lumino widget inside React. */
-function Mounted(props: { make(): Widget; deps: unknown[] }): React.ReactElement {
+function Mounted(props: {
+  make(): Widget;
+  deps: unknown[];
+  trans: TranslationBundle;
+}): React.ReactElement {
   const host = React.useRef<HTMLDivElement>(null);
+  React.useLayoutEffect(() => {
+    const element = host.current!;
+    const say = ({ target }: Event) => sayNotLoaded(target, props.trans);
+    // it does not bubble
+    element.addEventListener('error', say, true);
+    return () => element.removeEventListener('error', say, true);
+  }, []);
   // a layout effect is undone while its element is still in the page, as detaching needs
   React.useLayoutEffect(() => {
     const widget = props.make();
@@ -80,4 +96,17 @@ function Mounted(props: { make(): Widget; deps: unknown[] }): React.ReactElement
     };
   }, props.deps);
   return <div ref={host} />;
+}
+
+/** In the place of an image that cannot be had: what it would have shown, and that it is missing. */
+function sayNotLoaded(image: EventTarget | null, trans: TranslationBundle): void {
+  if (image instanceof HTMLImageElement) {
+    const said = document.createElement('span');
+    said.className = 'jp-perijove-none';
+    said.title = image.src;
+    said.textContent = image.alt
+      ? trans.__('[image not loaded: %1]', image.alt)
+      : trans.__('[image not loaded]');
+    image.replaceWith(said);
+  }
 }

@@ -167,27 +167,25 @@ function Header(props: IDocumentOptions & { target: Target }): React.ReactElemen
         <span className="jp-perijove-count">
           {kindText(target, trans) || kindWord(target, trans)}
         </span>
-        <div className="jp-perijove-verbs">
-          {isManaged(target) && (
-            <div className="jp-perijove-actions">
-              {button(CommandIDs.remove, 'delete', trans.__('Delete…'))}
-              {commands.isEnabled(CommandIDs.terminal, { name: target.name }) && (
-                <button
-                  className="jp-Button jp-mod-styled jp-mod-minimal"
-                  onClick={() => void commands.execute(CommandIDs.terminal, { name: target.name })}
-                >
-                  {trans.__('Terminal')}
-                </button>
-              )}
-              {manager.allows('restart', target) &&
-                button(CommandIDs.restart, 'restart', trans.__('Restart'))}
-              {target.kind === 'cluster' && button(CommandIDs.scale, 'scale', trans.__('Scale…'))}
-              {isOff(target)
-                ? button(CommandIDs.start, 'start', trans.__('Start'), 'jp-mod-accept')
-                : button(CommandIDs.stop, 'stop', trans.__('Stop'))}
-            </div>
-          )}
-        </div>
+        {isManaged(target) && (
+          <div className="jp-perijove-verbs">
+            {button(CommandIDs.remove, 'delete', trans.__('Delete…'))}
+            {commands.isEnabled(CommandIDs.terminal, { name: target.name }) && (
+              <button
+                className="jp-Button jp-mod-styled jp-mod-minimal"
+                onClick={() => void commands.execute(CommandIDs.terminal, { name: target.name })}
+              >
+                {trans.__('Terminal')}
+              </button>
+            )}
+            {manager.allows('restart', target) &&
+              button(CommandIDs.restart, 'restart', trans.__('Restart'))}
+            {target.kind === 'cluster' && button(CommandIDs.scale, 'scale', trans.__('Scale…'))}
+            {isOff(target)
+              ? button(CommandIDs.start, 'start', trans.__('Start'), 'jp-mod-accept')
+              : button(CommandIDs.stop, 'stop', trans.__('Stop'))}
+          </div>
+        )}
       </div>
       <div className="jp-perijove-facts">
         {facts.map(([label, value]) => (

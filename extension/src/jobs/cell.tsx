@@ -41,7 +41,11 @@ export const Cell = React.memo(function Cell(props: ICellProps): React.ReactElem
       </div>
       <div className="jp-perijove-cell-main">
         {cell.type === 'markdown' ? (
-          <Markdown source={cell.source} rendermime={props.pictures.of(cell.id)} />
+          <Markdown
+            source={cell.source}
+            rendermime={props.pictures.of(cell.id)}
+            trans={props.trans}
+          />
         ) : (
           <Source
             source={cell.source}
@@ -50,7 +54,12 @@ export const Cell = React.memo(function Cell(props: ICellProps): React.ReactElem
           />
         )}
         {cell.outputs.length > 0 && (
-          <Outputs outputs={cell.outputs} version={cell.version} rendermime={props.rendermime} />
+          <Outputs
+            outputs={cell.outputs}
+            version={cell.version}
+            rendermime={props.rendermime}
+            trans={props.trans}
+          />
         )}
         {took && <div className="jp-perijove-took">{took}</div>}
       </div>

@@ -45,7 +45,7 @@ export function Description(props: {
           value={draft}
           onChange={event => setDraft(event.target.value)}
         />
-        <div className="jp-perijove-actions">
+        <div className="jp-perijove-verbs">
           <button
             type="button"
             className="jp-Button jp-mod-styled jp-mod-reject"
@@ -63,7 +63,7 @@ export function Description(props: {
   return (
     <div className="jp-perijove-description">
       {text ? (
-        <Markdown source={text} rendermime={props.rendermime} />
+        <Markdown source={text} rendermime={props.rendermime} trans={props.trans} />
       ) : (
         <p className="jp-perijove-hint">{trans.__('No description.')}</p>
       )}

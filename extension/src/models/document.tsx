@@ -246,22 +246,20 @@ function Header(
         </span>
         {isArchived && <span className="jp-perijove-count">{trans.__('archived')}</span>}
         <div className="jp-perijove-verbs">
-          <div className="jp-perijove-actions">
-            {button(trans.__('Delete…'), execute(CommandIDs.remove))}
-            {button(
-              isArchived ? trans.__('Unarchive') : trans.__('Archive'),
-              execute(CommandIDs.archive)
-            )}
-            {!version && button(trans.__('Rename…'), execute(CommandIDs.rename))}
-            {version && button(trans.__('Download'), execute(CommandIDs.download))}
-            {latest &&
-              button(trans.__('Set alias…'), () => props.onAlias((version ?? latest).version))}
-            {button(
-              trans.__('Register version…'),
-              () => commands.execute(CommandIDs.register, { name }),
-              'jp-mod-accept'
-            )}
-          </div>
+          {button(trans.__('Delete…'), execute(CommandIDs.remove))}
+          {button(
+            isArchived ? trans.__('Unarchive') : trans.__('Archive'),
+            execute(CommandIDs.archive)
+          )}
+          {!version && button(trans.__('Rename…'), execute(CommandIDs.rename))}
+          {version && button(trans.__('Download'), execute(CommandIDs.download))}
+          {latest &&
+            button(trans.__('Set alias…'), () => props.onAlias((version ?? latest).version))}
+          {button(
+            trans.__('Register version…'),
+            () => commands.execute(CommandIDs.register, { name }),
+            'jp-mod-accept'
+          )}
         </div>
       </div>
     </div>

@@ -3,6 +3,8 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { addIcon, closeIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
+import { onEscape } from '../components/escape';
+
 export function Tags(props: {
   tags: Record<string, string>;
   trans: TranslationBundle;
@@ -86,12 +88,7 @@ function TagInput(props: {
         event.preventDefault();
         props.onSave(name, value);
       }}
-      onKeyDown={event => {
-        if (event.key === 'Escape') {
-          event.stopPropagation();
-          props.onCancel();
-        }
-      }}
+      onKeyDown={onEscape(props.onCancel)}
     >
       <input
         className="jp-mod-styled"

@@ -4,6 +4,8 @@ import { TranslationBundle } from '@jupyterlab/translation';
 
 import { ApiError } from '../api';
 import type { RunManager } from './manager';
+import type { Selection } from './selection';
+import type { RunTable } from './table';
 
 /** Do it; what it throws is said until it is dismissed. True: it is done. */
 export async function guarded(act: () => Promise<unknown>): Promise<boolean> {
@@ -15,6 +17,25 @@ export async function guarded(act: () => Promise<unknown>): Promise<boolean> {
     Notification.error(text, { autoClose: false });
     return false;
   }
+}
+
+/** Select every run of the table, and say so if they are too many. */
+export async function selectAll(
+  table: RunTable,
+  selection: Selection,
+  trans: TranslationBundle
+): Promise<void> {
+  await guarded(async () => {
+    const { runs, total } = await table.all();
+    selection.set(runs.map(run => run.run_id));
+    if (runs.length < total) {
+      const [some, all] = [runs.length.toLocaleString(), total.toLocaleString()];
+      Notification.warning(
+        trans.__('The first %1 of %2 runs are selected: more at once are too many.', some, all),
+        { autoClose: 10000 }
+      );
+    }
+  });
 }
 
 /** Delete runs, and offer to have them back. */

@@ -55,6 +55,8 @@ function Compare(props: ICompareOptions & { shown: boolean }): React.ReactElemen
   useSignal(experiments.changed);
   const [tab, setTab] = React.useState<Tab>('metrics');
   const [chosen, setChosen] = React.useState<number[] | null>(null);
+  const [spot, setSpot] = React.useState<number[] | null>(null);
+  const inView: Partial<Record<Tab, number[] | null>> = { parallel: chosen, scatter: spot };
   const tabs: ITab<Tab>[] = [
     { key: 'metrics', label: trans.__('Metrics') },
     { key: 'parallel', label: trans.__('Parallel coordinates') },
@@ -88,7 +90,7 @@ function Compare(props: ICompareOptions & { shown: boolean }): React.ReactElemen
             ].join(', ')}
           </span>
         </div>
-        <Legend {...props} runs={runs} chosen={tab === 'parallel' ? chosen : null} />
+        <Legend {...props} runs={runs} chosen={inView[tab] ?? null} />
       </div>
       {(deleted > 0 || error) && (
         <p className="jp-perijove-banner jp-mod-top" role="alert">
@@ -118,7 +120,9 @@ function Compare(props: ICompareOptions & { shown: boolean }): React.ReactElemen
             onBrush={setChosen}
           />
         )}
-        {tab === 'scatter' && <Scatter runs={runs} trans={trans} />}
+        {tab === 'scatter' && (
+          <Scatter runs={runs} trans={trans} chosen={spot} onChoose={setSpot} />
+        )}
         {tab === 'table' && <DiffTable runs={runs} trans={trans} />}
         {tab === 'notebooks' && <NotebookDiffView {...props} found={runs} />}
       </TabBody>

@@ -151,7 +151,8 @@ function Runs(props: IRunsProps): React.ReactElement {
   if (!table.isReady && error && !isRefused) {
     return <Away error={error} table={table} trans={trans} />;
   }
-  const isEmpty = table.isReady && !table.total && !query.filter.trim();
+  const isNone = table.isAnswered && !table.total;
+  const isEmpty = isNone && !query.filter.trim();
   return (
     <>
       <Header {...props} names={names} columns={columns} />
@@ -192,6 +193,17 @@ function Runs(props: IRunsProps): React.ReactElement {
           </span>
         </p>
       )}
+      {table.cut !== null && (
+        <p className="jp-perijove-banner jp-mod-top jp-mod-warn" role="status">
+          <span>
+            {trans.__(
+              'The groups hold the first %1 of %2 runs: more are too many. Filter them to see the others.',
+              table.cut.toLocaleString(),
+              table.total.toLocaleString()
+            )}
+          </span>
+        </p>
+      )}
       {isEmpty ? (
         !gone.length && !problem && <Empty {...props} />
       ) : (
@@ -204,7 +216,7 @@ function Runs(props: IRunsProps): React.ReactElement {
           onEdit={edit}
         />
       )}
-      {table.isReady && table.total === 0 && !isEmpty && (
+      {isNone && !isEmpty && (
         <p className="jp-perijove-hint">{trans.__('The filter is true of no run.')}</p>
       )}
       {selection.size > 0 && (

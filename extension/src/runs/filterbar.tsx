@@ -94,8 +94,11 @@ export function FilterBar(props: {
           value={text}
           onChange={event => {
             setText(event.target.value);
-            look(event.target.value, event.target.selectionStart ?? 0);
-            if (!event.target.value) {
+            if (event.target.value) {
+              look(event.target.value, event.target.selectionStart ?? 0);
+            } else {
+              // nothing stands before the runs that come back
+              setFound(null);
               props.onChange('');
             }
           }}

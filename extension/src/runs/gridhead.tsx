@@ -3,6 +3,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { caretDownIcon, caretUpIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
+import { selectAll } from './actions';
 import { ATTRIBUTES, moved, NAME } from './columns';
 import type { ICell } from './gridrow';
 import type { IOrder } from './question';
@@ -120,7 +121,7 @@ export function GridHead(props: IGridHeadProps): React.ReactElement {
             }
           }}
           onChange={() =>
-            selection.size ? selection.clear() : void table.ids().then(ids => selection.set(ids))
+            selection.size ? selection.clear() : void selectAll(table, selection, trans)
           }
         />
         <HeadButton

@@ -1,13 +1,16 @@
 /** The table of runs from the keyboard. */
+import { TranslationBundle } from '@jupyterlab/translation';
 import type { Virtualizer } from '@tanstack/react-virtual';
 import * as React from 'react';
 
 import type { RunRow } from '../api';
+import { selectAll } from './actions';
 import { keyOf } from './groups';
 import type { Selection } from './selection';
 import type { RunTable } from './table';
 
 interface IKeyOptions {
+  trans: TranslationBundle;
   table: RunTable;
   selection: Selection;
   rows: Virtualizer<HTMLDivElement, Element>;
@@ -83,7 +86,7 @@ export function useKeys(options: IKeyOptions): (event: React.KeyboardEvent) => v
     };
     if (event.key.toLowerCase() === 'a' && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
-      void table.ids().then(ids => selection.set(ids));
+      void selectAll(table, selection, options.trans);
     } else if (keys[event.key] && !event.ctrlKey && !event.metaKey && !event.altKey) {
       event.preventDefault();
       event.stopPropagation();

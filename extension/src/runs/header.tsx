@@ -31,6 +31,7 @@ export function Header(props: IHeaderProps): React.ReactElement {
   const { query } = table;
   const said = [
     trans._n('%1 run', '%1 runs', table.total).replace(/\d+/, table.total.toLocaleString()),
+    table.nested ? trans.__('%1 nested', table.nested.toLocaleString()) : '',
     table.running ? trans.__('%1 running', table.running) : ''
   ];
   const choose = (view: RunsView) => {

@@ -121,7 +121,7 @@ function Description(props: Props): React.ReactElement {
           </div>
         </div>
       ) : run.description ? (
-        <Markdown source={run.description} rendermime={props.rendermime} />
+        <Markdown source={run.description} rendermime={props.rendermime} trans={props.trans} />
       ) : (
         <p className="jp-perijove-none">{trans.__('None yet.')}</p>
       )}

@@ -12,6 +12,16 @@ export class Rows {
     return this._total;
   }
 
+  /** Nested ones that stand below their parents. */
+  get nested(): number {
+    return this._left;
+  }
+
+  /** Runs that are in groups. */
+  get grouped(): number {
+    return this._grouped;
+  }
+
   get running(): number {
     return this._running;
   }
@@ -86,6 +96,7 @@ export class Rows {
   setGroups(found: RunPage, column: IColumn): void {
     this.clear();
     this._groups.set(group(found.runs, column));
+    this._grouped = found.runs.length;
     this._learn(found);
   }
 
@@ -105,8 +116,9 @@ export class Rows {
     return wasOpen;
   }
 
-  private _learn({ total, running, runs }: RunPage): void {
+  private _learn({ total, nested, running, runs }: RunPage): void {
     this._total = total;
+    this._left = nested;
     this._running = running;
     this._remember(runs);
   }
@@ -121,9 +133,11 @@ export class Rows {
     this._nested.place(this._pages.all, PAGE);
   }
 
+  private _grouped = 0;
   private _groups = new Groups();
   private _hasParents = false;
   private _known = new Map<string, RunRow>();
+  private _left = 0;
   private _nested = new Nested();
   private _pages = new Pages();
   private _running = 0;

@@ -8,6 +8,7 @@ import { Select } from '../components/select';
 import { isNumeric, toNumber } from './columns';
 import { compare } from './differences';
 import { figure, fullTitle } from './format';
+import { type ISpot, spotsOf } from './spots';
 
 /** Pixels. */
 const MARGIN = { left: 76, right: 20, top: 16, bottom: 42 };
@@ -16,8 +17,11 @@ const TICKS = 8;
 export function Scatter(props: {
   runs: readonly RunRow[];
   trans: TranslationBundle;
+  /** The numbers of the runs at the point that is chosen; null: there is none. */
+  chosen: readonly number[] | null;
+  onChoose(chosen: number[] | null): void;
 }): React.ReactElement {
-  const { runs, trans } = props;
+  const { runs, trans, chosen, onChoose } = props;
   const figures = [...compare(runs, 'params'), ...compare(runs, 'metrics')].filter(({ values }) =>
     isNumeric(values)
   );
@@ -49,7 +53,13 @@ export function Scatter(props: {
   const choose = (label: string, value: string, change: (value: string) => void) => (
     <label>
       {label}
-      <Select value={value} onChange={event => change(event.target.value)}>
+      <Select
+        value={value}
+        onChange={event => {
+          change(event.target.value);
+          onChoose(null);
+        }}
+      >
         {names.map(name => (
           <option key={name}>{name}</option>
         ))}
@@ -60,7 +70,7 @@ export function Scatter(props: {
     across && up
       ? runs.flatMap((run, index) => {
           const [a, b] = [toNumber(across.values[index]), toNumber(up.values[index])];
-          return Number.isFinite(a) && Number.isFinite(b) ? [{ run, index, a, b }] : [];
+          return Number.isFinite(a) && Number.isFinite(b) ? [{ index, a, b }] : [];
         })
       : [];
   const [toX, xTicks] = scale(
@@ -73,6 +83,19 @@ export function Scatter(props: {
     size.height - MARGIN.bottom,
     MARGIN.top
   );
+  const spots = spotsOf(points, toX, toY);
+  const isChosen = (spot: ISpot) => spot.runs.join() === chosen?.join();
+  const isAny = spots.some(isChosen);
+  const toggle = (spot: ISpot) => onChoose(isChosen(spot) ? null : spot.runs);
+  const text = ({ runs: there, a, b }: ISpot) =>
+    [
+      there.length > 1 ? trans.__('%1 runs', there.length) : '',
+      ...there.map(index => runs[index].name),
+      `${title.across} ${figure(a)}`,
+      `${title.up} ${figure(b)}`
+    ]
+      .filter(Boolean)
+      .join('\n');
   return (
     <div className="jp-perijove-scatter">
       {names.length > 0 && (
@@ -86,7 +109,7 @@ export function Scatter(props: {
           <svg
             width={size.width}
             height={size.height}
-            role="img"
+            role="group"
             aria-label={trans.__('%1 against %2', title.up, title.across)}
           >
             {yTicks.map(tick => (
@@ -127,16 +150,35 @@ export function Scatter(props: {
             >
               {title.up}
             </text>
-            {points.map(({ run, index, a, b }) => (
-              <circle
-                key={run.run_id}
-                cx={toX(a)}
-                cy={toY(b)}
-                r={6}
-                style={{ fill: lineColor(index) }}
+            {spots.map(spot => (
+              <g
+                key={spot.runs[0]}
+                role="button"
+                tabIndex={0}
+                aria-label={text(spot)}
+                aria-pressed={isChosen(spot)}
+                className={isAny && !isChosen(spot) ? 'jp-mod-out' : ''}
+                onClick={() => toggle(spot)}
+                onKeyDown={event => {
+                  if (event.key === 'Enter' || event.key === ' ') {
+                    event.preventDefault();
+                    toggle(spot);
+                  }
+                }}
               >
-                <title>{`${run.name}\n${title.across} ${figure(a)}\n${title.up} ${figure(b)}`}</title>
-              </circle>
+                <title>{text(spot)}</title>
+                <circle
+                  cx={spot.x}
+                  cy={spot.y}
+                  r={spot.runs.length > 1 ? 9 : 6}
+                  style={{ fill: lineColor(spot.runs[0]) }}
+                />
+                {spot.runs.length > 1 && (
+                  <text x={spot.x} y={spot.y + 4} textAnchor="middle">
+                    {spot.runs.length}
+                  </text>
+                )}
+              </g>
             ))}
           </svg>
         ) : (

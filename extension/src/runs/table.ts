@@ -8,6 +8,7 @@ import { ISignal, Signal } from '@lumino/signaling';
 import {
   asApiError,
   type ApiError,
+  type RunPage,
   type RunRow,
   type RunSearch,
   type TrackingChange
@@ -29,7 +30,7 @@ import {
 import { Rows } from './rows';
 import { Sparks } from './sparks';
 
-/** Runs that grouping and selecting everything may concern. */
+/** Runs that grouping and selecting everything may concern: what one answer brings. */
 const ALL = 50_000;
 /** Milliseconds. */
 const PAUSE = { reload: 700, retry: 3000 };
@@ -59,8 +60,20 @@ export class RunTable implements IDisposable {
     return this._query;
   }
 
+  /** Runs that the question is true of, those nested below others too. */
   get total(): number {
-    return this._rows.total;
+    return this._rows.total + this._rows.nested;
+  }
+
+  /** Of these, how many stand below their parents. */
+  get nested(): number {
+    return this._rows.nested;
+  }
+
+  /** How many of them are in groups, where they are too many for that; else null. */
+  get cut(): number | null {
+    const { isGrouped, grouped, total } = this._rows;
+    return isGrouped && grouped < total ? grouped : null;
   }
 
   get running(): number {
@@ -69,6 +82,11 @@ export class RunTable implements IDisposable {
 
   get isReady(): boolean {
     return this._ready;
+  }
+
+  /** Is what is shown the answer to what is asked, and not to what was asked before? */
+  get isAnswered(): boolean {
+    return this._answered === keyOf(this._query);
   }
 
   /** Is a newer answer under way? */
@@ -148,7 +166,8 @@ export class RunTable implements IDisposable {
   /** These lines are seen: fetch what is missing of them. */
   see(first: number, last: number): void {
     this._seen = [first, last];
-    if (!this._rows.isGrouped && this._ready) {
+    // what was refused would be again; what is away is asked again in time
+    if (!this._rows.isGrouped && this._ready && !this._error) {
       for (const page of this._rows.pages(first, last)) {
         if (!this._rows.isFresh(page)) {
           void this._fetch(page, this._question);
@@ -180,10 +199,9 @@ export class RunTable implements IDisposable {
     return { ...searchOf(this._query, this.experimentIds), ...more };
   }
 
-  /** The ids of all runs of the question, in order. */
-  async ids(): Promise<string[]> {
-    const page = await this.manager.search(this.search({ columns: [], limit: ALL }));
-    return page.runs.map(run => run.run_id);
+  /** All runs of the question, nested ones too, as far as one answer brings them. */
+  all(): Promise<RunPage> {
+    return this.manager.search(this.search({ columns: [], parents_only: false, limit: ALL }));
   }
 
   /** A run that was fetched. */

@@ -1,11 +1,14 @@
 /** Views of an experiment's runs that were saved under names. */
+import { Notification } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { closeIcon, editIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { RunsView } from '../api';
 import { refusal } from '../components/dialog';
+import { onEscape } from '../components/escape';
 import type { ExperimentManager } from '../experiments/manager';
+import { guarded } from './actions';
 import type { Query } from './question';
 
 export function Views(props: {
@@ -21,40 +24,64 @@ export function Views(props: {
   const [name, setName] = React.useState('');
   const [renamed, setRenamed] = React.useState<string | null>(null);
   const [error, setError] = React.useState<string | null>(null);
-  const guarded = (answer: Promise<RunsView[]>) =>
-    answer.then(
-      found => {
-        setViews(found);
+  const asked = React.useRef(0);
+  /** The views as the last question found them: an earlier answer may come after it. */
+  const shown = (answer: Promise<RunsView[]>) => {
+    const question = ++asked.current;
+    return answer.then(found => question === asked.current && setViews(found));
+  };
+  const listed = (answer: Promise<RunsView[]>) =>
+    shown(answer).then(
+      () => {
         setError(null);
         return true;
       },
       reason => {
         setError(refusal(reason).text);
         // somebody else may have changed them
-        experiments.views(experimentId).then(setViews, () => undefined);
+        shown(experiments.views(experimentId)).catch(() => undefined);
         return false;
       }
     );
-  React.useEffect(() => void guarded(experiments.views(experimentId)), []);
+  React.useEffect(() => void listed(experiments.views(experimentId)), []);
   const host = React.useRef<HTMLDivElement>(null);
   const isKnown = views?.some(view => view.name === name.trim());
   /** What had the focus is gone: it stays in the panel. */
   const stay = () => host.current?.focus();
+  const remove = async (view: RunsView) => {
+    const isDone = await listed(experiments.deleteView(experimentId, view.name));
+    stay();
+    if (isDone) {
+      Notification.info(trans.__('View %1 was deleted.', view.name), {
+        autoClose: 10000,
+        actions: [
+          {
+            label: trans.__('Undo'),
+            callback: () => void guarded(() => experiments.saveView(experimentId, view))
+          }
+        ]
+      });
+    }
+  };
   const stopRenaming = () => {
     setRenamed(null);
     stay();
   };
+  if (!views && !error) {
+    return <p className="jp-perijove-hint">{trans.__('Loading…')}</p>;
+  }
   return (
     <div ref={host} className="jp-perijove-views" tabIndex={-1}>
       <form
         onSubmit={event => {
           event.preventDefault();
           const view = { ...props.query, name: name.trim() };
-          void guarded(experiments.saveView(experimentId, view)).then(done => done && setName(''));
+          void listed(experiments.saveView(experimentId, view)).then(done => done && setName(''));
         }}
       >
         <input
           className="jp-mod-styled"
+          autoFocus
           placeholder={trans.__('Name of this view')}
           aria-label={trans.__('Name of this view')}
           value={name}
@@ -78,7 +105,7 @@ export function Views(props: {
                 trans={trans}
                 onCancel={stopRenaming}
                 onName={wanted =>
-                  void guarded(experiments.renameView(experimentId, view.name, wanted)).then(
+                  void listed(experiments.renameView(experimentId, view.name, wanted)).then(
                     done => done && stopRenaming()
                   )
                 }
@@ -104,9 +131,7 @@ export function Views(props: {
                   className="jp-perijove-row-action"
                   title={trans.__('Delete view %1', view.name)}
                   aria-label={trans.__('Delete view %1', view.name)}
-                  onClick={() =>
-                    void guarded(experiments.deleteView(experimentId, view.name)).then(stay)
-                  }
+                  onClick={() => void remove(view)}
                 >
                   <closeIcon.react tag="span" width="14px" height="14px" />
                 </button>
@@ -140,13 +165,7 @@ function NameForm(props: {
         event.preventDefault();
         props.onName(wanted);
       }}
-      onKeyDown={event => {
-        if (event.key === 'Escape') {
-          // the panel stays open
-          event.stopPropagation();
-          props.onCancel();
-        }
-      }}
+      onKeyDown={onEscape(props.onCancel)}
     >
       <input
         className="jp-mod-styled"

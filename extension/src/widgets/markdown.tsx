@@ -4,6 +4,8 @@ import DOMPurify from 'dompurify';
 import { marked } from 'marked';
 import * as React from 'react';
 
+import { trans } from './trans';
+
 /** What Markdown makes, and no more: no styles, no forms, no frames. */
 const ALLOWED = {
   ALLOWED_TAGS: [
@@ -22,7 +24,10 @@ purify.addHook('afterSanitizeAttributes', element => {
     element.setAttribute('rel', 'noopener noreferrer');
   } else if (element.nodeName === 'IMG' && !element.getAttribute('src')?.startsWith('data:')) {
     // looking at a page tells nobody else of it
-    element.removeAttribute('src');
+    const alt = element.getAttribute('alt');
+    element.replaceWith(
+      alt ? trans.__('[image not loaded: %1]', alt) : trans.__('[image not loaded]')
+    );
   }
 });
 

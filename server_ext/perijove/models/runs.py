@@ -106,7 +106,8 @@ class RunPage(BaseModel):
     """An answer to a question for runs."""
 
     total: int = Field(description="runs that the question is true of")
-    running: int = Field(default=0, description="of these, how many run now")
+    nested: int = Field(default=0, description="besides these, what `parents_only` left out")
+    running: int = Field(default=0, description="of all these, how many run now")
     offset: int
     runs: list[RunRow]
 

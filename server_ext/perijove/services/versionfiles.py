@@ -41,13 +41,21 @@ class VersionFiles:
 
     async def facts(self, name: str, version: str) -> ModelFacts:
         """Its signature, input example, flavours and requirements, read as text."""
-        location = await self._location(name, version)
+        known = await self.models.version(name, version)
+        try:
+            location = await self.models.location(known)
+        except NotFound as error:  # what it was registered from is not there
+            found = facts_of({}, [])
+            found.warnings.append(f"It has no files. {error.message}")
+            return found
         files = await self._walk(location)
         paths = {file.path for file in files}
         if "MLmodel" not in paths:
             found = facts_of({}, files)
             found.warnings.append(
                 "It has no MLmodel, so MLflow cannot load it; its files can be downloaded."
+                if files
+                else "It has no files: there is nothing to load or to download."
             )
             return found
         data = await self._head(location, "MLmodel", MLMODEL_BYTES + 1)

@@ -112,6 +112,9 @@ class RecordsContract:
         await log("runs/update", {"run_id": children[0], "status": "FAILED", "end_time": 3000})
         ids = {"experiment_ids": [experiment]}
         assert await self._search(records, **ids, parents_only=True) == [top]
+        folded = RunSearch(experiment_ids=[experiment], parents_only=True)
+        page = json.loads(await records.search(folded))
+        assert (page["total"], page["nested"], page["running"]) == (1, 2, 1)
         assert await self._search(records, **ids, parent_run_id=top) == children[::-1]
         lasted = [top, children[0], children[1]]
         assert await self._search(records, **ids, order_by=["attributes.duration DESC"]) == lasted

@@ -142,17 +142,18 @@ class RestRecords(Records):
         wanted = chosen(question.columns)
         only = None if question.run_ids is None else set(question.run_ids)
         experiments = question.experiment_ids or await self._experiments_of(question.run_ids or [])
-        found, children = [], dict[str, int]()
+        found: list[dict[str, Any]] = []
+        left_out: list[dict[str, Any]] = []
+        children: dict[str, int] = {}
         theirs, sort = own_order(question.order_by)
         async for run in self._all(experiments, question.view, question.filter, theirs):
             parent = _tags(run).get(PARENT)
             if only is not None and run["info"]["run_id"] not in only:
                 continue
-            if question.parents_only and parent is not None:
-                continue
             if question.parent_run_id is not None and parent != question.parent_run_id:
                 continue
-            found.append(run)
+            is_left_out = question.parents_only and parent is not None
+            (left_out if is_left_out else found).append(run)
         found = sort(found)
         shown = found[question.offset : question.offset + question.limit]
         if shown:
@@ -170,7 +171,8 @@ class RestRecords(Records):
             rows.append(RunRow.model_validate(made))
         page = RunPage(
             total=len(found),
-            running=sum(run["info"]["status"] == "RUNNING" for run in found),
+            nested=len(left_out),
+            running=sum(run["info"]["status"] == "RUNNING" for run in found + left_out),
             offset=question.offset,
             runs=rows,
         )

@@ -46,9 +46,13 @@ def search(engine: sa.Engine, question: RunSearch) -> bytes:
     """See `Records.search`."""
     wanted = chosen(question.columns)
     where = list(_where(question, engine.dialect.name))
+    # nested runs that are left out are counted all the same
+    shown = RUNS.run_uuid.not_in(_nested()) if question.parents_only else sa.true()
     joins, order = _order(question.order_by)
     counts = sa.select(
-        sa.func.count(), sa.func.sum(sa.case((RUNS.status == "RUNNING", 1), else_=0))
+        sa.func.count(),
+        sa.func.sum(sa.case((shown, 1), else_=0)),
+        sa.func.sum(sa.case((RUNS.status == "RUNNING", 1), else_=0)),
     ).where(*where)
     source: Any = SqlRun.__table__
     for table, condition in joins:
@@ -58,16 +62,17 @@ def search(engine: sa.Engine, question: RunSearch) -> bytes:
             RUNS.run_uuid, RUNS.experiment_id, RUNS.name, RUNS.status, RUNS.lifecycle_stage,
             RUNS.user_id, RUNS.start_time, RUNS.end_time,
         )
-        .select_from(source).where(*where).order_by(*order)
+        .select_from(source).where(*where, shown).order_by(*order)
         .offset(question.offset).limit(question.limit)
     )  # fmt: skip
     with engine.connect() as connection:
-        total, running = connection.execute(counts).one()
+        counted, total, running = (count or 0 for count in connection.execute(counts).one())
         found = connection.execute(page).all() if question.limit else []
         rows = _rows(connection, found, wanted)
     answer = {
         "total": total,
-        "running": running or 0,
+        "nested": counted - total,
+        "running": running,
         "offset": question.offset,
         "runs": rows,
     }
@@ -135,15 +140,16 @@ def _where(question: RunSearch, dialect: str) -> Iterator[Any]:
         yield RUNS.experiment_id.in_([int(i) for i in question.experiment_ids if is_id(i)])
     if question.view is not View.ALL:
         yield RUNS.lifecycle_stage.in_(STAGES[question.view])
-    nested = sa.select(TAGS.run_uuid).where(TAGS.key == PARENT)
-    if question.parents_only:
-        yield RUNS.run_uuid.not_in(nested)
     if question.parent_run_id is not None:
-        yield RUNS.run_uuid.in_(nested.where(TAGS.value == question.parent_run_id))
+        yield RUNS.run_uuid.in_(_nested().where(TAGS.value == question.parent_run_id))
     if question.run_ids is not None:
         yield RUNS.run_uuid.in_(question.run_ids)
     for item in _parsed(question.filter):
         yield _condition(item, dialect)
+
+
+def _nested() -> Any:
+    return sa.select(TAGS.run_uuid).where(TAGS.key == PARENT)
 
 
 def is_id(text: str) -> bool:

@@ -59,6 +59,10 @@ class PredictionForm(ipywidgets.VBox):
             self._fields = {}
             self.children = [ipywidgets.HTML("Select a version above.")]
             return
+        if not facts["flavors"]:
+            self._fields = {}
+            self.children = [ipywidgets.HTML("This version has no model that MLflow can load.")]
+            return
         types = {each["name"] or "": each["type"] for each in facts["inputs"]}
         if types == self._types and self._fields:
             return
