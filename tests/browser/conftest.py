@@ -130,6 +130,8 @@ def served(folder: Path, application: str) -> Iterator[Lab]:
         "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
     }
     options = f"--no-browser --allow-root --port={port} --IdentityProvider.token=token"
+    for name in ("LabApp", "JupyterNotebookApp"):
+        options += f" --{name}.expose_app_in_browser=True"
     with (folder / "lab.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", application, *options.split()],
@@ -181,8 +183,10 @@ def show(page: Page, panel: str) -> None:
 def palette(page: Page, command: str) -> None:
     """Run a command from the palette; its shortcut is known a little after the page is drawn.
 
-    What is being restored may take the focus, and with it the palette: it is opened again.
+    What is being restored takes the focus, and with it the palette: that is waited for. Should
+    anything else take it, the palette is opened again.
     """
+    page.evaluate("async () => { await window.jupyterapp.restored; }")
     words = page.locator(".lm-CommandPalette-input:visible")
     found = page.locator(".lm-CommandPalette-item.lm-mod-active", has_text=command)
     for _ in range(PATIENCE // 2000):
@@ -190,10 +194,10 @@ def palette(page: Page, command: str) -> None:
         with suppress(TimeoutError):
             words.fill(command, timeout=2000)
             found.wait_for(timeout=2000)
-            break
-    expect(found).to_be_visible()
-    page.keyboard.press("Enter")
-    page.wait_for_timeout(500)  # the palette goes, and gives the focus back, behind a dialog
+            words.press("Enter", timeout=2000)
+            page.wait_for_timeout(500)  # the palette goes, and gives the focus back
+            return
+    pytest.fail(f"The palette does not offer: {command}")
 
 
 OpenPage = Callable[..., Page]

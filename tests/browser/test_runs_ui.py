@@ -261,7 +261,7 @@ window.fetch = async (input, init) => {
     const runs = Array.from({ length: count }, (_, n) => ({
       ...RUN, run_id: `r${offset + n}`, name: `run-${offset + n}`
     }));
-    return answer({ total: 12345, running: 0, offset, runs });
+    return answer({ total: 12345, nested: 0, running: 0, offset, runs });
   }
   return real(input, init);
 };
