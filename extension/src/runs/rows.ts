@@ -116,7 +116,8 @@ export class Rows {
     return wasOpen;
   }
 
-  private _learn({ total, nested, running, runs }: RunPage): void {
+  /** A hub that was started before it was updated counts no nested ones. */
+  private _learn({ total, nested = 0, running, runs }: RunPage): void {
     this._total = total;
     this._left = nested;
     this._running = running;
