@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -168,3 +169,27 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
         return Bench(request.getfixturevalue("existing"), None, None, tmp_path / "uploads")
     served: Served = request.getfixturevalue("mlflow")
     return Bench(served.uri, OWNER, served.folder.artifacts, tmp_path / "uploads")
+
+
+@pytest.fixture(scope="module")
+def make(mlflow: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Any]]:
+    """Stores of both kinds: ``make("rest")``, ``make("spool")``."""
+    from mlflow.store.tracking.rest_store import RestStore
+    from mlflow.utils.credentials import get_default_host_creds
+
+    from perijove.tracking.jobstore import SpoolingStore
+
+    folder = tmp_path_factory.mktemp("attempt")
+    patch = pytest.MonkeyPatch()
+    patch.setenv("MLFLOW_TRACKING_TOKEN", attempt_token(mlflow.folder))
+    patch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    patch.delenv("PERIJOVE_RUN_ID", raising=False)
+    credentials = partial(get_default_host_creds, mlflow.uri)
+
+    def made(kind: str) -> Any:
+        if kind == "rest":
+            return RestStore(credentials)
+        return SpoolingStore(credentials, str(folder / "mlflow.spool"))
+
+    yield made
+    patch.undo()

@@ -7,7 +7,7 @@ import math
 import os
 import string
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,52 +18,11 @@ from hypothesis import strategies as st
 
 from perijove.models.logged import LoggedSpool, records
 from perijove.runner.sender import Sender
-from tracking.conftest import Served, attempt_token
+from tracking.conftest import Served
+from tracking.stores import NOW, entities, new_run, outcome
 
 pytestmark = pytest.mark.integration
 LONG = "x" * 6001
-NOW = 1_700_000_000_000
-
-
-@pytest.fixture(scope="module")
-def make(mlflow: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Any]]:
-    """Stores of both kinds: ``make("rest")``, ``make("spool")``."""
-    from mlflow.store.tracking.rest_store import RestStore
-    from mlflow.utils.credentials import get_default_host_creds
-
-    from perijove.tracking.jobstore import SpoolingStore
-
-    folder = tmp_path_factory.mktemp("attempt")
-    patch = pytest.MonkeyPatch()
-    patch.setenv("MLFLOW_TRACKING_TOKEN", attempt_token(mlflow.folder))
-    patch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    patch.delenv("PERIJOVE_RUN_ID", raising=False)
-    credentials = partial(get_default_host_creds, mlflow.uri)
-
-    def made(kind: str) -> Any:
-        if kind == "rest":
-            return RestStore(credentials)
-        return SpoolingStore(credentials, str(folder / "mlflow.spool"))
-
-    yield made
-    patch.undo()
-
-
-def new_run(store: Any, name: str = "run") -> str:
-    return str(store.create_run("0", "user", NOW, [], name).info.run_id)
-
-
-def outcome(call: Callable[[], Any], run_id: str) -> Any:
-    """What a call returns or raises, without what differs from run to run."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        found = call()
-    except MlflowException as error:
-        return type(error).__name__, error.error_code, str(error).replace(run_id, "RUN")
-    except Exception as error:
-        return type(error).__name__, str(error).replace(run_id, "RUN")
-    return json.loads(json.dumps(found, default=vars).replace(run_id, "RUN"))
 
 
 def state(store: Any, run_id: str, metrics: list[str]) -> Any:
@@ -78,12 +37,6 @@ def state(store: Any, run_id: str, metrics: list[str]) -> Any:
     latest = {key: repr(value) for key, value in data.metrics.items()}
     info = {k: v for k, v in vars(run.info).items() if k not in ("_run_id", "_artifact_uri")}
     return latest, data.params, data.tags, info, history
-
-
-def entities() -> Any:
-    from mlflow import entities
-
-    return entities
 
 
 METRICS: list[tuple[Any, ...]] = [
@@ -291,115 +244,6 @@ def test_outputs(make: Callable[..., Any]) -> None:
     assert found[1] == found[0]
     kinds = [fields[0] for fields in records(store._spool.path.read_bytes()) if fields[1] == run]
     assert kinds == ["o"] * 2
-
-
-def test_the_same_answer_is_given_once_more(make: Callable[..., Any], asked: list[Any]) -> None:
-    from mlflow.entities import LoggedModelOutput
-    from mlflow.exceptions import MlflowException
-
-    store, other = make("spool"), make("rest")
-    run, model = new_run(store), store.create_logged_model("0", "model").model_id
-    first = store.get_run(run)
-    store.say_again(run)
-    store.log_outputs(run, [LoggedModelOutput(model, 0)])
-    other.log_param(run, entities().Param("p", "1"))
-    assert store.get_run(run) is first
-    assert store.get_run(run).data.params == {"p": "1"}
-    assert len(asked) == 2
-    for between in (
-        lambda: store.log_outputs("0" * 32, [LoggedModelOutput(model, 0)]),
-        lambda: store.get_logged_model(model),
-        lambda: store.get_run(new_run(other)),
-    ):
-        store.say_again(run)
-        try:
-            between()
-        except MlflowException:
-            pass
-        asked.clear()
-        store.get_run(run)
-        assert len(asked) == 1
-
-
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What stores of jobs ask for runs."""
-    from mlflow.store.tracking.rest_store import RestStore
-
-    calls: list[Any] = []
-    ask = RestStore.get_run
-    monkeypatch.setattr(RestStore, "get_run", lambda *a: (calls.append(a), ask(*a))[1])
-    return calls
-
-
-def test_what_is_known_of_a_run_is_told_without_asking(
-    make: Callable[..., Any], asked: list[Any]
-) -> None:
-    kinds = entities()
-    store, beside = make("spool"), make("spool")
-    run = new_run(store)
-    store.log_batch(run, [kinds.Metric("m", 1.0, NOW, 0)], [kinds.Param("p", "1")], [])
-    store.log_metric(run, kinds.Metric("no", True, NOW, 0))  # this is sent at once
-    with store.saying(run):
-        known = store.get_run(run)
-        assert (known.data.params, known.data.metrics.keys()) == ({"p": "1"}, {"m", "no"})
-        assert not asked
-        assert store.get_run(run).data.metrics == {"m": 1.0, "no": 1.0}  # only the first time
-    assert len(asked) == 1
-    with store.saying(run):
-        store.log_param(run, kinds.Param("q", "2"))
-        assert store.get_run(run).data.params == {"p": "1", "q": "2"}
-    with store.saying(run):
-        store.get_experiment("0")  # is asked whatever was logged
-        store.get_run(run)
-    assert len(asked) == 3
-
-    # what another process logs is not known here, nor of a run that another has made
-    beside.log_param(run, kinds.Param("other", "3"))
-    strange = new_run(beside)
-    for one, params in ((run, {"p", "q", "other"}), (strange, set())):
-        asked.clear()
-        with store.saying(one):
-            assert store.get_run(one).data.params.keys() == params
-        assert len(asked) == 1
-    store.get_run(strange)
-    asked.clear()
-    with store.saying(run):
-        store.get_run(run)
-    with store.saying(strange):
-        store.get_run(strange)
-    assert [call[1] for call in asked] == [strange]
-
-
-def test_a_run_that_is_continued_is_asked_for_once(
-    make: Callable[..., Any], asked: list[Any]
-) -> None:
-    kinds = entities()
-    found = []
-    for kind in ("rest", "spool"):
-        store = make(kind)
-        run = new_run(make("rest"))
-        resume = store.resume_run if kind == "spool" else store.update_run_info
-        store.log_metric(run, kinds.Metric("m", 1.0, NOW, 0))
-        store.update_run_info(run, kinds.RunStatus.FINISHED, NOW + 5, None)
-        said = []
-        for tags in ([], [kinds.RunTag("a", "1")], [kinds.RunTag("a", "2")]):
-            asked.clear()
-            end = store.get_run(run).info.end_time
-            resume(run, run_status=kinds.RunStatus.RUNNING, end_time=end, run_name=None)
-            if tags:
-                store.log_batch(run, [], [], tags)
-            again = store.get_run(run)
-            assert len(asked) == (1 if kind == "spool" else 2)
-            said.append((again.info.status, again.info.end_time, again.data.to_dictionary()))
-            said.append(store.get_run(run).data.to_dictionary())
-        # something else comes between
-        store.get_run(run)
-        resume(run, run_status=kinds.RunStatus.RUNNING, end_time=end, run_name=None)
-        store.log_param(run, kinds.Param("p", "1"))
-        said.append(store.get_run(run).data.to_dictionary())
-        found.append(json.loads(json.dumps(said).replace(run, "RUN")))
-    assert found[1] == found[0]
 
 
 NAMES = st.one_of(
