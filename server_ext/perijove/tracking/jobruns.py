@@ -37,10 +37,10 @@ class MetRuns:
 
     def made(self, run: Run) -> None:
         """Nobody else knows it yet."""
-        self.met(run)
-        self._since[run.info.run_id] = self._others()
+        self._since[run.info.run_id] = 0
+        self.met(run, self._others())
 
-    def met(self, run: Run, since: int | None = None) -> None:
+    def met(self, run: Run, since: int) -> None:
         """`since` is what `others` said before MLflow was asked."""
         run_id = run.info.run_id
         if run.info.lifecycle_stage != LifecycleStage.ACTIVE:
@@ -49,7 +49,7 @@ class MetRuns:
         self._infos[run_id] = copied(run.info)
         self._params[run_id] = dict(run.data.params)
         self._metrics.setdefault(run_id, {}).update(dict.fromkeys(run.data.metrics))
-        if since is not None and run_id in (self._own, *self._since):
+        if run_id == self._own or run_id in self._since:
             self._since[run_id] = since
 
     def updated(self, info: RunInfo) -> None:
