@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 import click
@@ -14,6 +13,7 @@ import click
 from perijove.cli.hosts import absolute, confirmed, named_hosts, ssh_options
 from perijove.cli.output import ago, emit, say, state, table
 from perijove.cli.program import common
+from perijove.cli.reading import read_text
 from perijove.client.compute import ComputeTarget
 from perijove.client.workspace import Workspace
 from perijove.errors import InvalidInput, PerijoveError
@@ -280,12 +280,7 @@ def delete(name: str, force: bool, workspace: str | None, as_json: bool) -> None
 
 
 def _read(path: str) -> dict[str, Any]:
-    try:
-        text = Path(path).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise InvalidInput(f"{path} cannot be read: {why}.", field="file") from None
-    data = load_yaml(text, "target", "file")
+    data = load_yaml(read_text(path, "file"), "target", "file")
     if not isinstance(data, dict):
         raise InvalidInput(f"{path} must hold a mapping with the target's fields.", field="file")
     return data

@@ -13,6 +13,7 @@ from perijove.cli.output import ago, duration, emit, is_terminal, plain, say, st
 from perijove.cli.parameters import collect
 from perijove.cli.program import common
 from perijove.cli.progress import watch
+from perijove.cli.reading import read_text
 from perijove.client.jobs import Job
 from perijove.client.sources import locate
 from perijove.client.workspace import Workspace
@@ -143,12 +144,7 @@ def define(
     """What the options and the YAML file say together; the options win."""
     given: dict[str, Any] = {}
     if file is not None:
-        try:
-            text = Path(file).read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            why = getattr(error, "strerror", None) or error
-            raise InvalidInput(f"{file} cannot be read: {why}.", field="-f") from None
-        given = parse_definition(text).model_dump(mode="json", exclude_unset=True)
+        given = parse_definition(read_text(file, "-f")).model_dump(mode="json", exclude_unset=True)
         if path is None:
             path = str(Path(file).parent / given["path"])
     if path is None:
