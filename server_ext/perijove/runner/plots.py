@@ -14,6 +14,7 @@ import importlib
 import os
 import sys
 import threading
+from abc import abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib.abc import Loader, MetaPathFinder
@@ -74,9 +75,9 @@ class _Waiting(MetaPathFinder, Loader):
     def __init__(self, module: ModuleType) -> None:
         self._module = module
 
+    @abstractmethod
     def fits(self) -> bool:
         """Is it as it would be if it were imported now?"""
-        raise NotImplementedError
 
     def given(self, module: Any) -> None:
         """It has been handed out."""
