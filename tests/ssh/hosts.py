@@ -25,6 +25,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 import uuid
 from contextlib import suppress
 from pathlib import Path
@@ -226,12 +227,16 @@ class Host:
         return found
 
     def start_sshd(self) -> None:
-        """Have an sshd; one that is there stays."""
+        """Have an sshd that listens; one that is there stays."""
         if self._sshd():
             return
         Path("/run/sshd").mkdir(exist_ok=True)
         done = self.exec("/usr/sbin/sshd", "-f", "/mnt/sshd_config", "-E", "/mnt/log")
         assert done.returncode == 0, done.stdout
+        # its parent ends before the daemon listens
+        while not any(listener.endswith(":22") for listener in self.listeners()):
+            assert self._sshd(), self.log
+            time.sleep(0.01)
 
     # -- a look at it from within
 
