@@ -171,7 +171,7 @@ def test_a_kernel_killed_in_the_last_cell_fails(shared: Oracle) -> None:
 
 def test_a_stopped_runner_loses_its_lease_and_is_not_heard_again(oracle: Oracle) -> None:
     configure(oracle.home, lease_seconds=6)
-    job = submit(oracle, oracle.notebook("import time; time.sleep(3)"))
+    job = submit(oracle, oracle.notebook("import time; time.sleep(600)"))
     until(lambda: oracle.said(job, 1))
     [runner] = oracle.runners()
     kill(runner, signal.SIGSTOP)

@@ -124,7 +124,12 @@ class TestCluster(ClusterContract):
 
     async def test_gpus_are_lent_to_one_attempt_each(self, tmp_path: Path) -> None:
         async with self.cluster(tmp_path, max_nodes=1, cpus=2, gpus=2) as (target, sink):
-            script = "import os; print('GPU', os.environ['CUDA_VISIBLE_DEVICES']); time.sleep(2)"
+            script = (  # they run at once, whatever comes first
+                "import os, pathlib, uuid; print('GPU', os.environ['CUDA_VISIBLE_DEVICES'])\n"
+                f"here = pathlib.Path({str(tmp_path)!r})\n"
+                "(here / f'{uuid.uuid4()}.up').touch()\n"
+                "while len(list(here.glob('*.up'))) < 2: time.sleep(0.05)"
+            )
             for _ in range(2):
                 spec = self.attempt(tmp_path, script)
                 await target.launch(spec.model_copy(update={"resources": Resources(gpus=1)}))
