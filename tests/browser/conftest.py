@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -180,6 +181,26 @@ def show(page: Page, panel: str) -> None:
     page.wait_for_selector(f"#{panel}", state="visible")
 
 
+def drawn(page: Page) -> None:
+    """Wait until the layout is restored, which undoes what is clicked before."""
+    page.wait_for_selector(PANEL)
+    page.wait_for_selector(".jp-Launcher, .jp-NotebookPanel")
+    page.evaluate("async () => { await window.jupyterapp.restored; }")
+    page.wait_for_timeout(500)
+
+
+def reload(page: Page, saved: Callable[[dict[str, Any]], bool]) -> None:
+    """Load JupyterLab again once it has saved a layout like this: it does so a while after it."""
+    script = "async () => (await window.jupyterapp.serviceManager.workspaces.list()).values"
+    for _ in range(PATIENCE // 100):
+        layouts = [kept["data"].get("layout-restorer:data") for kept in page.evaluate(script)]
+        if any(layout and saved(layout) for layout in layouts):
+            page.reload()
+            return
+        page.wait_for_timeout(100)
+    pytest.fail(f"No such layout was saved: {layouts}")
+
+
 def palette(page: Page, command: str) -> None:
     """Run a command from the palette; its shortcut is known a little after the page is drawn.
 
@@ -220,10 +241,7 @@ def open_page(lab: Lab, browser: Browser) -> Iterator[OpenPage]:
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("requestfailed", lambda request: lost.append(f"{request.url}: {request.failure}"))
         page.goto(f"{lab.url}/lab?token=token{'&reset' if reset else ''}")
-        page.wait_for_selector(PANEL)
-        # the layout is restored now: clicks before would be undone by it
-        page.wait_for_selector(".jp-Launcher, .jp-NotebookPanel")
-        page.wait_for_timeout(500)
+        drawn(page)
         pages.append(page)
         return page
 

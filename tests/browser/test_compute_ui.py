@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from browser.conftest import Lab, OpenPage, palette, show
+from browser.conftest import Lab, OpenPage, drawn, palette, reload, show
 from browser.test_jobs_ui import run_on
 from conftest import perijove
 
@@ -149,8 +149,7 @@ def test_stop_and_start_from_the_keyboard_the_menu_and_the_running_panel(
     expect(failed).to_contain_text("error in cell 2", timeout=60_000)
 
     # the palette means the document in front
-    page.wait_for_timeout(1500)  # JupyterLab saves its layout a second after a change
-    page.reload()
+    reload(page, lambda layout: layout["main"]["current"] == "perijove-compute:keys")
     expect(page.locator(".jp-perijove-document h1")).to_have_text("keys", timeout=60_000)
     expect(pill(page)).to_have_text("running")
     page.click(".jp-perijove-document h1")
@@ -218,6 +217,7 @@ def test_every_state_has_its_look(open_page: OpenPage, tmp_path: Path) -> None:
     told = f"event: compute\ndata: {json.dumps(TARGETS)}\n\nevent: jobs\nid: 1\ndata: []\n\n"
     page.add_init_script(STREAM % json.dumps(told))
     page.reload()
+    drawn(page)
     show(page, "perijove-panel")
     expect(row(page, "batch")).to_contain_text("31 of 36 up · 112 queued · 211.5 node-h")
     expect(row(page, "batch").locator(".jp-perijove-nodes.jp-mod-solid")).to_be_visible()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from browser.conftest import JOBS, Lab, OpenPage, show
+from browser.conftest import JOBS, Lab, OpenPage, reload, show
 from conftest import perijove
 
 pytestmark = pytest.mark.browser
@@ -140,12 +141,16 @@ def test_the_document_is_restored_and_the_stream_survives_the_hub(
     text = document.locator(".jp-perijove-cell.jp-mod-running .jp-OutputArea-output").inner_text()
     steps = [int(line.split()[1]) for line in text.strip().splitlines()]
     assert steps == list(range(len(steps)))
-    page.wait_for_timeout(1500)  # JupyterLab saves its layout a second after a change
-    page.reload()
+    job = str(last_job(lab)["id"])
+
+    def as_now(layout: dict[str, Any]) -> bool:
+        folds = layout["left"]["widgetStates"]["perijove-panel"]["expansionStates"]
+        return layout["main"]["current"] == f"perijove-jobs:{job}" and not folds[-1]
+
+    reload(page, as_now)
     expect(page.locator(".jp-perijove-document h1")).to_have_text("slow", timeout=60_000)
     expect(page.locator("#perijove-panel")).to_be_visible()
     expect(models).to_be_hidden()
-    job = str(last_job(lab)["id"])
     assert perijove("job", "cancel", job, "--json", home=lab.home).returncode == 0
 
 

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from browser.conftest import Lab, OpenPage, palette
-from conftest import configure, perijove, write_notebook
+from conftest import configure, perijove, until, write_notebook
 
 pytestmark = pytest.mark.browser
 
@@ -93,8 +93,7 @@ def test_its_files_are_in_a_file_browser(open_page: OpenPage, lab: Lab, user: Pa
     page.keyboard.type("well, ")
     page.keyboard.press("Control+s")
     expect(page.locator(".jp-mod-current.jp-mod-dirty")).to_have_count(0)
-    page.wait_for_timeout(1000)
-    assert "well, " in (user / "hello.txt").read_text()
+    until(lambda: "well, " in (user / "hello.txt").read_text())
     # a notebook of the drive works in its own folder there
     browser.locator('.jp-DirListing-item:has-text("work")').dblclick()
     browser.locator('.jp-DirListing-item:has-text("there.ipynb")').dblclick()

@@ -171,14 +171,16 @@ def test_a_model_is_dragged_into_a_notebook(open_page: OpenPage, lab: Lab) -> No
     page.locator(".jp-LauncherCard", has_text="Python 3").first.click()
     cell = page.locator(".jp-Notebook:visible .jp-Cell").first
     expect(cell).to_be_visible()
-    page.wait_for_timeout(1000)
+    idle = page.locator(".jp-NotebookPanel:visible .jp-Notebook-ExecutionIndicator")
+    expect(idle).to_have_attribute("data-status", "idle")
     start, end = row(page, "dragged").bounding_box(), cell.bounding_box()
     assert start is not None
     assert end is not None
     page.mouse.move(start["x"] + 40, start["y"] + 15)
     page.mouse.down()
-    page.mouse.move(start["x"] + 80, start["y"] + 5, steps=4)
-    page.wait_for_timeout(1500)
+    with page.expect_response("**/model/version/facts?**"):  # its flavour decides on the code
+        page.mouse.move(start["x"] + 80, start["y"] + 5, steps=4)
+    page.wait_for_timeout(100)
     page.mouse.move(end["x"] + 200, end["y"] + 10, steps=6)
     page.mouse.up()
     notebook = page.locator(".jp-Notebook:visible")

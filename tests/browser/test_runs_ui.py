@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param
 from playwright.sync_api import Locator, Page, expect
 
-from browser.conftest import Lab, OpenPage, show
+from browser.conftest import Lab, OpenPage, drawn, show
 from conftest import perijove
 
 pytestmark = pytest.mark.browser
@@ -224,6 +224,7 @@ def test_many_runs_scroll_and_only_those_seen_are_drawn(
     page = open_page(dark=True)
     page.add_init_script(MANY)
     page.reload()
+    drawn(page)
     open_runs(page, "many")
     expect(page.locator(f"{DOCUMENT} .jp-perijove-title")).to_contain_text("12,345 runs")
     page.locator(f"{DOCUMENT} .jp-perijove-grid").press("End")

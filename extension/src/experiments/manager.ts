@@ -1,5 +1,6 @@
 /** The experiments as MLflow last told them, and the verbs on them. */
 import { ServerConnection } from '@jupyterlab/services';
+import { ISignal, Signal } from '@lumino/signaling';
 
 import {
   EventStream,
@@ -77,10 +78,17 @@ export class ExperimentManager extends Listing<Experiment> {
     return request(this.settings, `experiments?view=${this.showAll ? 'all' : 'active'}`);
   }
 
-  protected onTracking({ experiments = [], runs = [], everything }: TrackingChange): void {
+  /** Something was changed, by whomever. */
+  get touched(): ISignal<this, TrackingChange> {
+    return this._touched;
+  }
+
+  protected onTracking(change: TrackingChange): void {
+    const { experiments = [], runs = [], everything } = change;
     if (everything || experiments.length || runs.length) {
       this.outdated();
     }
+    this._touched.emit(change);
   }
 
   private _send<T>(method: string, route: string, body: unknown): Promise<T> {
@@ -95,4 +103,6 @@ export class ExperimentManager extends Listing<Experiment> {
     this.show(isShown ? [told, ...others] : others);
     return told;
   }
+
+  private _touched = new Signal<this, TrackingChange>(this);
 }

@@ -4,11 +4,12 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { closeIcon, editIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
-import type { RunsView } from '../api';
+import type { RunsView, TrackingChange } from '../api';
 import { refusal } from '../components/dialog';
 import { onEscape } from '../components/escape';
 import type { ExperimentManager } from '../experiments/manager';
 import { guarded } from './actions';
+import { concerns } from './manager';
 import type { Query } from './question';
 
 export function Views(props: {
@@ -38,12 +39,22 @@ export function Views(props: {
       },
       reason => {
         setError(refusal(reason).text);
-        // somebody else may have changed them
-        shown(experiments.views(experimentId)).catch(() => undefined);
+        again();
         return false;
       }
     );
-  React.useEffect(() => void listed(experiments.views(experimentId)), []);
+  /** As they are now, where somebody else changed them, or an undo. */
+  const again = () => void shown(experiments.views(experimentId)).catch(() => undefined);
+  React.useEffect(() => {
+    const onTouched = (_: ExperimentManager, change: TrackingChange) => {
+      if (concerns(change, [experimentId], [])) {
+        again();
+      }
+    };
+    experiments.touched.connect(onTouched);
+    void listed(experiments.views(experimentId));
+    return () => void experiments.touched.disconnect(onTouched);
+  }, []);
   const host = React.useRef<HTMLDivElement>(null);
   const isKnown = views?.some(view => view.name === name.trim());
   /** What had the focus is gone: it stays in the panel. */
