@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -130,6 +132,14 @@ def until(condition: Callable[[], Any], seconds: float = 120) -> Any:
         assert time.monotonic() < deadline, "it did not come about"
         time.sleep(0.05)
     return found
+
+
+def free_port() -> int:
+    """A port for a server that starts in a moment: none that the kernel hands out meanwhile."""
+    while True:
+        port = 20_000 + secrets.randbelow(12_000)  # Linux's own begin at 32768
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def command(process: psutil.Process) -> str:

@@ -6,7 +6,6 @@ import ctypes
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -20,7 +19,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, TimeoutError, expect, sync_playwright
 
-from conftest import configure, perijove, write_notebook
+from conftest import configure, free_port, perijove, write_notebook
 
 FLAGS = [
     "--no-sandbox",
@@ -121,9 +120,7 @@ def served(folder: Path, application: str) -> Iterator[Lab]:
         "    print('step', step)\n    time.sleep(0.3)",
         parameters="depth: int = 8  # depth of each tree\nname: str = 'first'",
     )
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     environ = os.environ | {
         "PERIJOVE_HOME": str(home),
         "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from conftest import perijove, write_notebook
+from conftest import free_port, perijove, write_notebook
 from perijove.client.discovery import find_hub
 from perijove.client.workspace import Workspace
 from perijove.errors import PerijoveError
@@ -180,9 +179,7 @@ class JupyterServer:
         self._environ = os.environ | {"PERIJOVE_HOME": str(home), "JUPYTER_TOKEN": "t"}
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self._port = free.getsockname()[1]
+        self._port = free_port()
 
     def pids(self) -> list[int]:
         """Its process; started if it is gone."""

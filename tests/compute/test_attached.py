@@ -17,7 +17,7 @@ import psutil
 import pytest
 from distributed.security import Security
 
-from conftest import perijove, until, write_notebook
+from conftest import free_port, perijove, until, write_notebook
 from perijove.abc import ComputeTarget
 from perijove.compute.cluster.borrowed import AttachedTarget
 from perijove.compute.cluster.checks import check_scheduler
@@ -49,8 +49,7 @@ class Dask:
         (self.certificates / "ca.pem").write_text(str(made.tls_ca_file))
         (self.certificates / "cert.pem").write_text(str(made.tls_client_cert))
         (self.certificates / "key.pem").write_text(str(made.tls_client_key))
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.address = f"tls://127.0.0.1:{self.port}"
         self.all: list[subprocess.Popen[bytes]] = []
         self.scheduler = self.start_scheduler()

@@ -7,7 +7,6 @@ import base64
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ import psutil
 import pytest
 from jupyter_client.manager import AsyncKernelManager
 
-from conftest import MakeNotebook, at_home, until
+from conftest import MakeNotebook, at_home, free_port, until
 from perijove.client.discovery import find_hub, workspace_folder
 from perijove.client.workspace import Workspace
 from perijove.errors import Conflict, InvalidInput, NotFound
@@ -190,9 +189,7 @@ class Lab:
     """A Jupyter server with our extension."""
 
     def __init__(self, folder: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         self.log = (folder / "server.log").open("a")
         self.process = subprocess.Popen(
             [

@@ -17,7 +17,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from conftest import configure, perijove, until
+from conftest import configure, free_port, perijove, until
 from perijove.client.workspace import Workspace
 
 pytestmark = pytest.mark.integration
@@ -46,9 +46,7 @@ def ws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
 @contextmanager
 def serving(path: Path) -> Iterator[httpx.Client]:
     """Voila on the notebook."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     options = ["--no-browser", f"--port={port}", "--Voila.ip=127.0.0.1"]
     with (path.parent / "voila.log").open("wb") as log:
         process = subprocess.Popen(

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -19,7 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
-from conftest import write_notebook
+from conftest import free_port, write_notebook
 
 pytestmark = pytest.mark.integration
 
@@ -97,8 +96,7 @@ def test_the_wheel_works_without_node(installed: Installed, tmp_path: Path) -> N
 @contextmanager
 def serving(installed: Installed, program: str, folder: Path) -> Iterator[httpx.Client]:
     """A Jupyter server on a port of its own, and a client without credentials."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     options = {
         "ServerApp.ip": "127.0.0.1",
         "ServerApp.port": port,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -13,13 +12,13 @@ from pathlib import Path
 
 import httpx
 
+from conftest import free_port
+
 
 @contextmanager
 def plain_mlflow(folder: Path) -> Iterator[str]:
     """Its address while it runs."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     environ = os.environ | {
         "_MLFLOW_SERVER_FILE_STORE": f"sqlite:///{folder}/existing.db",
         "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
