@@ -30,10 +30,22 @@ async def client_of(connection: Connection) -> AsyncIterator[Any]:
     client.load_connection_info(connection.model_dump(exclude_none=True))
     client.start_channels()
     try:
-        await client.wait_for_ready(PATIENCE)
+        await _ready(client)
         yield client
     finally:
         client.stop_channels()
+
+
+async def _ready(client: Any) -> None:
+    """Alone, a client takes a kernel for dead that is silent for a second: ask it again."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                await client.wait_for_ready(PATIENCE)
+                return
+            except RuntimeError as error:
+                if "died" not in str(error):
+                    raise
 
 
 async def evaluate(client: Any, code: str) -> str:
