@@ -71,6 +71,22 @@ def test_an_update_is_refused_in_another_state(store: SqlJobStore) -> None:
     assert store.revision() == 2
 
 
+def test_more_jobs_than_are_remembered_are_as_they_were_written_last(
+    store: SqlJobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("perijove.store.jobs.RECENT", 2)
+    jobs = [make_job() for _ in range(4)]
+    for job in jobs:
+        store.add(job)
+    for state in (JobState.PREPARING, JobState.RUNNING):
+        for job in jobs:
+            assert store.update(job.id, state=state) is not None
+            found = store.get(job.id)
+            assert found is not None
+            assert found.state is state
+    assert [store.get(job.id) for job in jobs] == store.active()
+
+
 def test_every_change_is_in_the_feed_once_with_its_latest_state(store: SqlJobStore) -> None:
     first, second = make_job(), make_job()
     store.add(first)

@@ -14,6 +14,9 @@ from perijove.abc import JobStore, OutboxStep
 from perijove.models.jobs import ACTIVE_STATES, TERMINAL_STATES, Job, JobState, Progress
 from perijove.store.tables import attempts, jobs, outbox
 
+RECENT = 256
+"""Jobs that are known without a question: one that runs is looked up some thirty times."""
+
 
 class SqlJobStore(JobStore):
     """See `JobStore`. Thread-safe; one instance per database writes."""
@@ -21,6 +24,7 @@ class SqlJobStore(JobStore):
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._lock = threading.Lock()
+        self._recent: dict[str, Job] = {}
         with engine.connect() as connection:
             self._revision: int = connection.scalar(select(func.max(jobs.c.revision))) or 0
 
@@ -36,6 +40,8 @@ class SqlJobStore(JobStore):
         return True
 
     def get(self, job_id: str) -> Job | None:
+        if (recent := self._recent.get(job_id)) is not None:
+            return recent
         with self._engine.connect() as connection:
             row = connection.execute(select(jobs).where(jobs.c.id == job_id)).first()
         return None if row is None else _job(row)
@@ -57,34 +63,37 @@ class SqlJobStore(JobStore):
         **changes: object,
     ) -> Job | None:
         now = datetime.now(UTC)
-        with self._lock, self._engine.begin() as connection:
-            query = update(jobs).where(jobs.c.id == job_id)
-            if expect is not None:
-                query = query.where(jobs.c.state.in_([state.value for state in expect]))
-            values = _plain(changes) | {"revision": self._revision + 1}
-            row = connection.execute(query.values(values).returning(jobs)).first()
-            if row is None:
-                return None
-            if outbox is not None:
-                connection.execute(insert(_outbox).values(job_id=job_id, step=outbox))
-            if attempt_begins is not None:
-                connection.execute(
-                    insert(attempts).values(job_id=job_id, attempt=attempt_begins, begun_at=now)
-                )
-            if attempt_ends is not None:
-                connection.execute(
-                    update(attempts)
-                    .where(attempts.c.job_id == job_id, attempts.c.attempt == attempt_ends)
-                    .values(ended_at=now)
-                )
-            if attempt_undone is not None:
-                connection.execute(
-                    delete(attempts).where(
-                        attempts.c.job_id == job_id, attempts.c.attempt == attempt_undone
+        with self._lock:
+            with self._engine.begin() as connection:
+                query = update(jobs).where(jobs.c.id == job_id)
+                if expect is not None:
+                    query = query.where(jobs.c.state.in_([state.value for state in expect]))
+                values = _plain(changes) | {"revision": self._revision + 1}
+                row = connection.execute(query.values(values).returning(jobs)).first()
+                if row is None:
+                    return None
+                if outbox is not None:
+                    connection.execute(insert(_outbox).values(job_id=job_id, step=outbox))
+                if attempt_begins is not None:
+                    connection.execute(
+                        insert(attempts).values(job_id=job_id, attempt=attempt_begins, begun_at=now)
                     )
-                )
-            self._revision += 1
-        return _job(row)
+                if attempt_ends is not None:
+                    connection.execute(
+                        update(attempts)
+                        .where(attempts.c.job_id == job_id, attempts.c.attempt == attempt_ends)
+                        .values(ended_at=now)
+                    )
+                if attempt_undone is not None:
+                    connection.execute(
+                        delete(attempts).where(
+                            attempts.c.job_id == job_id, attempts.c.attempt == attempt_undone
+                        )
+                    )
+                self._revision += 1
+            job = _job(row)
+            self._remember(job)
+        return job
 
     def page(
         self,
@@ -187,6 +196,13 @@ class SqlJobStore(JobStore):
 
     def close(self) -> None:
         self._engine.dispose()
+
+    def _remember(self, job: Job) -> None:
+        """As it was written; the one that was written longest ago is forgotten."""
+        self._recent.pop(job.id, None)
+        self._recent[job.id] = job
+        if len(self._recent) > RECENT:
+            del self._recent[next(iter(self._recent))]
 
 
 _outbox = outbox  # `update` has a keyword of that name

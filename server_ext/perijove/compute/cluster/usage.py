@@ -10,6 +10,9 @@ import psutil
 
 from perijove.models.attempts import KEEPER, RunnerProcess
 
+EVERY = 2.0
+"""Seconds that figures hold: a heartbeat asks twice a second, and each look costs 15 ms and more."""
+
 
 class Usage:
     """Sums CPU and memory of the process trees of runners."""
@@ -19,6 +22,7 @@ class Usage:
         self._lock = threading.Lock()
         self._spent: dict[tuple[int, float], float] = {}
         self._at = time.monotonic()
+        self._figures: dict[str, float] = {}
 
     def add(self, runner: int, folder: Path) -> None:
         """A runner began with the attempt in `folder`."""
@@ -31,10 +35,13 @@ class Usage:
             self._runners.pop(runner, None)
 
     def figures(self) -> dict[str, float]:
-        """``cpu``: percent of one CPU since the last call; ``memory``: bytes, PSS."""
+        """``cpu``: percent of one CPU since the last look; ``memory``: bytes, PSS."""
+        seconds = time.monotonic() - self._at
+        if self._figures and seconds < EVERY:
+            return self._figures
         with self._lock:
             runners = dict(self._runners)
-        now, spent, used, memory = time.monotonic(), {}, 0.0, 0
+        spent, used, memory = {}, 0.0, 0
         for process in _trees(runners):
             try:
                 times = process.cpu_times()
@@ -44,8 +51,9 @@ class Usage:
                 continue
             spent[key] = times.user + times.system
             used += max(0.0, spent[key] - self._spent.get(key, 0.0))
-        seconds, self._at, self._spent = max(0.1, now - self._at), now, spent
-        return {"cpu": 100 * used / seconds, "memory": float(memory)}
+        self._at, self._spent = self._at + seconds, spent
+        self._figures = {"cpu": 100 * used / max(0.1, seconds), "memory": float(memory)}
+        return self._figures
 
 
 def _trees(runners: dict[int, Path]) -> list[psutil.Process]:
