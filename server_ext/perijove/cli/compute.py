@@ -351,6 +351,10 @@ def _shown(key: str, value: Any) -> str:
             f"{each['action']} at {each['cron']} ({each.get('timezone') or 'local time'})"
             for each in value
         )
+    if key == "kernels":
+        return ", ".join(
+            f"{each['environment']} ({each['name'] or each['kernel_id'][:8]})" for each in value
+        )
     if isinstance(value, list):
         return ", ".join(str(item) for item in value)
     return f"{value:g}" if isinstance(value, float) else str(value)
