@@ -11,6 +11,7 @@ from traitlets.config import Configurable
 
 from perijove.errors import Conflict, NotFound, PerijoveError, Unreachable
 from perijove.jupyter.provisioner import PerijoveProvisioner
+from perijove.jupyter.reattach import NOTEBOOK, tell_which_notebook
 
 pytestmark = pytest.mark.asyncio
 
@@ -40,6 +41,13 @@ class Manager(Configurable):
     """As jupyter_client's manager of one kernel."""
 
     shutting_down = False
+
+
+class Sessions:
+    """As the session manager of a Jupyter server."""
+
+    def get_kernel_env(self, path: str | None, name: str | None = None) -> dict[str, str]:
+        return {}
 
 
 class Hub:
@@ -91,3 +99,20 @@ async def test_a_program_that_is_no_jupyter_server_is_told_that_it_ended() -> No
     server = Server()
     server.perijove_slot = None
     assert await provisioner(DELETED, server).poll() == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "notebook"),
+    [
+        ("box:work/0c5b6a2e", "a.ipynb", "box:work/a.ipynb"),  # as JupyterLab asks
+        ("0c5b6a2e", "a.ipynb", "a.ipynb"),
+        ("box:a.ipynb", "a.ipynb", "box:a.ipynb"),
+        ("work/a.ipynb", "work/a.ipynb", "work/a.ipynb"),
+        ("work/a.ipynb", None, "work/a.ipynb"),
+        ("work/a.ipynb", "", "work/a.ipynb"),
+    ],
+)
+async def test_a_kernel_is_told_its_notebook(path: str, name: str | None, notebook: str) -> None:
+    sessions = Sessions()
+    tell_which_notebook(sessions)
+    assert sessions.get_kernel_env(path, name) == {NOTEBOOK: notebook}

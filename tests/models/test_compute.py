@@ -66,6 +66,7 @@ def test_a_field_of_another_kind_is_told_from_a_typing_mistake(
         ("cpus", 1025, "cpus: must be at most 1024"),
         ("memory", "4", "memory: must be at least 1MiB; say 4GiB, and not 4"),
         ("idle_minutes_before_shutdown", 0, "must be more than 0"),
+        ("on", "moon", "on: must be 'local', 'ssh', 'container' or 'slurm'"),
     ],
 )
 def test_what_is_out_of_bounds_is_said_in_our_words(field: str, value: object, said: str) -> None:

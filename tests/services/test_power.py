@@ -167,7 +167,7 @@ async def test_what_was_due_while_no_hub_ran_is_done_a_little_late() -> None:
         return compute.done
 
     minute, hour = timedelta(minutes=1), timedelta(hours=1)
-    assert await begun(4 * minute, "start", hour) == [("stop", "schedule 0 18 * * *")]
+    assert await begun(4 * minute, "start", hour) == [("stop", "its schedule: 18:00, every day")]
     assert await begun(hour, "start", hour) == []
     assert await begun(4 * minute, "start", -minute) == []  # it was started afterwards
     assert await begun(4 * minute, "keep running", minute) == []
@@ -214,3 +214,17 @@ async def test_days_in_a_row(days: str, numbers: list[int]) -> None:
         found.append(at.day)
         week = at + timedelta(seconds=1)
     assert found == numbers
+
+
+@pytest.mark.parametrize(
+    ("cron", "words"),
+    [
+        ("0 18 * * *", "18:00, every day"),
+        ("5 8 * * mon-fri", "08:05, mon-fri"),
+        ("0 8 * * sat,sun", "08:00, sat, sun"),
+        ("*/5 8 * * *", "*/5 8 * * *"),
+        ("0 8 1 * *", "0 8 1 * *"),
+    ],
+)
+async def test_a_schedule_in_words(cron: str, words: str) -> None:
+    assert PowerSchedule(action="start", cron=cron).words == words

@@ -139,3 +139,16 @@ async def test_without_slurm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     with pytest.raises(Conflict, match="Slurm is not installed") as raised:
         await check_slurm(ClusterDefinition(name="train", on="slurm"))
     assert raised.value.field == "on"
+
+
+async def test_a_slurm_that_knows_of_no_cluster(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    sbatch = tmp_path / "sbatch"
+    said = "sbatch: fatal: Could not establish a configuration source"
+    sbatch.write_text(f"#!/bin/sh\necho '{said}' >&2\nexit 1\n")
+    sbatch.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Conflict, match="hub's machine and not configured") as raised:
+        await check_slurm(ClusterDefinition(name="train", on="slurm"))
+    assert raised.value.field == "on"

@@ -10,6 +10,7 @@ import { Widget } from '@lumino/widgets';
 
 import { instances } from '../kernels/place';
 import { IWorkspace } from '../workspace';
+import { followChanges } from './changes';
 
 export const BROWSE = 'perijove:browse-files';
 /** Milliseconds between two looks at a folder that is shown. */
@@ -118,6 +119,9 @@ function activate(
     }
     shell.activateById(browser.id);
   };
+  followChanges(serviceManager.contents, () =>
+    [...browsers.values()].filter(browser => !browser.isDisposed).map(browser => browser.model)
+  );
   // a file browser of an instance that is gone goes too
   compute.changed.connect(() => {
     for (const [name, browser] of browsers) {

@@ -19,6 +19,7 @@ from perijove.client.workspace import Workspace
 from perijove.errors import InvalidInput, PerijoveError
 from perijove.models.compute import Node, TargetEvent, TargetState, show_memory
 from perijove.models.definitions import load_yaml
+from perijove.models.schedules import PowerSchedule
 
 HEAD = ["NAME", "KIND", "ON", "STATE", "NODES", "RUNNING", "QUEUED", "NODE-HOURS"]
 EVENT_HEAD = ["WHEN", "WHAT", "OUTCOME", "TOOK", "MESSAGE"]
@@ -348,8 +349,12 @@ def _shown(key: str, value: Any) -> str:
         return show_memory(value)
     if key == "schedules":
         return ", ".join(
-            f"{each['action']} at {each['cron']} ({each.get('timezone') or 'local time'})"
-            for each in value
+            f"{each.action} at {each.words} ({each.timezone or 'local time'})"
+            for each in map(PowerSchedule.model_validate, value)
+        )
+    if key == "kernels":
+        return ", ".join(
+            f"{each['environment']} ({each['name'] or each['kernel_id'][:8]})" for each in value
         )
     if isinstance(value, list):
         return ", ".join(str(item) for item in value)

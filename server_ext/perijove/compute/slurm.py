@@ -45,6 +45,8 @@ FIELDS = (
     ("cpu count", "cpus"),
 )
 """Which field Slurm means when it says so."""
+NOT_CONFIGURED = "configuration source"
+"""Its programs say this where they know of no cluster."""
 ASKS_GPUS = re.compile(r"(^|\s)(--(gres|gpus(-per-(node|task|socket))?)[= ]|-G)")
 """A directive that says which GPUs, such as ``--gres=gpu:a100:2``."""
 LOOPBACK = "127.0.0.1"
@@ -166,6 +168,13 @@ async def check(wish: SlurmWish, node: Resources) -> None:
         await _test(wish, node)
     except Conflict as error:
         said = error.message.lower()
+        if NOT_CONFIGURED in said:
+            raise Conflict(
+                "Slurm is installed on the hub's machine and not configured: sbatch finds no "
+                "slurm.conf, and no controller to ask for one.",
+                field="on",
+                remedy="Run the hub where sbatch works, such as a login node.",
+            ) from None
         error.field = next((field for word, field in FIELDS if word in said), "on")
         if error.field == "cpus":
             error.field = field = await _too_much(wish, node)

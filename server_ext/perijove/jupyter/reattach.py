@@ -14,6 +14,7 @@ import hashlib
 import json
 import logging
 import os
+import posixpath
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -108,7 +109,7 @@ def attach(server_app: Any, workspace: WorkspaceFolder) -> None:
         return
     manager, sessions = server_app.kernel_manager, server_app.session_manager
     manager.perijove_slot = slot
-    _tell_which_notebook(sessions)
+    tell_which_notebook(sessions)
     _let_go_at_the_end(manager, slot)
     if getattr(sessions, "database_filepath", None) == IN_MEMORY:
         sessions.database_filepath = str(slot.sessions)
@@ -135,13 +136,19 @@ def attach(server_app: Any, workspace: WorkspaceFolder) -> None:
     IOLoop.current().add_callback(adopt)
 
 
-def _tell_which_notebook(sessions: Any) -> None:
-    """Jupyter tells a kernel the name of its notebook, but not the drive that it is on."""
+def tell_which_notebook(sessions: Any) -> None:
+    """Jupyter tells a kernel the name of its notebook, but not the drive that it is on.
+
+    JupyterLab names a session's folder and the notebook, and gives the path another last part.
+    """
     get_kernel_env = sessions.get_kernel_env
 
     def with_path(path: str | None, name: str | None = None) -> dict[str, str]:
         environ: dict[str, str] = get_kernel_env(path, name)
-        return environ if path is None else environ | {NOTEBOOK: path}
+        if path is None:
+            return environ
+        start = max(path.rfind("/"), path.rfind(":")) + 1  # of the last part
+        return environ | {NOTEBOOK: path[:start] + posixpath.basename(name or path[start:])}
 
     sessions.get_kernel_env = with_path
 

@@ -19,6 +19,9 @@ BOUNDS = {
 }
 """What pydantic calls a number that is out of bounds: our words, and where the bound is."""
 
+CHOICES = ("literal_error", "enum")
+"""What it calls a word that is none of those there are."""
+
 
 class PartError(ValueError):
     """A rule broken by a part of a field, named by `part`."""
@@ -40,6 +43,8 @@ def invalid(place: Sequence[object], problem: Mapping[str, Any]) -> InvalidInput
         words, bound = BOUNDS[problem["type"]]
         limit = problem["ctx"][bound]
         message = f"must be {words} {int(limit) if limit == int(limit) else limit}"
+    elif problem["type"] in CHOICES:
+        message = f"must be {problem['ctx']['expected']}"
     return InvalidInput(f"{field}: {message}", field=field)
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 PART = re.compile(r"(?P<day>[0-7]|[a-z]{3})(-(?P<to>[0-7]|[a-z]{3})(/(?P<step>[1-7]))?)?")
+DAILY = re.compile(r"(?P<minute>\d+) (?P<hour>\d+) \* \* (?P<days>\S+)")
 OTHER = re.compile(r"[^0-9a-z*,/ -]")
 
 
@@ -41,6 +42,15 @@ class PowerSchedule(BaseModel):
         """The first time that is not before `after`, in UTC; None: there is none."""
         found: datetime | None = self._trigger().get_next_fire_time(None, after)
         return None if found is None else found.astimezone(UTC)
+
+    @property
+    def words(self) -> str:
+        """Such as "18:00, mon-fri", as JupyterLab says it; another cron text is itself."""
+        found = DAILY.fullmatch(self.cron.lower())
+        if found is None:
+            return self.cron
+        days = "every day" if found["days"] == "*" else found["days"].replace(",", ", ")
+        return f"{int(found['hour']):02}:{int(found['minute']):02}, {days}"
 
     def clock(self, at: datetime) -> str:
         """The time of day that this is where the schedule is meant, such as 08:00."""

@@ -100,7 +100,7 @@ class PowerService:
             if at is None or at > now:
                 continue
             if schedule.action == "start" and info.state is TargetState.STOPPED:
-                await self.compute.start(name, why=f"schedule {schedule.cron}")
+                await self.compute.start(name, why=f"its schedule: {schedule.words}")
                 return
             if schedule.action == "stop" and running and at != clock.kept:
                 clock.overdue = at, schedule
@@ -113,7 +113,7 @@ class PowerService:
             used = [*used, "a connection"]
         clock.idle_since = None if used else clock.idle_since or now
         if clock.overdue is not None and not self.compute.has_jobs(name):
-            await self._stop(name, f"schedule {clock.overdue[1].cron}", clock)
+            await self._stop(name, f"its schedule: {clock.overdue[1].words}", clock)
             return
         coming = [notice for notice in self._coming(definition, clock, now) if notice]
         notice = min(coming, key=lambda found: found.at, default=None)

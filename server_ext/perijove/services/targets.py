@@ -161,8 +161,9 @@ class Targets:
         found = self._find(name)
         if not isinstance(found, ManagedTarget):
             raise Conflict(
-                f"{found.name} is this machine itself: it is always there and has no log.",
+                f"{found.name} is this machine itself: it is always on, as it is, and has no log.",
                 field="name",
+                remedy="Choose another target: perijove compute list.",
             )
         return found
 

@@ -110,7 +110,8 @@ class Agent:
 
     def _kernel_environ(self) -> dict[str, str]:
         """MLflow as it is reached from here."""
-        quiet = {"GIT_PYTHON_REFRESH": "quiet"}
+        # no git there, and Python's own modules are frozen: that need not be said
+        quiet = {"GIT_PYTHON_REFRESH": "quiet", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
         return quiet | ({"MLFLOW_TRACKING_URI": self._tracking_uri} if self._tracking_uri else {})
 
     def _read(self) -> AgentConfig:
@@ -171,7 +172,7 @@ class Agent:
                 patience = DISOWNED
                 log.warning("The hub does not want this agent (%s)", error)
             except GateError as error:
-                log.info("The hub is away: %s", error)
+                log.info("The hub is away: %s", str(error) or "the line ended")
             busy = self._couriers or self._shared or await self._living_kernels()
             if not busy and time.monotonic() - heard > patience:
                 log.warning("Nothing runs here, and nobody asks: the agent ends")

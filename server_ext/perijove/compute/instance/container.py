@@ -253,6 +253,8 @@ class ContainerMachine(Machine):
     async def destroy(self) -> None:
         with suppress(PerijoveError):
             await run_engine("rm", "-f", "-t", "2", self._name)
+        with suppress(OSError):  # its files stay, if there are any
+            self._container.home.rmdir()
 
     def shell(self) -> list[str]:
         return [engine(), "exec", "-it", "-e", f"HOME={HOME}", self._name, "/bin/sh"]

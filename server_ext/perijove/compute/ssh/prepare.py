@@ -76,7 +76,7 @@ exit 0
 """
 _BRING = r"""
 export UV_CACHE_DIR="$3/cache" UV_PYTHON_INSTALL_DIR="$3/python" UV_NO_PROGRESS=1
-"$1" python install --quiet --no-bin "$2" >&2 || exit 1
+"$1" python install --no-bin "$2" >&2 || exit 1
 echo "perijove:python=$("$1" python find --managed-python "$2")"
 """
 
