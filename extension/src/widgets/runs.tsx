@@ -62,7 +62,13 @@ function RunHead({ run }: { run: Run }): React.ReactElement {
         <Pill tone={runTone(run.status)} label={run.status.toLowerCase()} />
         <code>{run.run_id.slice(0, 8)}</code>
       </header>
-      <p className="jp-perijove-facts">{facts.filter(Boolean).join(' · ')}</p>
+      <p className="jp-perijove-facts">
+        {facts.filter(Boolean).map((fact, at) => (
+          <span key={at}>
+            <bdi>{fact}</bdi>
+          </span>
+        ))}
+      </p>
       {versions.length > 0 && (
         <p className="jp-perijove-facts">
           {versions.map(each => (
