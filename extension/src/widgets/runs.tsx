@@ -64,9 +64,10 @@ function RunHead({ run }: { run: Run }): React.ReactElement {
       </header>
       <p className="jp-perijove-facts">
         {facts.filter(Boolean).map((fact, at) => (
-          <span key={at}>
+          <React.Fragment key={at}>
+            {at > 0 && ' · '}
             <bdi>{fact}</bdi>
-          </span>
+          </React.Fragment>
         ))}
       </p>
       {versions.length > 0 && (
