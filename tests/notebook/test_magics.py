@@ -136,6 +136,32 @@ def test_lists_are_dataframes(kernel: Kernel) -> None:
     assert isinstance(json.loads(kernel.good("%perijove model list --json").stdout), list)
 
 
+def test_what_is_listed_is_a_widget_on_request(kernel: Kernel) -> None:
+    kernel.good("import perijove as pj; pj.Workspace().experiments.create('shown')")
+    ran = kernel.good(
+        "table = %perijove run list shown --order-by 'metrics.auc desc' --limit 5 --widget\n"
+        "print(type(table).__name__, table.order_by, table.limit, table.data['page']['total'])"
+    )
+    assert ran.stdout == "RunTable ['metrics.auc desc'] 5 0\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "proposed"),
+    [
+        ("%perijove run co", ["compare"]),
+        ("found = %perijove run list shown --or", ["--order-by"]),
+        ("%perijove run list shown --wid", ["--widget"]),
+        ("%perijove run tag --wid", []),
+    ],
+)
+def test_tab_proposes_what_the_command_line_takes(
+    kernel: Kernel, line: str, proposed: list[str]
+) -> None:
+    answer = kernel.client.complete(line, len(line), reply=True, timeout=HANGS)
+    ours = {"compare", "--order-by", "--widget"}
+    assert ours.intersection(answer["content"]["matches"]) == set(proposed)
+
+
 def test_a_cell_becomes_a_job_with_its_options(kernel: Kernel, folder: Path) -> None:
     (folder / "beside.py").write_text("FACTOR = 3")
     ran = kernel.good(
@@ -206,6 +232,8 @@ WRONG = {
     "%perijove job list --limit many": "--limit",
     "%perijove job 'unclosed": "quotation",
     "%perijove job list --workspace a/b": "workspace name",
+    "%perijove run tag x --widget": "--widget does not go with this command",
+    "%perijove run list x --deleted --widget": "--deleted does not go with --widget",
     "%%perijove job --bogus\n1": "--bogus",
     "%%perijove job --retries many\n1": "--retries",
     "%%perijove job -p lr\n1": "-p must be name=value",

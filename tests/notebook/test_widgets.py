@@ -273,6 +273,8 @@ def test_lists_are_tables(hub: FakeHub) -> None:
     )  # fmt: skip
     listed = Listed([Model(Workspace().client, data)], RegisteredModel, displays.models)
     assert "&lt;i&gt;x" in listed._repr_html_()
+    assert "archived" not in listed._repr_html_()
+    assert "archived" in displays.models([data.model_dump(mode="json") | {"archived": True}])
     [line] = listed.dataframe()[["name", "aliases", "tags.team"]].to_numpy().tolist()
     assert line == ["<i>x", {"best": "1"}, "red"]
     empty = Listed[Model]([], RegisteredModel, displays.models)

@@ -42,8 +42,7 @@ export function ModelRegistry(): React.ReactElement {
             tabIndex={0}
             aria-selected={each.name === model}
             className={`jp-perijove-row${each.name === model ? ' jp-mod-selected' : ''}`}
-            onClick={() => setModel(each.name)}
-            onKeyDown={event => event.key === 'Enter' && setModel(each.name)}
+            {...chosenBy(() => setModel(each.name))}
           >
             <div className="jp-perijove-row-text">
               <span className="jp-perijove-row-name">
@@ -74,12 +73,14 @@ export function ModelRegistry(): React.ReactElement {
               {versions.map(each => (
                 <tr
                   key={each.version}
+                  tabIndex={0}
                   aria-selected={each.version === version}
                   className={each.version === version ? 'jp-mod-selected' : ''}
-                  onClick={() => setVersion(each.version)}
+                  {...chosenBy(() => setVersion(each.version))}
                 >
                   <td>
-                    {each.version} <Badges aliases={each.aliases ?? []} />
+                    {each.version} {each.archived && <small>{trans.__('archived')}</small>}{' '}
+                    <Badges aliases={each.aliases ?? []} />
                   </td>
                   <td>{each.created_at ? ago(each.created_at, trans) : '–'}</td>
                   <td>{each.run_name ?? '–'}</td>
@@ -99,6 +100,19 @@ export function ModelRegistry(): React.ReactElement {
       )}
     </div>
   );
+}
+
+/** What is chosen by a click is chosen from the keyboard, too. */
+function chosenBy(choose: () => void): React.HTMLAttributes<HTMLElement> {
+  return {
+    onClick: choose,
+    onKeyDown: event => {
+      if (event.key === 'Enter' || event.key === ' ') {
+        event.preventDefault();
+        choose();
+      }
+    }
+  };
 }
 
 export function Badges({ aliases }: { aliases: string[] }): React.ReactElement {

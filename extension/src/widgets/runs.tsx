@@ -62,7 +62,14 @@ function RunHead({ run }: { run: Run }): React.ReactElement {
         <Pill tone={runTone(run.status)} label={run.status.toLowerCase()} />
         <code>{run.run_id.slice(0, 8)}</code>
       </header>
-      <p className="jp-perijove-facts">{facts.filter(Boolean).join(' · ')}</p>
+      <p className="jp-perijove-facts">
+        {facts.filter(Boolean).map((fact, at) => (
+          <React.Fragment key={at}>
+            {at > 0 && ' · '}
+            <bdi>{fact}</bdi>
+          </React.Fragment>
+        ))}
+      </p>
       {versions.length > 0 && (
         <p className="jp-perijove-facts">
           {versions.map(each => (

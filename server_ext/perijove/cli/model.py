@@ -10,9 +10,10 @@ from perijove.cli.output import Frame, ago, emit, say, table, writing
 from perijove.cli.parameters import tagged
 from perijove.cli.program import common
 from perijove.client.models import Model, Version
+from perijove.client.runs import side_by_side
 from perijove.client.workspace import Workspace
 from perijove.errors import InvalidInput
-from perijove.models.registry import SignatureColumn
+from perijove.models.registry import ModelFacts, SignatureColumn
 
 HEAD = ["NAME", "LATEST", "VERSIONS", "ALIASES", "CHANGED"]
 VERSIONS = ["VERSION", "ALIASES", "CREATED", "RUN", "METRICS"]
@@ -43,7 +44,7 @@ def list_models(archived: bool, workspace: str | None, as_json: bool) -> None:
 def search(filter: str, archived: bool, workspace: str | None, as_json: bool) -> None:
     """List the models that FILTER, in MLflow's language, is true of: "name LIKE 'churn%'"."""
     found = Workspace(workspace).models.list(filter, archived)
-    _tell(found, as_json, frame=found.dataframe)
+    _tell(found, as_json, none="There are no such models.", frame=found.dataframe)
 
 
 @model.command()
@@ -257,31 +258,46 @@ def compare(name: str, versions: tuple[str, ...], workspace: str | None, as_json
         one.data.model_dump(mode="json") | {"facts": said.model_dump(mode="json")}
         for one, said in zip(listed, facts, strict=True)
     ]
-    lines: dict[str, list[str]] = {}
+    lines = _differences(listed, facts)
+    rows = [
+        ["≠" if differ else "", key, *(_figure(value)[:WIDTH] for value in values)]
+        for key, values, differ in lines
+    ]
+    head = ["", "", *(f"V{one.data.version}" for one in listed)]
+    numbers = [one.data.version for one in listed]
+    emit(shown, as_json, table(head, rows), lambda: side_by_side(lines, numbers))
+
+
+def _differences(
+    listed: list[Version], facts: list[ModelFacts]
+) -> list[tuple[str, list[Any], bool]]:
+    """(name, a value of each version or None, do they differ), in the order of a version's page."""
+    lines: dict[str, list[Any]] = {}
     for index, (one, said) in enumerate(zip(listed, facts, strict=True)):
-        cells = {f"metrics.{key}": _figure(value) for key, value in one.data.metrics.items()}
+        cells: dict[str, Any] = {f"metrics.{key}": v for key, v in one.data.metrics.items()}
         cells |= {f"params.{key}": value for key, value in one.data.params.items()}
         cells |= {"inputs": _signature(said.inputs), "outputs": _signature(said.outputs)}
         cells["flavors"] = ", ".join(said.flavors)
         for key, value in cells.items():
-            lines.setdefault(key, ["–"] * len(listed))[index] = value
-    rows = [
-        ["≠" if len(set(row)) > 1 else "", key, *(cell[:WIDTH] for cell in row)]
-        for key, row in lines.items()
-    ]
-    head = ["", "", *(f"V{one.data.version}" for one in listed)]
-    emit(shown, as_json, table(head, rows))
+            lines.setdefault(key, [None] * len(listed))[index] = value
+    return [(key, row, len({str(value) for value in row}) > 1) for key, row in lines.items()]
 
 
-def _tell(found: list[Model], as_json: bool, one: bool = False, frame: Frame | None = None) -> None:
+def _tell(
+    found: list[Model],
+    as_json: bool,
+    one: bool = False,
+    none: str = "No models yet. Register one: perijove model register NAME --run RUN_ID",
+    frame: Frame | None = None,
+) -> None:
     rows = []
     for item in found:
         aliases = ", ".join(f"{a}→{v}" for a, v in item.aliases.items())
         latest = item.data.latest_version or "–"
         changed = ago(item.data.updated_at)
-        rows.append([item.name, latest, str(item.data.versions), aliases or "–", changed])
+        name = _named(item.name, item.data.archived)
+        rows.append([name, latest, str(item.data.versions), aliases or "–", changed])
     shown: Any = found[0].data if one else [item.data for item in found]
-    none = "No models yet. Register one: perijove model register NAME --run RUN_ID"
     emit(shown, as_json, table(HEAD, rows) if rows else none, frame)
 
 
@@ -290,7 +306,7 @@ def _row(found: Version) -> list[str]:
     metrics = [f"{k}={_figure(v)}" for k, v in list(data.metrics.items())[:SHOWN]]
     aliases = ", ".join(data.aliases) or "–"
     return [
-        data.version,
+        _named(data.version, data.archived),
         aliases,
         ago(data.created_at),
         data.run_name or data.run_id or "–",
@@ -298,11 +314,17 @@ def _row(found: Version) -> list[str]:
     ]
 
 
+def _named(name: str, archived: bool) -> str:
+    return f"{name} (archived)" if archived else name
+
+
 def _tags(tags: dict[str, str]) -> str:
     return "  ".join(f"{key}={text}" for key, text in sorted(tags.items()))
 
 
 def _figure(value: Any) -> str:
+    if value is None:
+        return "–"
     return f"{value:.5g}" if isinstance(value, float) else str(value)
 
 

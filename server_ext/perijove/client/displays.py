@@ -133,7 +133,8 @@ def differences(found: Sequence[Mapping[str, Any]]) -> str:
 def models(found: Sequence[Mapping[str, Any]]) -> str:
     """Registered models as a table."""
     rows = [
-        [text(each["name"]), text(each["latest_version"] or "–"), aliases(each["aliases"]),
+        [text(each["name"]) + archived(each), text(each["latest_version"] or "–"),
+         aliases(each["aliases"]),
          when(each["updated_at"])]
         for each in found[:ROWS]
     ]  # fmt: skip
@@ -145,12 +146,18 @@ def versions(found: Sequence[Mapping[str, Any]]) -> str:
     if not found:
         return ""
     rows = [
-        [dot(each["status"]) + text(each["version"]), text(", ".join(each["aliases"])),
+        [dot(each["status"]) + text(each["version"]) + archived(each),
+         text(", ".join(each["aliases"])),
          text(each["run_name"] or ""), when(each["created_at"]),
          ", ".join(f"{text(k)} {figure(v)}" for k, v in list(each["metrics"].items())[:4])]
         for each in found[:ROWS]
     ]  # fmt: skip
     return table(["version", "aliases", "run", "registered", "metrics"], rows, len(found))
+
+
+def archived(found: Mapping[str, Any]) -> str:
+    """A word beside what is archived."""
+    return " <small>archived</small>" if found["archived"] else ""
 
 
 def aliases(found: Iterable[Mapping[str, Any]]) -> str:

@@ -368,10 +368,14 @@ def differences(runs: Sequence[Run]) -> list[tuple[str, list[Any], bool]]:
 
 def compared(runs: Sequence[Run]) -> DataFrame:
     """A table with a column for each run, named by its id, and ``differs``."""
+    return side_by_side(differences(runs), [run.run_id for run in runs])
+
+
+def side_by_side(lines: Sequence[tuple[str, list[Any], bool]], columns: Sequence[str]) -> DataFrame:
+    """Lines as `differences` has them, with a name for each value."""
     import pandas as pd
 
-    lines = differences(runs)
-    table = pd.DataFrame([values for _, values, _ in lines], columns=[run.run_id for run in runs])
+    table = pd.DataFrame([values for _, values, _ in lines], columns=list(columns))
     table.index = pd.Index([name for name, _, _ in lines], name="name")
     table["differs"] = [differ for _, _, differ in lines]
     return table

@@ -6,7 +6,7 @@ import os
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import nbformat
@@ -20,6 +20,11 @@ from perijove.client.discovery import workspace_folder
 from perijove.client.jobs import Job
 from perijove.client.workspace import Workspace
 from perijove.errors import InvalidInput
+from perijove.notebook.completion import LINE, complete
+from perijove.notebook.shown import OPTION, widget
+
+if TYPE_CHECKING:
+    from perijove.notebook.widgets import PerijoveWidget
 
 NOT_OF_CELLS = {
     "path": "A PATH",
@@ -43,13 +48,15 @@ class PerijoveMagics(Magics):
 
         Lists of experiments, runs and models, and comparisons of runs, are DataFrames:
         ``best = %perijove run list churn``. Lists of jobs, compute targets and environments are
-        the SDK's.
+        the SDK's. ``%perijove run list churn --widget`` is a widget.
         """
         try:
             words = shlex.split(line)
         except ValueError as error:
             print(f"Error: {error}.", file=sys.stderr)
             return None
+        if cell is None and OPTION in words:
+            return _widget([word for word in words if word != OPTION])
         if cell is None:
             with caught() as tables:
                 run(words)
@@ -64,6 +71,13 @@ class PerijoveMagics(Magics):
 
         guarded(submit_and_wait, debug="--debug" in words)
         return submitted[0] if submitted else None
+
+
+def _widget(words: list[str]) -> PerijoveWidget | None:
+    made: list[PerijoveWidget] = []
+    asked = [word for word in words if word != "--debug"]
+    guarded(lambda: made.append(widget(asked)), debug="--debug" in words)
+    return made[0] if made else None
 
 
 def _submit(words: list[str], cell: str) -> tuple[Job, bool]:
@@ -113,3 +127,4 @@ def _as_notebook(cell: str, parameters: dict[str, Any]) -> Path:
 def register(shell: Any) -> None:
     """Give the shell our magics."""
     shell.register_magics(PerijoveMagics)
+    shell.set_hook("complete_command", complete, re_key=LINE)
