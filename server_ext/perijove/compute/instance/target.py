@@ -158,7 +158,10 @@ class InstanceTarget(AgentAttempts, AgentTarget, ManagedTarget):
         return found + [str(kernel.get("kernel_id")) for kernel in self._link.last.kernels]
 
     def check(self, wanted: Resources, timeout: float | None = None) -> None:
-        wanted.must_fit(self._size(), self.name, "Ask for less, or use a larger machine.")
+        size = self._size()
+        if size.memory is None and self.facts:
+            size = size.model_copy(update={"memory": self.facts.memory})
+        wanted.must_fit(size, self.name, "Ask for less, or use a larger machine.")
 
     def log_text(self) -> str:
         return self.machine.log_text()
