@@ -11,7 +11,7 @@ import psutil
 from perijove.models.attempts import KEEPER, RunnerProcess
 
 EVERY = 2.0
-"""Seconds that figures hold: a heartbeat asks twice a second, and each look costs 15 ms and more."""
+"""Seconds that figures hold: a heartbeat asks twice a second, and a look costs 15 ms and more."""
 
 
 class Usage:
