@@ -17,6 +17,7 @@ from ipywidgets import Widget
 
 from conftest import until
 from perijove.client import displays
+from perijove.client.experiments import Experiment
 from perijove.client.http import HubClient
 from perijove.client.listed import Listed
 from perijove.client.models import Model
@@ -263,7 +264,27 @@ def test_a_picture_without_lines_says_why(hub: FakeHub) -> None:
     one = [{"run_id": "a", "series": [SERIES | {"steps": [0], "values": [0.5]}]}]
     assert "<circle" in displays.charts([RUNS["a"]], one)
     assert "No metrics yet." in displays.charts([], [])
+    endless = [{"run_id": "a", "series": [SERIES | {"values": ["Infinity", "NaN"]}]}]
+    assert "nothing to draw" in displays.charts([RUNS["a"]], endless)
     assert "No differences." in displays.differences([RUNS["a"], RUNS["a"]])
+
+
+def test_an_experiment_and_a_workspace_show_themselves(
+    hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = Experiment(id="7", name="<i>churn", description="<b>who leaves", runs=3)._repr_html_()
+    assert "&lt;i&gt;churn" in shown
+    assert "&lt;b&gt;who leaves" in shown
+    targets = [{"name": "<i>local", "kind": "local", "state": "running", "slots": 2,
+                "running_jobs": 1, "queued_jobs": 0}]  # fmt: skip
+    status = {"tracking_uri": "http://127.0.0.1:1", "jobs": {"failed": 2}, "targets": targets}
+    shown = displays.workspace("<b>mine", status)
+    assert "&lt;b&gt;mine" in shown
+    assert "2 failed" in shown
+    assert "&lt;i&gt;local" in shown
+    monkeypatch.setenv("PERIJOVE_HOME", str(tmp_path / "none"))
+    assert "No hub runs" in Workspace()._repr_html_()
+    assert not (tmp_path / "none").exists(), "to look starts nothing"
 
 
 def test_lists_are_tables(hub: FakeHub) -> None:

@@ -57,25 +57,33 @@ export function Charts({ runs, history }: IRuns): React.ReactElement {
         {[...charts.keys()].sort().map(key => {
           const lines = charts.get(key)!;
           const drawn = lines.filter(line => !line.faint);
+          const value = drawn.length === 1 ? last(drawn[0].ys) : null;
+          const isDrawn = lines.some(({ ys }) => ys.some(y => y !== null && (y > 0 || !log)));
           return (
             <figure key={key}>
               <figcaption>
                 <span title={key}>{key}</span>
-                {drawn.length === 1 && <b>{figure(last(drawn[0].ys) ?? NaN)}</b>}
+                {value !== null && <b>{figure(value)}</b>}
               </figcaption>
-              <Lines
-                title={key}
-                lines={lines}
-                version={lines
-                  .map(line => `${line.xs.length}:${line.xs[line.xs.length - 1]}:${last(line.ys)}`)
-                  .join(' ')
-                  .concat(axis, String(smoothing))}
-                theme={theme}
-                log={log}
-                time={axis === 'time'}
-                describe={axis === 'step' ? x => trans.__('step %1', x) : undefined}
-                format={figure}
-              />
+              {isDrawn ? (
+                <Lines
+                  title={key}
+                  lines={lines}
+                  version={lines
+                    .map(line => `${line.xs.length}:${line.xs[line.xs.length - 1]}:${last(line.ys)}`)
+                    .join(' ')
+                    .concat(axis, String(smoothing))}
+                  theme={theme}
+                  log={log}
+                  time={axis === 'time'}
+                  describe={axis === 'step' ? x => trans.__('step %1', x) : undefined}
+                  format={figure}
+                />
+              ) : (
+                <div className="jp-perijove-lines jp-mod-missing">
+                  {log ? trans.__('nothing above 0 to draw') : trans.__('nothing to draw')}
+                </div>
+              )}
             </figure>
           );
         })}

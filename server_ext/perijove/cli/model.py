@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from perijove.cli.output import Frame, ago, emit, say, table, writing
+from perijove.cli.output import Frame, ago, emit, say, table, tell, writing
 from perijove.cli.parameters import tagged
 from perijove.cli.program import common
 from perijove.client.models import Model, Version
@@ -69,7 +69,7 @@ def show(name: str, version: str | None, workspace: str | None, as_json: bool) -
             }
             for key, value in lines.items():
                 if value:
-                    click.echo(f"{key}: {value}")
+                    tell(f"{key}: {value}")
             for warning in facts.warnings:
                 say(f"warning: {warning}")
         return
@@ -84,10 +84,10 @@ def show(name: str, version: str | None, workspace: str | None, as_json: bool) -
     if not as_json:
         for alias in found.data.aliases:
             why = f": {alias.reason}" if alias.reason else ""
-            click.echo(f"{alias.alias} → version {alias.version}{why}")
+            tell(f"{alias.alias} → version {alias.version}{why}")
         for text in (_tags(found.data.tags), found.data.description):
             if text:
-                click.echo(text)
+                tell(text)
 
 
 @model.command()

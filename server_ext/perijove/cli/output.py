@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from pydantic import BaseModel
 
+from perijove.cli.terminal import harmless
 from perijove.client.runs import RunList
 from perijove.errors import InvalidInput
 
@@ -64,11 +65,18 @@ def emit(result: Any, as_json: bool, human: str = "", frame: Frame | None = None
     elif as_json:
         click.echo(json.dumps(plain(result), indent=1))
     elif human:
-        click.echo(human)
+        tell(human)
+
+
+def tell(text: str) -> None:
+    """Print text for people, which may have the words of others in it."""
+    click.echo(harmless(text))
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Columns as wide as they need to be."""
+    rows = [[harmless(cell) for cell in row] for row in rows]
+    head = [harmless(name) for name in head]
     widths = [
         max([len(click.unstyle(row[i])) for row in rows] + [len(name)])
         for i, name in enumerate(head)
@@ -112,7 +120,7 @@ def duration(begun: datetime | None, ended: datetime | None) -> str:
 
 def say(text: str) -> None:
     """A message for people, beside the result."""
-    click.echo(text, err=True)
+    click.echo(harmless(text), err=True)
 
 
 @contextmanager

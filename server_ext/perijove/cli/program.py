@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from perijove import __version__
+from perijove.cli.terminal import harmless
 from perijove.errors import InvalidInput, PerijoveError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -133,7 +134,9 @@ def _refuse(error: PerijoveError, as_json: bool) -> int:
             return error.exit_code
     except OSError:  # standard output is what cannot be written
         pass
-    click.echo(f"{click.style('Error:', fg='red')} {error.message}", err=True, color=colors())
+    click.echo(
+        f"{click.style('Error:', fg='red')} {harmless(error.message)}", err=True, color=colors()
+    )
     if error.remedy:
         click.echo(error.remedy, err=True)
     return error.exit_code

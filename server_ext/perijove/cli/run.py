@@ -20,6 +20,8 @@ MOST = 6
 """Columns that are shown if none are asked for."""
 WIDTH = 24
 """Characters of a cell in tables for people."""
+LINE = 200
+"""Characters of a value that has a line of its own."""
 
 
 @click.group()
@@ -95,9 +97,9 @@ def show(run_id: str, workspace: str | None, as_json: bool) -> None:
     lines = [
         f"{data.name} ({data.run_id})",
         f"{data.status}{deleted} in {data.experiment_name}, started {ago(data.started_at)}",
-        *(f"param   {key} = {text}" for key, text in sorted(data.params.items())),
+        *(f"param   {key} = {_line(text)}" for key, text in sorted(data.params.items())),
         *(f"metric  {key} = {value}" for key, value in sorted(data.metrics.items())),
-        *(f"tag     {key} = {text}" for key, text in sorted(data.tags.items())),
+        *(f"tag     {key} = {_line(text)}" for key, text in sorted(data.tags.items())),
         *(f"logged  {logged.name} ({logged.model_id})" for logged in data.logged_models),
         *(f"model   {version.name} version {version.version}" for version in data.model_versions),
     ]
@@ -210,5 +212,13 @@ def _values(row: RunRow) -> dict[str, Any]:
 def _cell(value: Any) -> str:
     if value is None:
         return "–"
-    text = f"{value:.6g}" if isinstance(value, float) else str(value)
-    return text if len(text) <= WIDTH else f"{text[: WIDTH - 1]}…"
+    return _cut(f"{value:.6g}" if isinstance(value, float) else str(value), WIDTH)
+
+
+def _line(text: str) -> str:
+    """A value beside its name; `--json` has all of it."""
+    return _cut(" ".join(text.splitlines()), LINE)
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"

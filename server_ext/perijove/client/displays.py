@@ -197,6 +197,29 @@ def experiments(found: Sequence[Mapping[str, Any]]) -> str:
     return table(["id", "experiment", "runs", "running", "last run"], rows, len(found))
 
 
+def experiment(found: Mapping[str, Any]) -> str:
+    """An experiment: its line of the table, and what is said of it."""
+    said = text(found["description"] or "")
+    return f'{experiments([found])}<div style="{FONT}">{said}</div>'
+
+
+def workspace(name: str, status: Mapping[str, Any] | None) -> str:
+    """A workspace: where MLflow is, its jobs and its compute; `status` None: no hub runs."""
+    if status is None:
+        said, lines = "No hub runs; it is started when it is needed.", ""
+    else:
+        counts = ", ".join(f"{count} {state}" for state, count in status["jobs"].items())
+        said = f"MLflow {text(status['tracking_uri'] or '–')}; jobs: {escape(counts) or 'none'}"
+        rows = [
+            [dot(each["state"]) + text(each["name"]), text(each["kind"]), text(each["state"]),
+             str(each["running_jobs"]), str(each["queued_jobs"])]
+            for each in status["targets"]
+        ]  # fmt: skip
+        head = ["compute", "kind", "state", "running", "queued"]
+        lines = table(head, rows, len(rows))
+    return f'<div style="{FONT}"><b>{text(name)}</b> {said}</div>{lines}'
+
+
 def charts(found: Sequence[Mapping[str, Any]], history: Sequence[Mapping[str, Any]]) -> str:
     """Metrics over their steps: a picture for each metric, a line for each run."""
     names = {each["run_id"]: each["name"] for each in found}
@@ -218,7 +241,10 @@ def _chart(key: str, lines: Sequence[tuple[str, Sequence[int], Sequence[Any]]]) 
     ]  # fmt: skip
     every = [point for line in points for point in line]
     if not every:
-        return ""
+        return (
+            f'<figure style="margin:0"><figcaption><b>{text(key)}</b></figcaption>'
+            "nothing to draw</figure>"
+        )
     left, right = min(x for x, _ in every), max(x for x, _ in every)
     low, high = min(y for _, y in every), max(y for _, y in every)
     drawn = []

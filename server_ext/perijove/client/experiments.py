@@ -10,7 +10,14 @@ from perijove.client import displays
 from perijove.client.http import HubClient
 from perijove.client.listed import Listed
 from perijove.errors import NotFound
-from perijove.models.experiments import Experiment
+from perijove.models.experiments import Experiment as ExperimentData
+
+
+class Experiment(ExperimentData):
+    """An experiment as MLflow had it when it was read."""
+
+    def _repr_html_(self) -> str:
+        return displays.experiment(self.model_dump(mode="json"))
 
 
 class Experiments:

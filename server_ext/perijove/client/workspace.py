@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from perijove.client import displays
 from perijove.client.compute import Compute
 from perijove.client.discovery import ensure_hub, workspace_folder
 from perijove.client.environments import Environments
@@ -14,6 +15,7 @@ from perijove.client.jobs import Jobs
 from perijove.client.kernels import Kernels
 from perijove.client.models import Models
 from perijove.client.runs import Runs
+from perijove.errors import HubUnreachable
 from perijove.models.workspaces import HubStatus, HubUp
 
 
@@ -72,6 +74,17 @@ class Workspace:
     def close(self) -> None:
         """Release connections; the hub goes on."""
         self.client.close()
+
+    def _repr_html_(self) -> str:
+        # who only looks starts no hub
+        client = HubClient(self.client.folder, start=False)
+        try:
+            status = client.request("GET", "/status")
+        except HubUnreachable:
+            status = None
+        finally:
+            client.close()
+        return displays.workspace(self.name, status)
 
     def __repr__(self) -> str:
         return f"Workspace({self.name!r})"

@@ -277,7 +277,11 @@ class Registry:
         if uses and not force:
             named = "; ".join(f"{use.kind} {use.label}" for use in uses[:5])
             more = f" and {len(uses) - 5} more" if len(uses) > 5 else ""
-            raise Conflict(f"{what} is in use: {named}{more}.", field="force", remedy=FINAL)
+            raise Conflict(
+                f"{what} is in use: {named}{more}.",
+                field="force",
+                remedy=f"{FINAL} To delete it all the same: --force.",
+            )
 
 
 def _tags(wish: VersionChange) -> dict[str, str | None]:

@@ -10,6 +10,11 @@ from perijove.errors import Conflict, InvalidInput, NotFound
 
 FIELDS = {"experiment": "experiment", "run": "run_id"}
 """What is at fault where one is missing, if nothing else is said."""
+LISTS = {
+    "experiment": "See: perijove experiment list.",
+    "run": "See: perijove run list EXPERIMENT.",
+}
+"""Where those that are there are found."""
 TIMES = re.compile(
     r"(?:^|[\s(])(?:attr(?:ibute)?s?\.|run\.)?`?(\w*_time|created)`?\s*[<>=!]+\s*(-?\d{19,})",
     re.IGNORECASE,
@@ -73,7 +78,11 @@ class about:
 
     def _missing(self) -> NotFound:
         field = self._field or FIELDS.get(self._kind)
-        return NotFound(f"There is no {self._kind} {self._name[:128]}.", field=field)
+        return NotFound(
+            f"There is no {self._kind} {self._name[:128]}.",
+            field=field,
+            remedy=LISTS.get(self._kind),
+        )
 
 
 def taken(name: str) -> Conflict:
