@@ -9,7 +9,8 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import traitlets
@@ -27,6 +28,7 @@ from perijove.models.registry import RegisteredModel
 from perijove.models.workspaces import HubInfo
 from perijove.notebook.widgets import CompareRuns, JobTable, RunTable, RunView, base, best_order
 from perijove.notebook.widgets.live import Live, parse
+from perijove.notebook.widgets.prediction import PredictionForm
 
 EXPERIMENT = {"id": "7", "name": "churn"}
 COLUMNS = [
@@ -285,6 +287,24 @@ def test_an_experiment_and_a_workspace_show_themselves(
     monkeypatch.setenv("PERIJOVE_HOME", str(tmp_path / "none"))
     assert "No hub runs" in Workspace()._repr_html_()
     assert not (tmp_path / "none").exists(), "to look starts nothing"
+
+
+def test_a_form_is_shown_for_what_can_predict() -> None:
+    facts = {"inputs": [{"name": "x", "type": "double"}], "input_example": None}
+
+    class Registry(traitlets.HasTraits):
+        data = traitlets.Dict()
+
+    registry = Registry(data={"facts": facts | {"flavors": {"sklearn": {}}}})
+    workspace: Any = SimpleNamespace(compute=SimpleNamespace(list=list))
+    form = PredictionForm(cast(Any, registry), workspace)
+    [said] = form.children
+    assert "no python_function flavour" in said.value
+    registry.data = {"facts": facts | {"flavors": {}}}
+    [said] = form.children
+    assert "no model" in said.value
+    registry.data = {"facts": facts | {"flavors": {"python_function": {}}}}
+    assert form.children[0].children[0].description == "x"
 
 
 def test_lists_are_tables(hub: FakeHub) -> None:

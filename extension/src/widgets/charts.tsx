@@ -70,7 +70,9 @@ export function Charts({ runs, history }: IRuns): React.ReactElement {
                   title={key}
                   lines={lines}
                   version={lines
-                    .map(line => `${line.xs.length}:${line.xs[line.xs.length - 1]}:${last(line.ys)}`)
+                    .map(
+                      line => `${line.xs.length}:${line.xs[line.xs.length - 1]}:${last(line.ys)}`
+                    )
                     .join(' ')
                     .concat(axis, String(smoothing))}
                   theme={theme}

@@ -7,9 +7,9 @@ import click
 from perijove.cli.output import ago, emit, table
 from perijove.cli.parameters import tagged
 from perijove.cli.program import common
+from perijove.client.experiments import Experiment
 from perijove.client.listed import Listed
 from perijove.client.workspace import Workspace
-from perijove.models.experiments import Experiment
 
 
 @click.group()

@@ -59,9 +59,12 @@ class PredictionForm(ipywidgets.VBox):
             self._fields = {}
             self.children = [ipywidgets.HTML("Select a version above.")]
             return
-        if not facts["flavors"]:
+        if "python_function" not in facts["flavors"]:
             self._fields = {}
-            self.children = [ipywidgets.HTML("This version has no model that MLflow can load.")]
+            why = (
+                "has no python_function flavour" if facts["flavors"] else "is no model of MLflow's"
+            )
+            self.children = [ipywidgets.HTML(f"No predictions: this version {why}.")]
             return
         types = {each["name"] or "": each["type"] for each in facts["inputs"]}
         if types == self._types and self._fields:
