@@ -143,16 +143,17 @@ describe('Models in words', () => {
   it('marks what differs and the highest', () => {
     const one = version('1', { metrics: { auc: 0.8, same: 1 }, params: { depth: '4' } });
     const two = version('2', { metrics: { auc: 'NaN', same: 1 }, params: { lr: '0.1' } });
-    const three = version('3', { metrics: { auc: 0.9, same: 1 } });
+    const three = version('3', { metrics: { auc: 0.9, same: 1, only: 2 } });
     const facts = { inputs: [{ name: 'age', type: 'long', required: true }] } as ModelFacts;
     const found = differences([one, two, three], [facts, null, null]);
     expect(found.map(line => `${line.group} ${line.key} ${line.cells} ${line.best}`)).toEqual([
       'metrics auc 0.8,NaN,0.9 2',
+      'metrics only –,–,2 -1',
       'metrics same 1,1,1 -1',
       'params depth 4,–,– -1',
       'params lr –,0.1,– -1',
       'inputs age long,–,– -1'
     ]);
-    expect(found.map(({ differs }) => differs)).toEqual([true, false, true, true, true]);
+    expect(found.map(({ differs }) => differs)).toEqual([true, true, false, true, true, true]);
   });
 });

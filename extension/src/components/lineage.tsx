@@ -40,7 +40,7 @@ export function LineageView(props: {
     run: trans.__('run'),
     model: trans.__('model'),
     version: trans.__('version'),
-    notebook: trans.__('notebook')
+    notebook: trans.__('source')
   };
   return (
     <div className="jp-perijove-scroll" tabIndex={0} aria-label={trans.__('Lineage')}>

@@ -96,7 +96,13 @@ export function Lines(props: ILinesProps): React.ReactElement {
           y: { distr: props.log ? 3 : 1 }
         },
         axes: [
-          { ...axis, grid: { show: false }, size: 24, filter: props.time ? undefined : said },
+          {
+            ...axis,
+            grid: { show: false },
+            // times have their date on a second line
+            size: props.time ? 38 : 24,
+            filter: props.time ? undefined : said
+          },
           { ...axis, size: 52, values: (_, ticks) => ticks.map(tickText) }
         ],
         series: [

@@ -65,7 +65,7 @@ export interface IDifference {
   key: string;
   cells: string[];
   differs: boolean;
-  /** Which cell has the highest number; -1: none, or all are alike. */
+  /** Which cell has the highest of several numbers; -1: none, or all are alike. */
   best: number;
 }
 
@@ -110,7 +110,8 @@ export function differences(
     if (line.group === 'metrics' && line.differs) {
       const values = versions.map(version => version.metrics?.[line.key]);
       const numbers = values.map(value => (typeof value === 'number' ? value : -Infinity));
-      line.best = numbers.indexOf(Math.max(...numbers));
+      const isCompared = values.filter(value => typeof value === 'number').length > 1;
+      line.best = isCompared ? numbers.indexOf(Math.max(...numbers)) : -1;
     }
   }
   return found.sort(

@@ -288,7 +288,9 @@ function Models(props: Props): React.ReactElement | null {
               <bdi>{model.name}</bdi>
             </span>
             <small>
-              {[model.model_type, model.status.toLowerCase()].filter(Boolean).join(' · ')}
+              {[model.model_type, model.status.toLowerCase().replace(/_/g, ' ')]
+                .filter(Boolean)
+                .join(' · ')}
             </small>
           </li>
         ))}

@@ -27,9 +27,11 @@ export function sortedBy(query: Query, name: string): string[] {
   return order.descending === first ? [`${name} ${first ? 'ASC' : 'DESC'}`] : [];
 }
 
-/** Are nested runs below their parents? In a list that is filtered or sorted each stands alone. */
+/** Are nested runs below their parents? In a list that is filtered or sorted each stands alone,
+ * and where deleted runs are: a line opens to the active ones only. */
 export function isTree(query: Query): boolean {
-  return !query.filter.trim() && !orderOf(query) && !query.group_by;
+  const { filter, group_by, view } = query;
+  return view === 'active' && !filter.trim() && !orderOf(query) && !group_by;
 }
 
 /** The columns to ask for: attributes every run has. */

@@ -9,7 +9,8 @@ import { Popover } from '../components/popover';
 /** What each is, and the code. */
 export function snippetsOf(run: Run, trans: TranslationBundle): [string, string][] {
   const id = JSON.stringify(run.run_id);
-  const found: [string, string][] = (run.logged_models ?? []).map(model => [
+  const models = (run.logged_models ?? []).filter(({ status }) => status === 'READY');
+  const found: [string, string][] = models.map(model => [
     trans.__('Load model %1', model.name),
     `import mlflow\n\nmodel = mlflow.pyfunc.load_model("models:/${model.model_id}")`
   ]);
@@ -31,7 +32,7 @@ export function Snippets(props: { run: Run; trans: TranslationBundle }): React.R
       {close => (
         <ul className="jp-perijove-menu">
           {snippetsOf(run, trans).map(([label, code]) => (
-            <li key={label}>
+            <li key={code}>
               <button
                 className="jp-perijove-link"
                 title={code}

@@ -59,6 +59,15 @@ export function Views(props: {
   const isKnown = views?.some(view => view.name === name.trim());
   /** What had the focus is gone: it stays in the panel. */
   const stay = () => host.current?.focus();
+  const bringBack = async (view: RunsView) => {
+    const now = await experiments.views(experimentId);
+    if (now.some(({ name }) => name === view.name)) {
+      throw new Error(
+        trans.__('There is another view %1 now. Rename that one, then undo again.', view.name)
+      );
+    }
+    await experiments.saveView(experimentId, view);
+  };
   const remove = async (view: RunsView) => {
     const isDone = await listed(experiments.deleteView(experimentId, view.name));
     stay();
@@ -68,7 +77,7 @@ export function Views(props: {
         actions: [
           {
             label: trans.__('Undo'),
-            callback: () => void guarded(() => experiments.saveView(experimentId, view))
+            callback: () => void guarded(() => bringBack(view))
           }
         ]
       });

@@ -122,6 +122,13 @@ class RecordsContract:
         shown = {run["run_id"]: run for run in page["runs"]}
         assert (shown[top]["children"], shown[top]["duration"]) == (2, 8.0)
         assert (shown[children[1]]["duration"], page["running"]) == (None, 1)
+        # whose parent is deleted is not hidden with it
+        await log("runs/delete", {"run_id": top})
+        assert await self._search(records, **ids, parents_only=True) == children[::-1]
+        gone = await self._search(records, **ids, parents_only=True, view=View.DELETED)
+        assert gone == [top]
+        everything = await self._search(records, **ids, parents_only=True, view=View.ALL)
+        assert everything == [top]
 
     async def test_a_run_and_its_changes(self, records: Records, log: Log) -> None:
         experiment = await self._experiment(records)

@@ -143,7 +143,6 @@ class RestRecords(Records):
         only = None if question.run_ids is None else set(question.run_ids)
         experiments = question.experiment_ids or await self._experiments_of(question.run_ids or [])
         found: list[dict[str, Any]] = []
-        left_out: list[dict[str, Any]] = []
         children: dict[str, int] = {}
         theirs, sort = own_order(question.order_by)
         async for run in self._all(experiments, question.view, question.filter, theirs):
@@ -152,8 +151,16 @@ class RestRecords(Records):
                 continue
             if question.parent_run_id is not None and parent != question.parent_run_id:
                 continue
-            is_left_out = question.parents_only and parent is not None
-            (left_out if is_left_out else found).append(run)
+            found.append(run)
+        left_out: list[dict[str, Any]] = []
+        if question.parents_only and any(PARENT in _tags(run) for run in found):
+            # who has no parent there would be seen nowhere
+            is_part = question.filter.strip() or question.parent_run_id or only is not None
+            whole = self._all(experiments, question.view)
+            those = [run async for run in whole] if is_part else found
+            ids = {run["info"]["run_id"] for run in those}
+            left_out = [run for run in found if _tags(run).get(PARENT) in ids]
+            found = [run for run in found if _tags(run).get(PARENT) not in ids]
         found = sort(found)
         shown = found[question.offset : question.offset + question.limit]
         if shown:

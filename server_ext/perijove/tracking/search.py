@@ -47,7 +47,7 @@ def search(engine: sa.Engine, question: RunSearch) -> bytes:
     wanted = chosen(question.columns)
     where = list(_where(question, engine.dialect.name))
     # nested runs that are left out are counted all the same
-    shown = RUNS.run_uuid.not_in(_nested()) if question.parents_only else sa.true()
+    shown = RUNS.run_uuid.not_in(_below(question)) if question.parents_only else sa.true()
     joins, order = _order(question.order_by)
     counts = sa.select(
         sa.func.count(),
@@ -137,7 +137,7 @@ def _values(
 
 def _where(question: RunSearch, dialect: str) -> Iterator[Any]:
     if question.experiment_ids:
-        yield RUNS.experiment_id.in_([int(i) for i in question.experiment_ids if is_id(i)])
+        yield RUNS.experiment_id.in_(_ids(question))
     if question.view is not View.ALL:
         yield RUNS.lifecycle_stage.in_(STAGES[question.view])
     if question.parent_run_id is not None:
@@ -150,6 +150,23 @@ def _where(question: RunSearch, dialect: str) -> Iterator[Any]:
 
 def _nested() -> Any:
     return sa.select(TAGS.run_uuid).where(TAGS.key == PARENT)
+
+
+def _below(question: RunSearch) -> Any:
+    """Runs that stand below another one: their parent is in the same view and experiments."""
+    parents = SqlRun.__table__.alias("parents")
+    found = (
+        sa.select(TAGS.run_uuid)
+        .join_from(SqlTag.__table__, parents, parents.c.run_uuid == TAGS.value)
+        .where(TAGS.key == PARENT, parents.c.lifecycle_stage.in_(STAGES[question.view]))
+    )
+    if question.experiment_ids:
+        found = found.where(parents.c.experiment_id.in_(_ids(question)))
+    return found
+
+
+def _ids(question: RunSearch) -> list[int]:
+    return [int(i) for i in question.experiment_ids if is_id(i)]
 
 
 def is_id(text: str) -> bool:
