@@ -59,14 +59,22 @@ export function Views(props: {
   const isKnown = views?.some(view => view.name === name.trim());
   /** What had the focus is gone: it stays in the panel. */
   const stay = () => host.current?.focus();
+  /** Under its name, or, where there is another one of that name by now, a new one. */
   const bringBack = async (view: RunsView) => {
-    const now = await experiments.views(experimentId);
-    if (now.some(({ name }) => name === view.name)) {
-      throw new Error(
-        trans.__('There is another view %1 now. Rename that one, then undo again.', view.name)
+    const taken = new Set((await experiments.views(experimentId)).map(({ name }) => name));
+    let name = view.name;
+    for (let number = 2; taken.has(name); number++) {
+      name = `${view.name} (${number})`;
+    }
+    await experiments.saveView(experimentId, { ...view, name });
+    if (name !== view.name) {
+      Notification.info(
+        trans.__('The view is called %1 now: there is another %2.', name, view.name),
+        {
+          autoClose: 10000
+        }
       );
     }
-    await experiments.saveView(experimentId, view);
   };
   const remove = async (view: RunsView) => {
     const isDone = await listed(experiments.deleteView(experimentId, view.name));
