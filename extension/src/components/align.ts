@@ -14,6 +14,11 @@ export interface ILine {
   past?: boolean;
 }
 
+/** Is there a point to draw? On a log scale, one above 0. */
+export function isDrawable(lines: readonly ILine[], log: boolean): boolean {
+  return lines.some(({ ys }) => ys.some(y => y !== null && (y > 0 || !log)));
+}
+
 type Columns = [number[], (number | null)[]];
 
 /** One column of places and one of values for each line; lines of their own places are joined. */

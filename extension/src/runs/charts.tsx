@@ -3,6 +3,7 @@ import { closeIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { Run, RunRow } from '../api';
+import { isDrawable } from '../components/align';
 import { useAnswer } from '../components/answer';
 import { Bars } from '../components/bars';
 import { Checklist } from '../components/checklist';
@@ -202,7 +203,7 @@ function MetricChart(props: {
       </figcaption>
       {bars.length ? (
         runs.length > 1 && <Bars title={metric} bars={bars} format={figure} />
-      ) : lines.some(({ ys }) => ys.some(y => y !== null && (y > 0 || !look.log))) ? (
+      ) : isDrawable(lines, look.log) ? (
         <Lines
           title={trans.__('%1 by %2', metric, look.axis)}
           lines={lines}

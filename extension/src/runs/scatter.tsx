@@ -3,6 +3,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { RunRow } from '../api';
+import { chosenBy } from '../components/chosen';
 import { lineColor } from '../components/swatch';
 import { Select } from '../components/select';
 import { isNumeric, toNumber } from './columns';
@@ -158,13 +159,7 @@ export function Scatter(props: {
                 aria-label={text(spot)}
                 aria-pressed={isChosen(spot)}
                 className={isAny && !isChosen(spot) ? 'jp-mod-out' : ''}
-                onClick={() => toggle(spot)}
-                onKeyDown={event => {
-                  if (event.key === 'Enter' || event.key === ' ') {
-                    event.preventDefault();
-                    toggle(spot);
-                  }
-                }}
+                {...chosenBy(() => toggle(spot))}
               >
                 <title>{text(spot)}</title>
                 <circle

@@ -1,6 +1,7 @@
 /** Metrics of runs, a chart for each metric and a line for each run. */
 import * as React from 'react';
 
+import { isDrawable } from '../components/align';
 import { Lines, type ILine } from '../components/lines';
 import { Swatch } from '../components/swatch';
 import { figure } from '../jobs/format';
@@ -58,14 +59,13 @@ export function Charts({ runs, history }: IRuns): React.ReactElement {
           const lines = charts.get(key)!;
           const drawn = lines.filter(line => !line.faint);
           const value = drawn.length === 1 ? last(drawn[0].ys) : null;
-          const isDrawn = lines.some(({ ys }) => ys.some(y => y !== null && (y > 0 || !log)));
           return (
             <figure key={key}>
               <figcaption>
                 <span title={key}>{key}</span>
                 {value !== null && <b>{figure(value)}</b>}
               </figcaption>
-              {isDrawn ? (
+              {isDrawable(lines, log) ? (
                 <Lines
                   title={key}
                   lines={lines}

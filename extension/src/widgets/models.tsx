@@ -2,6 +2,7 @@
 import * as React from 'react';
 
 import type { Lineage, ModelFacts, ModelVersion, RegisteredModel } from '../api';
+import { chosenBy } from '../components/chosen';
 import { Details } from '../components/details';
 import { LineageView as Picture } from '../components/lineage';
 import { ago } from '../jobs/format';
@@ -100,19 +101,6 @@ export function ModelRegistry(): React.ReactElement {
       )}
     </div>
   );
-}
-
-/** What is chosen by a click is chosen from the keyboard, too. */
-function chosenBy(choose: () => void): React.HTMLAttributes<HTMLElement> {
-  return {
-    onClick: choose,
-    onKeyDown: event => {
-      if (event.key === 'Enter' || event.key === ' ') {
-        event.preventDefault();
-        choose();
-      }
-    }
-  };
 }
 
 export function Badges({ aliases }: { aliases: string[] }): React.ReactElement {
