@@ -55,8 +55,10 @@ class PerijoveMagics(Magics):
         except ValueError as error:
             print(f"Error: {error}.", file=sys.stderr)
             return None
+        debug = "--debug" in words
+        asked = [word for word in words if word != "--debug"]
         if cell is None and OPTION in words:
-            return _widget([word for word in words if word != OPTION])
+            return _widget([word for word in asked if word != OPTION], debug)
         if cell is None:
             with caught() as tables:
                 run(words)
@@ -64,19 +66,18 @@ class PerijoveMagics(Magics):
         submitted: list[Job] = []
 
         def submit_and_wait() -> None:
-            job, wait_for_it = _submit([word for word in words if word != "--debug"], cell)
+            job, wait_for_it = _submit(asked, cell)
             submitted.append(job)
             if wait_for_it:
                 job.wait()
 
-        guarded(submit_and_wait, debug="--debug" in words)
+        guarded(submit_and_wait, debug)
         return submitted[0] if submitted else None
 
 
-def _widget(words: list[str]) -> PerijoveWidget | None:
+def _widget(words: list[str], debug: bool) -> PerijoveWidget | None:
     made: list[PerijoveWidget] = []
-    asked = [word for word in words if word != "--debug"]
-    guarded(lambda: made.append(widget(asked)), debug="--debug" in words)
+    guarded(lambda: made.append(widget(words)), debug)
     return made[0] if made else None
 
 

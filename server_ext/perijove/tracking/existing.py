@@ -143,24 +143,29 @@ class RestRecords(Records):
         only = None if question.run_ids is None else set(question.run_ids)
         experiments = question.experiment_ids or await self._experiments_of(question.run_ids or [])
         found: list[dict[str, Any]] = []
+        parents: dict[str, str] = {}
         children: dict[str, int] = {}
         theirs, sort = own_order(question.order_by)
         async for run in self._all(experiments, question.view, question.filter, theirs):
             parent = _tags(run).get(PARENT)
-            if only is not None and run["info"]["run_id"] not in only:
+            run_id = run["info"]["run_id"]
+            if only is not None and run_id not in only:
                 continue
             if question.parent_run_id is not None and parent != question.parent_run_id:
                 continue
             found.append(run)
+            if parent is not None:
+                parents[run_id] = parent
         left_out: list[dict[str, Any]] = []
-        if question.parents_only and any(PARENT in _tags(run) for run in found):
+        if question.parents_only and parents:
             # who has no parent there would be seen nowhere
             is_part = question.filter.strip() or question.parent_run_id or only is not None
             whole = self._all(experiments, question.view)
             those = [run async for run in whole] if is_part else found
             ids = {run["info"]["run_id"] for run in those}
-            left_out = [run for run in found if _tags(run).get(PARENT) in ids]
-            found = [run for run in found if _tags(run).get(PARENT) not in ids]
+            below = {run_id for run_id, parent in parents.items() if parent in ids}
+            left_out = [run for run in found if run["info"]["run_id"] in below]
+            found = [run for run in found if run["info"]["run_id"] not in below]
         found = sort(found)
         shown = found[question.offset : question.offset + question.limit]
         if shown:

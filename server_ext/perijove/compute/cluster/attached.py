@@ -152,7 +152,9 @@ class AttachedProcess(AttemptProcess):
             return
         self._orphan_all()
         self._guests.all.clear()
-        said = str(error) or ("not in time" if isinstance(error, TimeoutError) else repr(error))
+        said = str(error) or (
+            "not in time" if isinstance(error, TimeoutError) else type(error).__name__
+        )
         where = f"The scheduler {self._definition.scheduler}"
         remedy = "Is it running, and are the certificates the ones it was started with?"
         if isinstance(error, (OSError, TimeoutError, ValueError)):

@@ -36,7 +36,8 @@ class Usage:
 
     def figures(self) -> dict[str, float]:
         """``cpu``: percent of one CPU since the last look; ``memory``: bytes, PSS."""
-        seconds = time.monotonic() - self._at
+        now = time.monotonic()
+        seconds = now - self._at
         if self._figures and seconds < EVERY:
             return self._figures
         with self._lock:
@@ -51,7 +52,7 @@ class Usage:
                 continue
             spent[key] = times.user + times.system
             used += max(0.0, spent[key] - self._spent.get(key, 0.0))
-        self._at, self._spent = self._at + seconds, spent
+        self._at, self._spent = now, spent
         self._figures = {"cpu": 100 * used / max(0.1, seconds), "memory": float(memory)}
         return self._figures
 

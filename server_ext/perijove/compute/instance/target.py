@@ -160,6 +160,7 @@ class InstanceTarget(AgentAttempts, AgentTarget, ManagedTarget):
     def check(self, wanted: Resources, timeout: float | None = None) -> None:
         size = self._size()
         if size.memory is None and self.facts:
+            # not in the size itself: that is what its agent keeps it to
             size = size.model_copy(update={"memory": self.facts.memory})
         wanted.must_fit(size, self.name, "Ask for less, or use a larger machine.")
 
