@@ -23,10 +23,18 @@ from perijove.client.http import HubClient
 from perijove.client.listed import Listed
 from perijove.client.models import Model
 from perijove.client.workspace import Workspace
-from perijove.errors import HubUnreachable, NotFound
+from perijove.errors import HubUnreachable, InvalidInput, NotFound
 from perijove.models.registry import RegisteredModel
 from perijove.models.workspaces import HubInfo
-from perijove.notebook.widgets import CompareRuns, JobTable, RunTable, RunView, base, best_order
+from perijove.notebook.widgets import (
+    CompareRuns,
+    JobTable,
+    MetricChart,
+    RunTable,
+    RunView,
+    base,
+    best_order,
+)
 from perijove.notebook.widgets.live import Live, parse
 from perijove.notebook.widgets.prediction import PredictionForm
 
@@ -173,6 +181,17 @@ def test_a_table_asks_anew_when_its_question_changes(hub: FakeHub) -> None:
     with pytest.raises(NotFound, match="nothing"):
         RunTable("nothing")
     RunTable.__new__(RunTable).close()  # as Python does with what was refused
+    with pytest.raises(InvalidInput, match="'filter' is no workspace"):
+        RunTable("churn", "filter")  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput, match="RunTable has no 'order'"):
+        RunTable("churn", order=["metrics.auc DESC"])
+
+
+def test_a_chart_takes_the_name_of_a_metric(hub: FakeHub) -> None:
+    assert MetricChart("a", "auc").metrics == ["auc"]
+    assert hub.asked[-1][1]["keys"] == ["auc"]
+    assert MetricChart(["a"]).metrics is None
+    assert hub.asked[-1][1]["keys"] == ["auc", "loss"]
 
 
 def test_selection_links_to_what_compares(hub: FakeHub) -> None:

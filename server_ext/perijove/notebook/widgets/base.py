@@ -100,6 +100,18 @@ class PerijoveWidget(anywidget.AnyWidget):
     """Traits whose change asks for other data."""
 
     def __init__(self, workspace: Workspace | None = None, **traits: Any) -> None:
+        if not isinstance(workspace, Workspace | None):
+            raise InvalidInput(
+                f"{workspace!r} is no workspace.",
+                field="workspace",
+                remedy='Give one, as pj.Workspace("NAME").',
+            )
+        if unknown := sorted(set(traits) - set(self.trait_names())):
+            raise InvalidInput(
+                f"{type(self).__name__} has no {unknown[0]!r}.",
+                field=unknown[0],
+                remedy=f"Look at help(pj.widgets.{type(self).__name__}).",
+            )
         self._workspace = workspace or Workspace()
         self._looking = threading.Lock()
         self._views = 0

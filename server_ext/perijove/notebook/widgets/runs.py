@@ -115,10 +115,20 @@ class MetricChart(_OfRuns):
     Parameters
     ----------
     runs: ids, runs or jobs; one or several.
-    metrics: their names; None: all but the system's.
+    metrics: a name or several; None: all but the system's.
     """
 
     view = t.Unicode("MetricChart").tag(sync=True)
+
+    def __init__(
+        self,
+        runs: Sequence[Any] | Any = (),
+        metrics: str | Sequence[str] | None = None,
+        workspace: Workspace | None = None,
+        **traits: Any,
+    ) -> None:
+        named = [metrics] if isinstance(metrics, str) else metrics and list(metrics)
+        super().__init__(runs, workspace, metrics=named, **traits)
 
     def html(self) -> str:
         return displays.charts(self.data["runs"], self.data["history"])
