@@ -33,7 +33,8 @@ async def tracking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
 
 async def test_only_a_start_is_waited_for(tracking: Tracking) -> None:
     server = tracking._server
-    assert server is not None and server.state == "starting"
+    assert server is not None
+    assert server.state == "starting"
     asked = asyncio.create_task(tracking.connection.get("x", {}))
     await asyncio.sleep(0.3)
     assert not asked.done()

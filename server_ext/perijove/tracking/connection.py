@@ -80,6 +80,9 @@ class Connection:
     async def send(self, method: str, url: str, **content: Any) -> dict[str, Any]:
         """Any request that is answered with a JSON object."""
         answer = await self.request(method, url, **content)
+        if answer.status_code == 400 and b"IntegrityError" in answer.content:
+            # two wrote a new tag at once: what the second one wants can be done by now
+            answer = await self.request(method, url, **content)
         said = _json(answer)
         if answer.status_code < 300 and said is not None:
             return said
