@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -147,3 +148,15 @@ def test_artifacts_are_not_left(path: str) -> None:
     with pytest.raises(InvalidInput, match="does not stay below") as refused:
         run_of_nobody.download("here", path)
     assert repr(path) in refused.value.message
+
+
+@pytest.mark.parametrize("name", ["leaderboard", "model_card"])
+def test_a_dashboard_of_what_mlflow_has_wants_it(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workspace = Mock()
+    workspace.return_value.status.return_value.tracking_state = "unreachable"
+    monkeypatch.setattr("perijove.cli.dashboard.Workspace", workspace)
+    monkeypatch.setattr("perijove.cli.dashboard._voila", Mock(side_effect=AssertionError))
+    assert run(["dashboard", name, "--no-browser", "--json"]) == 3
+    assert "MLflow does not answer" in json.loads(capsys.readouterr().out)["error"]["message"]

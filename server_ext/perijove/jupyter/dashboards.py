@@ -18,12 +18,10 @@ from voila.paths import collect_template_paths
 from voila.tornado.handler import TornadoVoilaHandler
 
 from perijove.background import Tasks
-from perijove.client.dashboards import EXTENSIONS, TEMPLATES, Dashboard, folder
+from perijove.client.dashboards import EXTENSIONS, TEMPLATES, TRACKED, Dashboard, folder
 from perijove.errors import PerijoveError
 
 DASHBOARDS = "perijove:dashboards"
-TRACKED = (Dashboard.LEADERBOARD, Dashboard.MODEL_CARD)
-"""Those that begin with what MLflow has."""
 AWAY = """<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta http-equiv="refresh" content="3"><title>Perijove</title></head>
