@@ -76,7 +76,9 @@ function Away({ manager, trans }: IProps): React.ReactElement | null {
       <p className="jp-perijove-hint" role="status">
         {trans.__('The hub has not answered yet. It may be starting.')}
       </p>
-    ) : null;
+    ) : (
+      <TrackingAway state={manager.status?.tracking_state} trans={trans} />
+    );
   }
   return (
     <div className="jp-perijove-broken" role="alert">
@@ -92,4 +94,28 @@ function Away({ manager, trans }: IProps): React.ReactElement | null {
       </button>
     </div>
   );
+}
+
+/** What is said while MLflow does not answer: the hub looks, whether something is asked of it or not. */
+function TrackingAway(props: {
+  state: string | null | undefined;
+  trans: TranslationBundle;
+}): React.ReactElement | null {
+  const { state, trans } = props;
+  if (state === 'starting') {
+    return (
+      <p className="jp-perijove-hint" role="status">
+        {trans.__('MLflow is starting. Experiments, runs and models can be read when it has.')}
+      </p>
+    );
+  }
+  return state === 'unreachable' ? (
+    <div className="jp-perijove-broken" role="alert">
+      <p>
+        {trans.__(
+          'MLflow does not answer. Jobs that run go on; experiments, runs and models can be read again, by themselves, when it does.'
+        )}
+      </p>
+    </div>
+  ) : null;
 }

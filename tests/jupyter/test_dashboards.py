@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import AsyncMock
 
+import httpx
 import pytest
 from jupyter_server.auth.authorizer import Authorizer
 
@@ -51,6 +53,18 @@ async def test_it_takes_a_right_of_its_own(jp_fetch: Any, jp_serverapp: Any) -> 
 async def test_only_ours_are_shown(jp_fetch: Any, name: str) -> None:
     answer = await jp_fetch(f"perijove/dashboards/{name}", raise_error=False)
     assert answer.code == 404
+
+
+@pytest.mark.parametrize("name", ["leaderboard", "model_card"])
+async def test_while_mlflow_is_away_it_is_said(name: str, jp_fetch: Any, jp_serverapp: Any) -> None:
+    gateway = AsyncMock()
+    gateway.send.return_value = httpx.Response(200, json={"tracking_state": "unreachable"})
+    jp_serverapp.web_app.settings["perijove_gateway"] = gateway
+    answer = await jp_fetch(f"perijove/dashboards/{name}", raise_error=False)
+    assert answer.code == 503
+    page = answer.body.decode()
+    assert "MLflow does not answer." in page
+    assert 'http-equiv="refresh"' in page  # it asks again by itself
 
 
 def test_what_was_asked_for(

@@ -212,3 +212,17 @@ async def test_who_takes_all_files_of_a_run_does_not_ask_mlflow_for_each() -> No
     opened = [await files.open(run_id, "a.txt") for run_id in ("a", "b", "a", "a")]
     assert opened == ["root of a", "root of b", "root of a", "root of a"]
     assert asked == ["a", "b"]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("part", "says"), [("filter", "no OR"), ("order_by", "metrics.auc DESC")])
+async def test_what_mlflow_does_not_take_of_a_search(part: str, says: str) -> None:
+    class Refusing:
+        async def search(self, question: RunSearch) -> bytes:
+            raise InvalidInput(f"Invalid {'x' * 4000}", field=part)
+
+    service = RunService(Refusing(), None)  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput) as refused:
+        await service.search(RunSearch(experiment_ids=["1"]))
+    assert len(refused.value.message) == 500
+    assert says in str(refused.value.remedy)

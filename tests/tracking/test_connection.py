@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from unittest.mock import AsyncMock
 
+import httpx
 import pytest
 import pytest_asyncio
 
@@ -82,4 +84,15 @@ async def test_what_starts_is_waited_for(server: Server) -> None:
     is_starting = False
     with pytest.raises(TrackingUnreachable):
         await asked
+    await mlflow.close()
+
+
+async def test_the_second_writer_of_a_new_tag_writes_it_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taken = b'{"error_code": "BAD_REQUEST", "message": "(sqlite3.IntegrityError) UNIQUE"}'
+    answers = [httpx.Response(400, content=taken), httpx.Response(200, content=b"{}")]
+    mlflow = Connection("http://127.0.0.1:9")
+    monkeypatch.setattr(mlflow.http, "request", AsyncMock(side_effect=answers))
+    assert await mlflow.post("experiments/set-experiment-tag", {}) == {}
     await mlflow.close()

@@ -11,6 +11,7 @@ import { useVirtualizer } from '@tanstack/react-virtual';
 import * as React from 'react';
 
 import type { Artifact, ArtifactPage } from '../api';
+import { LoadingLine } from './loading';
 import { Preview, type IPreviewProps } from './preview';
 import { bytes } from './size';
 import { useFolders } from './usefolders';
@@ -123,7 +124,7 @@ export function Artifacts(props: IArtifactsProps): React.ReactElement {
     );
   }
   if (!folders.of('')) {
-    return <p className="jp-perijove-hint">{trans.__('Loading…')}</p>;
+    return <LoadingLine trans={trans} />;
   }
   if (!lines.length) {
     return <p className="jp-perijove-hint">{props.empty}</p>;

@@ -18,6 +18,16 @@ export function useSlow(isWaiting: boolean): boolean {
   return slow && isWaiting;
 }
 
+/** Where a line is enough. */
+export function LoadingLine(props: { trans: TranslationBundle }): React.ReactElement {
+  const { trans } = props;
+  return (
+    <p className="jp-perijove-hint" role="status">
+      {useSlow(true) ? notYet(trans) : trans.__('Loading…')}
+    </p>
+  );
+}
+
 export function Loading(props: { lines?: number; trans: TranslationBundle }): React.ReactElement {
   const slow = useSlow(true);
   return (
@@ -25,11 +35,11 @@ export function Loading(props: { lines?: number; trans: TranslationBundle }): Re
       {Array.from({ length: props.lines ?? 2 }, (_, index) => (
         <div key={index} />
       ))}
-      {slow && (
-        <p role="status">
-          {props.trans.__('MLflow has not answered yet. This appears as soon as it does.')}
-        </p>
-      )}
+      {slow && <p role="status">{notYet(props.trans)}</p>}
     </div>
   );
+}
+
+function notYet(trans: TranslationBundle): string {
+  return trans.__('MLflow has not answered yet. This appears as soon as it does.');
 }

@@ -8,6 +8,7 @@ import * as React from 'react';
 import type { Artifact, ArtifactPreview } from '../api';
 import { useAnswer } from './answer';
 import { Boundary } from './boundary';
+import { LoadingLine } from './loading';
 import { isNumeric } from './numeric';
 import { Markdown, Outputs, Source } from './rendered';
 
@@ -35,7 +36,7 @@ export function Preview(props: IPreviewProps & { file: Artifact }): React.ReactE
     );
   }
   if (!shown) {
-    return <p className="jp-perijove-hint">{trans.__('Loading…')}</p>;
+    return <LoadingLine trans={trans} />;
   }
   return (
     <div className="jp-perijove-preview-box">

@@ -6,6 +6,7 @@ import * as React from 'react';
 import type { Lineage, LineageNode, ModelFacts, ModelVersion, SignatureColumn } from '../api';
 import { useAnswer } from '../components/answer';
 import { Artifacts } from '../components/artifacts';
+import { LoadingLine } from '../components/loading';
 import { Details } from '../components/details';
 import { LineageView } from '../components/lineage';
 import { Source } from '../components/rendered';
@@ -78,14 +79,14 @@ export function VersionView(
               <Columns title={trans.__('Outputs')} columns={facts.outputs ?? []} />
               <Columns title={trans.__('Parameters')} columns={facts.parameters ?? []} />
             </>
-          ) : (
+          ) : facts || problem ? (
             <p className="jp-perijove-hint">
               {facts
                 ? trans.__('None was logged: pass input_example or signature to log_model.')
-                : problem
-                  ? trans.__('It is in the files, which cannot be read.')
-                  : trans.__('Loading…')}
+                : trans.__('It is in the files, which cannot be read.')}
             </p>
+          ) : (
+            <LoadingLine trans={trans} />
           )}
           {facts?.input_example !== null && facts?.input_example !== undefined && (
             <>

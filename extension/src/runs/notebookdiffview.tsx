@@ -4,6 +4,7 @@ import * as React from 'react';
 import { Select } from '../components/select';
 import type { RunRow } from '../api';
 import { useAnswer } from '../components/answer';
+import { LoadingLine } from '../components/loading';
 import type { ICompareOptions } from './comparedocument';
 import { pairCells, pairLines, type ICellPair } from './notebookdiff';
 
@@ -45,7 +46,7 @@ export function NotebookDiffView(props: ICompareOptions & { found: RunRow[] }): 
           {error}
         </p>
       ) : !diff ? (
-        <p className="jp-perijove-hint">{trans.__('Loading…')}</p>
+        <LoadingLine trans={trans} />
       ) : !shown.length ? (
         <p className="jp-perijove-hint">{trans.__('The notebooks of these runs say the same.')}</p>
       ) : (

@@ -5,6 +5,7 @@ import * as React from 'react';
 import type { RunRow } from '../api';
 import { Bars } from '../components/bars';
 import { Lines } from '../components/lines';
+import { LoadingLine } from '../components/loading';
 import { Parallel } from '../components/parallel';
 import { Select } from '../components/select';
 import { Swatch } from '../components/swatch';
@@ -98,10 +99,10 @@ export function Pane(props: {
             describe={x => trans.__('step %1', x)}
             format={figure}
           />
+        ) : history.isLoading ? (
+          <LoadingLine trans={trans} />
         ) : (
-          <p className="jp-perijove-hint">
-            {history.isLoading ? trans.__('Loading…') : trans.__('They logged no metrics.')}
-          </p>
+          <p className="jp-perijove-hint">{trans.__('They logged no metrics.')}</p>
         )}
       </section>
       <section aria-label={trans.__('What differs')}>

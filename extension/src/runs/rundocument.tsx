@@ -14,7 +14,7 @@ import { Document, DocumentView } from '../components/document';
 import { runIcon } from '../components/icons';
 import { LineageView } from '../components/lineage';
 import { Link } from '../components/link';
-import { Loading } from '../components/loading';
+import { Loading, LoadingLine } from '../components/loading';
 import { Pill } from '../components/state';
 import { TabBody, Tabs, type ITab } from '../components/tabs';
 import type { ExperimentManager } from '../experiments/manager';
@@ -250,10 +250,12 @@ function LineageTab(props: IViewProps & { run: Run }): React.ReactElement {
     true
   );
   if (!lineage) {
-    return (
-      <p className="jp-perijove-hint" role={error ? 'alert' : undefined}>
-        {error ?? trans.__('Loading…')}
+    return error ? (
+      <p className="jp-perijove-hint" role="alert">
+        {error}
       </p>
+    ) : (
+      <LoadingLine trans={trans} />
     );
   }
   const target = ({ kind, ref }: LineageNode): [string, object] | null => {

@@ -7,6 +7,7 @@ import * as React from 'react';
 import type { RunsView, TrackingChange } from '../api';
 import { refusal } from '../components/dialog';
 import { onEscape } from '../components/escape';
+import { LoadingLine } from '../components/loading';
 import type { ExperimentManager } from '../experiments/manager';
 import { guarded } from './actions';
 import { concerns } from './manager';
@@ -96,7 +97,7 @@ export function Views(props: {
     stay();
   };
   if (!views && !error) {
-    return <p className="jp-perijove-hint">{trans.__('Loading…')}</p>;
+    return <LoadingLine trans={trans} />;
   }
   return (
     <div ref={host} className="jp-perijove-views" tabIndex={-1}>

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from perijove.cli.hosts import absolute, confirmed, named_hosts, ssh_options
-from perijove.cli.output import ago, emit, say, state, table
+from perijove.cli.output import ago, emit, say, state, table, tell
 from perijove.cli.program import common
 from perijove.cli.reading import read_text
 from perijove.client.compute import ComputeTarget
@@ -157,14 +157,14 @@ def show(name: str, workspace: str | None, as_json: bool) -> None:
     if not as_json:
         for key, value in (target.data.attributes | target.data.properties).items():
             if value not in (None, "", [], {}, False) and key not in ("name", "size"):
-                click.echo(f"{key}: {_shown(key, value)}")
+                tell(f"{key}: {_shown(key, value)}")
         if (last := target.data.last_operation) is not None:
             why = (
                 f": {last.message}" if last.message and last.message != target.data.message else ""
             )
-            click.echo(f"last operation: {last.name} {last.outcome}, {ago(last.begun_at)}{why}")
+            tell(f"last operation: {last.name} {last.outcome}, {ago(last.begun_at)}{why}")
         if target.data.message:
-            click.echo(target.data.message)
+            tell(target.data.message)
 
 
 @compute.command()

@@ -13,9 +13,9 @@ import click
 
 from perijove.cli.output import emit
 from perijove.cli.program import common
-from perijove.client.dashboards import EXTENSIONS, PREFIX, TEMPLATES, Dashboard, folder
+from perijove.client.dashboards import EXTENSIONS, PREFIX, TEMPLATES, TRACKED, Dashboard, folder
 from perijove.client.workspace import Workspace
-from perijove.errors import Conflict, InvalidInput
+from perijove.errors import Conflict, InvalidInput, TrackingUnreachable
 
 ADDRESS = "127.0.0.1"
 IDLE = 120
@@ -47,6 +47,12 @@ def dashboard(
         raise InvalidInput("--model goes with the model_card.", field="model")
     used = Workspace(workspace)
     used.up()
+    # one that starts is waited for by the page
+    if name in TRACKED and used.status().tracking_state == "unreachable":
+        raise TrackingUnreachable(
+            "MLflow does not answer, and the dashboard shows what it has.",
+            remedy="It comes back by itself. See: perijove status.",
+        )
     if experiment is not None:
         experiment = used.experiments.get(experiment).name
     if model is not None:

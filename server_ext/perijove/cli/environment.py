@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from perijove.cli.output import ago, emit, is_terminal, say, state, table
+from perijove.cli.output import ago, emit, is_terminal, say, state, table, tell
 from perijove.cli.program import common
 from perijove.client.environments import Environment
 from perijove.client.workspace import Workspace
@@ -77,12 +77,12 @@ def show(name: str, workspace: str | None, as_json: bool) -> None:
     if not as_json:
         for key in ("interpreter", "digest", "message"):
             if (value := getattr(found.data, key)) is not None:
-                click.echo(f"{key}: {value}")
+                tell(f"{key}: {value}")
         versions = [str(other.version) for other in found.versions]
         if len(versions) > 1:
-            click.echo(f"versions: {', '.join(versions)}")
+            tell(f"versions: {', '.join(versions)}")
         if found.text:
-            click.echo(f"\n{found.text.rstrip()}")
+            tell(f"\n{found.text.rstrip()}")
 
 
 @environment.command()

@@ -23,7 +23,21 @@ def common(command: F) -> F:
     command = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(
         command
     )
-    return click.option("--workspace", metavar="NAME", help="The workspace.")(command)
+    return click.option(
+        "--workspace", metavar="NAME", callback=_named, help="The workspace; a new name makes one."
+    )(command)
+
+
+def _named(context: click.Context, parameter: click.Parameter, name: str | None) -> str | None:
+    """Say that a workspace is new: the name may be mistyped."""
+    if name:
+        from perijove.client.discovery import workspace_folder
+
+        folder = workspace_folder(name).root
+        if not folder.exists() and folder.parent.is_dir():
+            others = ", ".join(sorted(other.name for other in folder.parent.iterdir()))
+            click.echo(f"There was no workspace {name} yet; there are: {others}.", err=True)
+    return name
 
 
 COMMANDS = {
@@ -138,7 +152,7 @@ def _refuse(error: PerijoveError, as_json: bool) -> int:
         f"{click.style('Error:', fg='red')} {harmless(error.message)}", err=True, color=colors()
     )
     if error.remedy:
-        click.echo(error.remedy, err=True)
+        click.echo(harmless(error.remedy), err=True)
     return error.exit_code
 
 

@@ -21,6 +21,8 @@ class Dashboard(StrEnum):
     MODEL_CARD = "model_card"
 
 
+TRACKED = (Dashboard.LEADERBOARD, Dashboard.MODEL_CARD)
+"""Those that begin with what MLflow has."""
 EXTENSIONS = [
     "@jupyter-widgets/jupyterlab-manager",
     "@voila-dashboards/widgets-manager8",

@@ -163,7 +163,13 @@ class Environments:
         """
         source, text = read_source(requirements, conda, pyproject)
         given = {"name": name, "source": source, "text": text, "python": python}
-        body = validated(EnvironmentDefinition, given).model_dump(mode="json")
+        try:
+            body = validated(EnvironmentDefinition, given).model_dump(mode="json")
+        except InvalidInput as error:
+            if error.field == "text":  # which is what the file has that was given
+                error.message = f"{requirements or conda or pyproject}{error.message[4:]}"
+                error.field = source.value
+            raise
         found = self._client.request("POST", "/environments", json=body)
         made = Environment(self._client, EnvironmentSummary.model_validate(found))
         return made.wait() if wait else made

@@ -12,9 +12,10 @@ from perijove.client import displays
 from perijove.client.http import HubClient
 from perijove.client.listed import Listed
 from perijove.client.resource import Resource
-from perijove.errors import InvalidInput
+from perijove.errors import InvalidInput, NotFound
 from perijove.models.problems import validated
 from perijove.models.registry import (
+    NAME_LENGTH,
     AliasMove,
     ModelChange,
     ModelFacts,
@@ -224,6 +225,12 @@ class Models:
 
     def get(self, name: str) -> Model:
         """A registered model."""
+        if not 0 < len(name) <= NAME_LENGTH or name in (".", ".."):  # nothing can be called so
+            raise NotFound(
+                f"There is no model {name[:128]!r}.",
+                field="name",
+                remedy="See: perijove model list.",
+            )
         found = self._client.request("GET", "/model", params={"name": name})
         return Model(self._client, RegisteredModel.model_validate(found))
 
@@ -290,6 +297,8 @@ def _listed(files: str | Path | list[str | Path]) -> list[tuple[Path, str]]:
     given = [files] if isinstance(files, (str, Path)) else list(files)
     found: list[tuple[Path, str]] = []
     for item in given:
+        if item == "":  # the current folder would not be meant
+            raise InvalidInput("A file to register has an empty name.", field="files")
         top = Path(item).expanduser()
         if top.is_dir():
             root = top if len(given) == 1 else top.parent

@@ -153,9 +153,11 @@ class Run:
 
         Raises
         ------
+        InvalidInput: the path leaves the run's artifacts.
         NotFound: the run has no such artifact.
         """
         target = Path(to)
+        path = _below(path)
         name = PurePosixPath(path).name
         copied = False
         for file in self._files(path):
@@ -379,6 +381,23 @@ def side_by_side(lines: Sequence[tuple[str, list[Any], bool]], columns: Sequence
     table.index = pd.Index([name for name, _, _ in lines], name="name")
     table["differs"] = [differ for _, _, differ in lines]
     return table
+
+
+def _below(path: str) -> str:
+    """A path among a run's artifacts, without what changes nothing in it.
+
+    Raises
+    ------
+    InvalidInput: it leads out of them.
+    """
+    found = PurePosixPath(path)
+    if found.is_absolute() or ".." in found.parts:
+        raise InvalidInput(
+            f"The path {path[:200]!r} does not stay below the run's artifacts.",
+            field="path",
+            remedy="Paths are relative, with forward slashes: notebook/train.ipynb.",
+        )
+    return "/".join(found.parts)
 
 
 def _milliseconds(moment: datetime | None) -> int | None:

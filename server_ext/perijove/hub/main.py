@@ -262,6 +262,7 @@ async def serve(folder: WorkspaceFolder) -> None:
     loops = [asyncio.create_task(work) for work in works]
     loops.append(asyncio.create_task(_start_tracking(tracking, zygote)))
     loops.append(asyncio.create_task(tracking.watch(store, supervisor)))
+    loops.append(asyncio.create_task(tracking.attend()))
     loops.append(asyncio.create_task(changes.watch(tracking.records.changes)))
     loops += [asyncio.create_task(work) for work in (kernels.run(), kernelspecs.run())]
     if zygotes is not None:

@@ -27,7 +27,10 @@ from perijove.tracking.server import MlflowServer
 log = logging.getLogger(__name__)
 
 LOOK = 2.0
-"""Seconds between two looks at the metrics of running jobs on an existing server."""
+"""Seconds between two looks: whether MLflow answers, and at the metrics of running jobs on an
+existing server."""
+HUNG = 5.0
+"""Seconds in which it says that it is well."""
 
 
 class Tracking:
@@ -42,6 +45,7 @@ class Tracking:
         broker: Broker,
     ) -> None:
         self._broker = broker
+        self._answers = True
         self._server: MlflowServer | None = None
         self.fresh = config.tracking_uri is None and not (folder.mlflow / "mlflow.db").exists()
         if config.tracking_uri is None:
@@ -51,7 +55,8 @@ class Tracking:
             uri = server.uri
 
             def starting() -> bool:
-                return server.state != "running"
+                # one that ended without having served may never do so: nobody waits for that
+                return server.state == "starting"
 
             self.connection = Connection(uri, token=token, embedded=True, starting=starting)
             self.tracker: Tracker = RestTracker(
@@ -88,7 +93,21 @@ class Tracking:
         """``starting | running | unreachable``."""
         if self._server is not None and self._server.state != "running":
             return self._server.state
-        return "running" if reachable else "unreachable"
+        return "running" if reachable and self._answers else "unreachable"
+
+    async def attend(self) -> None:
+        """Tell those who follow that MLflow went away, or is back, whoever asks it for something
+        or not."""
+        told = ""
+        while True:
+            await asyncio.sleep(LOOK)
+            if not self._broker.followed:
+                continue
+            is_up = self._server is None or self._server.state == "running"
+            self._answers = not is_up or await self.connection.ready(HUNG)
+            if (now := self.state(reachable=True)) != told:
+                told = now
+                self._broker.changed()
 
     async def watch(self, store: JobStore, supervisor: Supervisor) -> None:
         """Bring metrics into the event logs of running jobs, where no plug-in pushes them."""

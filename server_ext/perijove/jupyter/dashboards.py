@@ -18,9 +18,18 @@ from voila.paths import collect_template_paths
 from voila.tornado.handler import TornadoVoilaHandler
 
 from perijove.background import Tasks
-from perijove.client.dashboards import EXTENSIONS, TEMPLATES, Dashboard, folder
+from perijove.client.dashboards import EXTENSIONS, TEMPLATES, TRACKED, Dashboard, folder
+from perijove.errors import PerijoveError
 
 DASHBOARDS = "perijove:dashboards"
+AWAY = """<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta http-equiv="refresh" content="3"><title>Perijove</title></head>
+<body style="margin: 3em; font-family: sans-serif">
+<p role="alert">MLflow does not answer. The dashboard opens by itself as soon as it does.</p>
+</body>
+</html>
+"""
 LOOK, IDLE = 20, 60
 """Seconds between two looks at the kernels of pages; after which one that nobody looks at ends."""
 
@@ -78,9 +87,21 @@ class DashboardHandler(TornadoVoilaHandler):
             raise HTTPError(
                 503, "Enable Voila: jupyter server extension enable voila.server_extension."
             )
+        if name in TRACKED and not await self._is_tracking():
+            self.set_status(503)
+            self.finish(AWAY)
+            return
         async for html in self.get_generator(path=f"{name}.ipynb"):
             self.write(html)
             await self.flush()
+
+    async def _is_tracking(self) -> bool:
+        """Does MLflow answer? Without it the page would be one of errors."""
+        try:
+            answer = await self.settings["perijove_gateway"].send("GET", "/status")
+        except PerijoveError:
+            return True  # its kernel says what is wrong with the hub
+        return bool(answer.json().get("tracking_state") == "running")
 
 
 def options(server_app: Any) -> dict[str, Any]:

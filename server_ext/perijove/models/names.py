@@ -11,8 +11,11 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, JsonValue, WithJsonSchema
 
+from perijove.models.problems import RuleError
+
 NAME_LENGTH = 128
 """Characters in a job, experiment or environment name."""
+NAME_REMEDY = "Letters and digits of any language, blanks, '-', '_' and '.' can be in it."
 PATH_LENGTH = 4096
 TEXT_LENGTH = 4000
 """Characters in a tag's value (MLflow cuts run tags silently at 8,000 bytes)."""
@@ -73,6 +76,14 @@ def check_printable(text: str, what: str) -> None:
 
 def check_name(name: str) -> str:
     """A name as users see it: 1 to 128 visible characters, no slash, quote, HTML or edge blank."""
+    try:
+        _check_name(name)
+    except ValueError as error:
+        raise RuleError(str(error), NAME_REMEDY) from None
+    return name
+
+
+def _check_name(name: str) -> None:
     if not name or name != name.strip():
         raise ValueError("a name must not be empty and must not start or end with a blank")
     if len(name) > NAME_LENGTH:
@@ -83,7 +94,6 @@ def check_name(name: str) -> str:
         raise ValueError(f"a name must not contain {' '.join(bad)}")
     if name in {".", ".."}:
         raise ValueError("a name must not be '.' or '..'")
-    return name
 
 
 def check_run_name(name: str) -> str:

@@ -31,6 +31,14 @@ class PartError(ValueError):
         self.part = part
 
 
+class RuleError(ValueError):
+    """A rule broken, and what to write instead."""
+
+    def __init__(self, message: str, remedy: str) -> None:
+        super().__init__(message)
+        self.remedy = remedy
+
+
 def invalid(place: Sequence[object], problem: Mapping[str, Any]) -> InvalidInput:
     """The error for one of pydantic's problems at `place`."""
     cause = problem.get("ctx", {}).get("error")
@@ -45,6 +53,12 @@ def invalid(place: Sequence[object], problem: Mapping[str, Any]) -> InvalidInput
         message = f"must be {words} {int(limit) if limit == int(limit) else limit}"
     elif problem["type"] in CHOICES:
         message = f"must be {problem['ctx']['expected']}"
+    elif problem["type"] == "string_too_short":
+        message = "must not be empty"
+    elif problem["type"] == "string_too_long":
+        message = f"must have at most {problem['ctx']['max_length']} characters"
+    if isinstance(cause, RuleError):
+        return InvalidInput(f"{field}: {message}.", field=field, remedy=cause.remedy)
     return InvalidInput(f"{field}: {message}", field=field)
 
 

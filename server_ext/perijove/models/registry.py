@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, WithJsonSchema
 
 from perijove.models.names import Name, Text
+from perijove.models.problems import RuleError
 from perijove.models.runs import Value
 
-AliasName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,99}$")]
+NAME_LENGTH = 1000
+"""Characters of a model's name that is looked up: others may have made it, by rules of theirs."""
+ALIAS = r"[A-Za-z][A-Za-z0-9_.-]{0,99}"
+
+
+def check_alias(alias: str) -> str:
+    """Raises RuleError: MLflow, or an address that it is in, does not take it."""
+    if re.fullmatch(ALIAS, alias) is None:
+        raise RuleError(
+            f"an alias cannot be {alias[:100]!r}",
+            "It is a letter, then letters, digits, '_', '.' or '-', at most 100 of them.",
+        )
+    return alias
+
+
+AliasName = Annotated[
+    str, AfterValidator(check_alias), WithJsonSchema({"type": "string", "pattern": f"^{ALIAS}$"})
+]
 
 
 class Alias(BaseModel):

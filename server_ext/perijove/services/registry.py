@@ -15,6 +15,7 @@ from perijove.abc import JobStore, TaskRunner
 from perijove.abc.registry import ModelRegistry, Place
 from perijove.errors import Conflict, InvalidInput, NotFound, TrackingUnreachable
 from perijove.models.logged import REQUEST_TAG
+from perijove.models.problems import RuleError
 from perijove.models.registry import (
     AliasMove,
     ModelChange,
@@ -23,6 +24,7 @@ from perijove.models.registry import (
     RegisteredModel,
     Use,
     VersionChange,
+    check_alias,
 )
 from perijove.models.runs import Lineage
 from perijove.services.uploads import Uploads
@@ -314,9 +316,7 @@ def _check_alias(alias: str) -> None:
             field="alias",
             remedy="'latest' and 'v1', 'v2' … always mean versions by their numbers.",
         )
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]{0,99}", alias):
-        raise InvalidInput(
-            f"An alias cannot be {alias[:100]!r}: a letter, then letters, digits, '_', '.', '-', "
-            "at most 100.",
-            field="alias",
-        )
+    try:
+        check_alias(alias)
+    except RuleError as error:
+        raise InvalidInput(f"alias: {error}.", field="alias", remedy=error.remedy) from None

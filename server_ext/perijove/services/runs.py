@@ -31,6 +31,13 @@ from perijove.services.runfiles import RunFiles
 TAG_LENGTH = 8000
 """What MLflow keeps of a run's tag; the rest it cuts off without a word."""
 KINDS = ("metrics", "params", "tags")
+SAID = 500
+"""Characters of what MLflow says of a search: it repeats all that it does not take."""
+LANGUAGE: dict[str | None, str] = {
+    "filter": "For example: metrics.auc > 0.9 AND params.depth = '3'. Texts stand in quotes, and "
+    "there is no OR.",
+    "order_by": "For example: metrics.auc DESC, or params.`learning rate`; one name each.",
+}
 CSV_ROWS = 500
 """Lines of a table that are written at a time."""
 
@@ -43,8 +50,18 @@ class RunService:
     files: RunFiles
 
     async def search(self, question: RunSearch) -> bytes:
-        """A `RunPage` as JSON."""
-        return await self.records.search(question)
+        """A `RunPage` as JSON.
+
+        Raises
+        ------
+        InvalidInput: MLflow does not take the filter or the order; in its words, and what it takes.
+        """
+        try:
+            return await self.records.search(question)
+        except InvalidInput as error:
+            error.message = error.message[:SAID]
+            error.remedy = error.remedy or LANGUAGE.get(error.field)
+            raise
 
     async def history(self, wish: HistoryWish) -> bytes:
         """A list of `RunSeries` as JSON."""
@@ -130,7 +147,7 @@ class RunService:
         seen: set[str] = set()
         while True:
             asked["limit"] = MOST if left is None else min(MOST, left)
-            runs = json.loads(await self.records.search(RunSearch(**asked)))["runs"]
+            runs = json.loads(await self.search(RunSearch(**asked)))["runs"]
             yield [run for run in runs if run["run_id"] not in seen]
             seen.update(run["run_id"] for run in runs)
             asked["offset"] += asked["limit"]

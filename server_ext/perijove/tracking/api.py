@@ -9,9 +9,8 @@ from typing import Any
 import httpx
 
 from perijove.errors import Conflict, InvalidInput, NotFound, PerijoveError, TrackingUnreachable
-from perijove.tracking.connection import API, Connection
+from perijove.tracking.connection import API, BACK, Connection
 
-REMEDY = "This goes on by itself as soon as MLflow answers; perijove status says how it is."
 CODES: dict[str | None, type[PerijoveError]] = {
     "RESOURCE_DOES_NOT_EXIST": NotFound,
     "NOT_FOUND": NotFound,
@@ -73,7 +72,7 @@ class Api:
 def _understood(error: PerijoveError, route: str = "") -> PerijoveError:
     """As somebody who waits for it is told."""
     if isinstance(error, TrackingUnreachable):
-        return TrackingUnreachable(error.message, remedy=REMEDY)
+        return TrackingUnreachable(error.message, remedy=BACK)
     said = error.message.partition(": ")[2] or error.message
     if (missing := CODES.get(error.field)) is not None:
         return missing(said, field=FIELDS.get(route.partition("/")[0]))

@@ -24,6 +24,10 @@ LATE = 2.0
 answer may take long, but what hangs does not say that it is well."""
 HUNG = 5.0
 """Seconds in which it says so."""
+BACK = (
+    "It comes back by itself, and pages with it; a command is given again then. "
+    "See: perijove status."
+)
 
 
 class Connection:
@@ -80,6 +84,9 @@ class Connection:
     async def send(self, method: str, url: str, **content: Any) -> dict[str, Any]:
         """Any request that is answered with a JSON object."""
         answer = await self.request(method, url, **content)
+        if answer.status_code == 400 and b"IntegrityError" in answer.content:
+            # two wrote a new tag at once: what the second one wants can be done by now
+            answer = await self.request(method, url, **content)
         said = _json(answer)
         if answer.status_code < 300 and said is not None:
             return said
@@ -102,7 +109,7 @@ class Connection:
         """What it means that there is no answer."""
         return TrackingUnreachable(
             f"MLflow at {self.uri} does not answer ({type(error).__name__}).",
-            remedy="This goes on by itself as soon as it answers; perijove status says how it is.",
+            remedy=BACK,
         )
 
     def refusal(self, answer: httpx.Response, url: str) -> InvalidInput | TrackingUnreachable:

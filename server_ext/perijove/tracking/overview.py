@@ -139,7 +139,11 @@ def move_runs(store: SqlAlchemyStore, run_ids: Sequence[str], stage: Lifecycle) 
             session.rollback()
     if missing:  # the store would make an error of MLflow's of it
         first = min(missing)
-        raise NotFound(f"There is no run {first[:64]}; none was changed.", field="run_ids")
+        raise NotFound(
+            f"There is no run {first[:64]!r}; none was changed.",
+            field="run_ids",
+            remedy="See: perijove run list EXPERIMENT.",
+        )
     return sorted(touched)
 
 

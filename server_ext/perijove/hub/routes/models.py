@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from perijove.hub.context import TheHub
 from perijove.hub.fileresponse import file_response
 from perijove.models.registry import (
+    NAME_LENGTH,
     AliasMove,
     ModelChange,
     ModelFacts,
@@ -24,7 +25,7 @@ from perijove.models.runs import ArtifactPage, ArtifactPreview, Lineage
 
 router = APIRouter(tags=["models"])
 ModelName = Annotated[
-    str, Query(min_length=1, max_length=1000, description="a registered model's name")
+    str, Query(min_length=1, max_length=NAME_LENGTH, description="a registered model's name")
 ]
 VersionNumber = Annotated[str, Query(max_length=32, description="a version's number")]
 # the patterns say in the document what good ones look like; others are refused, or are not there
