@@ -22,6 +22,8 @@ NOTEBOOK = "predict.ipynb"
 RESULT = "outputs/prediction.json"
 NUMBERS = {"integer": int, "long": int, "float": float, "double": float}
 """MLflow's types of columns that are numbers."""
+LABEL = 24
+"""Characters of a column's name before its field; a longer one is cut, and whole in a tool tip."""
 
 
 class PredictionForm(ipywidgets.VBox):
@@ -72,9 +74,10 @@ class PredictionForm(ipywidgets.VBox):
         self._types = types
         example = _first_row(facts["input_example"])
         if types and "" not in types:
+            label = {"description_width": f"{min(max(map(len, types)), LABEL) + 1}ch"}
             self._fields = {
                 name: ipywidgets.Text(value=str(example.get(name, "")), description=name,
-                                      placeholder=kind, style={"description_width": "initial"})
+                                      placeholder=kind, style=label, layout={"width": "auto"})
                 for name, kind in types.items()
             }  # fmt: skip
         else:
