@@ -224,5 +224,5 @@ async def test_what_mlflow_does_not_take_of_a_search(part: str, says: str) -> No
     service = RunService(Refusing(), None)  # type: ignore[arg-type]
     with pytest.raises(InvalidInput) as refused:
         await service.search(RunSearch(experiment_ids=["1"]))
-    assert len(refused.value.message) == 500
+    assert len(refused.value.message) == 501  # and a full stop
     assert says in str(refused.value.remedy)

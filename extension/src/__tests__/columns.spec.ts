@@ -1,4 +1,4 @@
-import type { RunColumn } from '../api';
+import type { RunColumn, RunRow } from '../api';
 import { isNumeric } from '../components/numeric';
 import { columnName, defaultColumns, moved, parseColumn } from '../runs/columns';
 import { complete } from '../runs/filter';
@@ -41,8 +41,11 @@ describe('complete', () => {
     { name: 'metrics.auc', kind: 'metric', key: 'auc', runs: 7, numeric: true },
     { name: 'params.`max depth`', kind: 'param', key: 'max depth', runs: 5, numeric: true }
   ] as RunColumn[];
+  const runs = ['linear', 'forest', 'forest', "it's"].map(model => ({ params: { model } }));
   const texts = (text: string) =>
-    complete(text, text.length, columns).options.map(option => option.text);
+    complete(text, text.length, columns, runs as unknown as RunRow[]).options.map(
+      option => option.text
+    );
 
   it.each([
     ['metr', ['metrics.auc']],
@@ -51,7 +54,12 @@ describe('complete', () => {
     ['metrics.auc >', []],
     ['metrics.auc > 0.9 ', ['AND']],
     ["attributes.status = 'FI", ["'FINISHED'"]],
-    ["params.`max depth` = '8' AND metrics", ['metrics.auc']]
+    ["params.`max depth` = '8' AND metrics", ['metrics.auc']],
+    ['params.model = ', ["'forest'", "'linear'"]],
+    ["params.model != 'lin", ["'linear'"]],
+    ['params.model = FOR', ["'forest'"]],
+    ['params.model IN ', []],
+    ['params.other = ', []]
   ])('proposes after %s', (text, expected) => {
     expect(texts(text)).toEqual(expected);
   });

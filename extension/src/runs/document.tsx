@@ -159,6 +159,7 @@ function Runs(props: IRunsProps): React.ReactElement {
       <FilterBar
         value={query.filter}
         columns={columns}
+        known={table.known}
         error={isRefused ? error.text : null}
         trans={trans}
         onChange={filter => void table.ask({ filter })}

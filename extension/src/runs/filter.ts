@@ -1,6 +1,6 @@
 /** What may come next in a filter of MLflow's language. */
-import type { RunColumn } from '../api';
-import { columnName, type ColumnKind } from './columns';
+import type { RunColumn, RunRow } from '../api';
+import { columnName, parseColumn, valueOf, type ColumnKind } from './columns';
 
 export interface ICompletion {
   /** Which characters it replaces. */
@@ -23,6 +23,8 @@ const OPERATORS: Record<'number' | 'text' | 'time', string[]> = {
 };
 /** Proposals shown at a time. */
 const MOST = 50;
+/** Characters of a value that is proposed. */
+const LONG = 80;
 
 /** An identifier (perhaps unfinished), a string, a number, an operator. */
 const TOKEN =
@@ -34,7 +36,13 @@ interface IToken {
   to: number;
 }
 
-export function complete(text: string, caret: number, columns: readonly RunColumn[]): ICompletion {
+/** Values are proposed of the runs that are known. */
+export function complete(
+  text: string,
+  caret: number,
+  columns: readonly RunColumn[],
+  runs: Iterable<RunRow> = []
+): ICompletion {
   const tokens = [...text.slice(0, caret).matchAll(TOKEN)].map((found): IToken => ({
     text: found[0],
     from: found.index,
@@ -50,16 +58,22 @@ export function complete(text: string, caret: number, columns: readonly RunColum
   if (isOperator) {
     return { ...at, options: [] };
   }
-  return { ...at, options: proposals(before, typed, columns).slice(0, MOST) };
+  return { ...at, options: proposals(before, typed, columns, runs).slice(0, MOST) };
 }
 
-function proposals(before: string[], typed: string, columns: readonly RunColumn[]): IOption[] {
+function proposals(
+  before: string[],
+  typed: string,
+  columns: readonly RunColumn[],
+  runs: Iterable<RunRow>
+): IOption[] {
   // since the last AND: an identifier, an operator, a value
   const start = before.map(token => token.toUpperCase()).lastIndexOf('AND') + 1;
   const clause = before.slice(start);
   const like = (options: IOption[]) => {
-    const word = typed.toLowerCase().replace(/[`"]/g, '');
-    const plain = (option: IOption) => option.text.toLowerCase().replace(/[`"]/g, '');
+    const bare = (text: string) => text.toLowerCase().replace(/[`"']/g, '');
+    const word = bare(typed);
+    const plain = (option: IOption) => bare(option.text);
     const begins = options.filter(option => plain(option).startsWith(word));
     const has = options.filter(
       option => !plain(option).startsWith(word) && word.length > 0 && plain(option).includes(word)
@@ -84,7 +98,23 @@ function proposals(before: string[], typed: string, columns: readonly RunColumn[
   if (/^attr\w*\.status$|^status$/i.test(subject)) {
     return like(STATUSES.map(status => ({ text: `'${status}'`, note: '' })));
   }
-  return [];
+  return typeOf(subject) === 'text' && operator !== 'IN' ? like(values(subject, runs)) : [];
+}
+
+/** What the runs have there, with how many of them do, the commonest first. */
+function values(subject: string, runs: Iterable<RunRow>): IOption[] {
+  const column = parseColumn(subject);
+  const counts = new Map<string, number>();
+  for (const run of column ? runs : []) {
+    const value = String(valueOf(run, column!) ?? '');
+    // MLflow's language has no way to write such a quote
+    if (value && value.length <= LONG && !value.includes("'")) {
+      counts.set(value, (counts.get(value) ?? 0) + 1);
+    }
+  }
+  return [...counts]
+    .sort(([, a], [, b]) => b - a)
+    .map(([value, count]) => ({ text: `'${value}'`, note: String(count) }));
 }
 
 function typeOf(subject: string): 'number' | 'text' | 'time' {

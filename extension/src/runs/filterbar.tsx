@@ -2,12 +2,14 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import type { RunColumn } from '../api';
+import type { RunColumn, RunRow } from '../api';
 import { complete, type ICompletion } from './filter';
 
 export function FilterBar(props: {
   value: string;
   columns: readonly RunColumn[];
+  /** Those whose values are proposed. */
+  known: ReadonlyMap<string, RunRow>;
   /** The server's sentence on what it was asked last. */
   error: string | null;
   trans: TranslationBundle;
@@ -28,7 +30,7 @@ export function FilterBar(props: {
     }
   });
   const look = (value: string, place: number) => {
-    const completion = complete(value, place, props.columns);
+    const completion = complete(value, place, props.columns, props.known.values());
     setFound(completion.options.length ? completion : null);
     setAt(-1);
   };

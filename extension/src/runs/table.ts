@@ -134,6 +134,11 @@ export class RunTable implements IDisposable {
     return isTree(this._query) && this._rows.hasParents;
   }
 
+  /** The runs that were fetched, by their ids. */
+  get known(): ReadonlyMap<string, RunRow> {
+    return this._rows.known;
+  }
+
   /** Lines there are, seen or not. */
   get length(): number {
     return this._rows.length;

@@ -40,6 +40,10 @@ PATH_PATTERN = rf"^[^/\\\s.:{_INVISIBLE}][^\\.:{_INVISIBLE}]*(\.ipynb|\.py)$"
 """Stricter than `check_relative_path`, to say in a schema what a good path looks like."""
 RUN_NAME_LENGTH = 250
 TITLE_PATTERN = rf"^[^\s{_INVISIBLE}]([^{_INVISIBLE}]*[^\s{_INVISIBLE}])?$"
+_MARKUP = rf"{_INVISIBLE}<>/\\%"
+RUN_NAME_PATTERN = rf"^[^\s{_MARKUP}]([^{_MARKUP}]*[^\s{_MARKUP}])?$"
+"""Stricter than `check_run_name`, to say in a schema what a good name looks like."""
+_MARKUP_FOUND = re.compile(r"[<>/\\]|%[0-9A-Fa-f]{2}")
 _TAG_KEYS = {"pattern": "^[A-Za-z0-9_-]{1,100}$"}
 _TAG_TEXT = {"type": "string", "pattern": r"^[^\u0000]*$"}
 TAGS_SCHEMA: dict[str, Any] = {
@@ -97,8 +101,14 @@ def _check_name(name: str) -> None:
 
 
 def check_run_name(name: str) -> str:
-    """A run's name, as MLflow keeps it: 1 to 250 visible characters, no blanks at its ends."""
-    return _check_title(name, "a run's name", RUN_NAME_LENGTH)
+    """A run's name: 1 to 250 visible characters, no HTML, slash, percent escape or edge blank."""
+    _check_title(name, "a run's name", RUN_NAME_LENGTH)
+    if (found := _MARKUP_FOUND.search(name)) is not None:
+        raise RuleError(
+            f"a run's name must not contain {found[0]}",
+            "Leave out < > / \\ and percent escapes; '=', ':' and ',' can be in it.",
+        )
+    return name
 
 
 def check_view_name(name: str) -> str:
@@ -219,7 +229,7 @@ Text = Annotated[
 RunName = Annotated[
     str,
     AfterValidator(check_run_name),
-    WithJsonSchema({"type": "string", "pattern": TITLE_PATTERN, "maxLength": RUN_NAME_LENGTH}),
+    WithJsonSchema({"type": "string", "pattern": RUN_NAME_PATTERN, "maxLength": RUN_NAME_LENGTH}),
 ]
 ViewName = Annotated[
     str,

@@ -59,7 +59,7 @@ class RunService:
         try:
             return await self.records.search(question)
         except InvalidInput as error:
-            error.message = error.message[:SAID]
+            error.message = f"{error.message[:SAID].rstrip('. ')}."
             error.remedy = error.remedy or LANGUAGE.get(error.field)
             raise
 
