@@ -1,3 +1,4 @@
+import { spanText, ticksOf } from '../components/axis';
 import { align, lone } from '../components/align';
 import { isWithin, moved as brushed } from '../components/brush';
 import { layers } from '../components/layers';
@@ -70,5 +71,22 @@ describe('A range on an axis', () => {
     expect(brushed(null, 1, 'ArrowDown', stops)).toBeNull();
     expect([isWithin([0, 1], null), isWithin(undefined, null)]).toEqual([false, true]);
     expect([isWithin([0.2, 0.6], 0.2), isWithin([0.2, 0.6], 0.61)]).toEqual([true, false]);
+  });
+});
+
+describe('An axis', () => {
+  it.each([
+    [0, '0 s'],
+    [0.5, '0.5 s'],
+    [90, '1 m 30 s'],
+    [7200, '2 h'],
+    [-580, '-9 m 40 s']
+  ])('of seconds calls %d %s', (seconds, text) => {
+    expect(spanText(seconds)).toBe(text);
+  });
+  it('of steps has no fractions', () => {
+    const incrs = ticksOf('step').incrs as number[];
+    expect(incrs.every(Number.isInteger)).toBe(true);
+    expect(incrs.slice(0, 5)).toEqual([1, 2, 5, 10, 20]);
   });
 });

@@ -3,6 +3,7 @@ import * as React from 'react';
 import uPlot from 'uplot';
 
 import { align, lone, type ILine } from './align';
+import { ticksOf, tickText, type Axis } from './axis';
 import { lineColor, lineDash } from './swatch';
 
 export type { ILine } from './align';
@@ -28,8 +29,8 @@ export interface ILinesProps {
   /** Pixels. */
   height?: number;
   log?: boolean;
-  /** Is the axis time, in seconds since 1970? */
-  time?: boolean;
+  /** What the points stand at: steps, or seconds, since 1970 or since the run began. */
+  axis?: Axis;
   /** What the axis is called where the pointer is: `step 112`. */
   describe?(x: number): string;
   /** What of the axis is shown; all of it without this. */
@@ -82,7 +83,7 @@ export function Lines(props: ILinesProps): React.ReactElement {
         focus: { alpha: 0.25 },
         scales: {
           x: {
-            time: Boolean(props.time),
+            time: props.axis === 'time',
             range: (chart, min, max) => {
               const { range } = latest.current;
               const only = onlyOne(chart);
@@ -99,9 +100,8 @@ export function Lines(props: ILinesProps): React.ReactElement {
           {
             ...axis,
             grid: { show: false },
-            // times have their date on a second line
-            size: props.time ? 38 : 24,
-            filter: props.time ? undefined : said
+            filter: props.axis === 'time' ? undefined : said,
+            ...ticksOf(props.axis ?? 'step')
           },
           { ...axis, size: 52, values: (_, ticks) => ticks.map(tickText) }
         ],
@@ -153,7 +153,7 @@ export function Lines(props: ILinesProps): React.ReactElement {
       made.destroy();
       plot.current = null;
     };
-  }, [props.theme, look, props.log, props.time, height]);
+  }, [props.theme, look, props.log, props.axis, height]);
 
   React.useEffect(() => {
     plot.current?.setData(data);
@@ -233,15 +233,4 @@ function said(chart: uPlot, ticks: number[]): (number | null)[] {
 /** Which points no line leads to. */
 function lonely(chart: uPlot, series: number): number[] {
   return lone(chart.data[series]);
-}
-
-/** A tick of the axis; of a logarithmic one some are left out. */
-function tickText(tick: number | null): string {
-  if (tick === null) {
-    return '';
-  }
-  const size = Math.abs(tick);
-  return size >= 1e6 || (size > 0 && size < 1e-3)
-    ? tick.toExponential(2).replace(/\.?0+e/, 'e')
-    : tick.toLocaleString(undefined, { maximumSignificantDigits: 8 });
 }

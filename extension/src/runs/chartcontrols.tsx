@@ -3,7 +3,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import { Select } from '../components/select';
-import type { Axis } from './points';
+import type { Axis } from '../components/axis';
 
 export interface IChartLook {
   axis: Axis;

@@ -4,6 +4,7 @@ import * as React from 'react';
 
 import type { Run, RunRow } from '../api';
 import { isDrawable } from '../components/align';
+import type { Axis } from '../components/axis';
 import { useAnswer } from '../components/answer';
 import { Bars } from '../components/bars';
 import { Checklist } from '../components/checklist';
@@ -15,7 +16,7 @@ import { ChartControls, type ILookChange, DEFAULT_LOOK } from './chartcontrols';
 import { duration, figure } from './format';
 import type { History } from './history';
 import type { RunManager } from './manager';
-import { linesOf, singles, type Axis } from './points';
+import { linesOf, singles } from './points';
 import type { IViewProps } from './rundocument';
 import { useHistory } from './usehistory';
 
@@ -210,7 +211,7 @@ function MetricChart(props: {
           version={`${history.version} ${look.axis} ${look.smoothing} ${runs.length}`}
           theme={props.theme}
           log={look.log}
-          time={look.axis === 'time'}
+          axis={look.axis}
           describe={describe}
           range={props.range}
           onZoom={props.onZoom}

@@ -136,11 +136,10 @@ function Runs(props: IRunsProps): React.ReactElement {
   const isSlow = useSlow(table.isLoading);
   const isRefused = error && !error.isPassing;
 
-  const remove = (ids: string[]) =>
-    void deleteRuns(manager, ids, trans).then(
-      isDone => isDone && selection.set(selection.ids.filter(id => !ids.includes(id)))
-    );
-  const restore = (ids: string[]) => void guarded(() => manager.restore(ids));
+  const leave = (ids: string[]) => (isDone: boolean) =>
+    isDone && selection.set(selection.ids.filter(id => !ids.includes(id)));
+  const remove = (ids: string[]) => void deleteRuns(manager, ids, trans).then(leave(ids));
+  const restore = (ids: string[]) => void guarded(() => manager.restore(ids)).then(leave(ids));
   const edit = (runId: string, column: IColumn | null, value: string) =>
     void guarded(() =>
       manager.change(runId, column ? { tags: { [column.key]: value || null } } : { name: value })

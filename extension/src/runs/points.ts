@@ -1,9 +1,8 @@
 /** Points of histories as lines of a chart: axes and smoothing. */
 import type { ILine } from '../components/align';
+import type { Axis } from '../components/axis';
 import type { Series } from '../api';
 import { toNumber } from './columns';
-
-export type Axis = 'step' | 'time' | 'relative';
 
 /** Where the points are: steps, seconds since 1970, or seconds since `start` (milliseconds). */
 export function places(series: Series, axis: Axis, start: number): number[] {

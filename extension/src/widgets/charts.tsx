@@ -2,6 +2,7 @@
 import * as React from 'react';
 
 import { isDrawable } from '../components/align';
+import type { Axis } from '../components/axis';
 import { Lines, type ILine } from '../components/lines';
 import { Swatch } from '../components/swatch';
 import { figure } from '../jobs/format';
@@ -10,8 +11,6 @@ import { finite } from './jobs';
 import { ThemeContext } from './theme';
 import { trans } from './trans';
 import type { Run, RunSeries } from '../api';
-
-export type Axis = 'step' | 'time' | 'relative';
 
 export interface IRuns {
   runs: Run[];
@@ -77,7 +76,7 @@ export function Charts({ runs, history }: IRuns): React.ReactElement {
                     .concat(axis, String(smoothing))}
                   theme={theme}
                   log={log}
-                  time={axis === 'time'}
+                  axis={axis}
                   describe={axis === 'step' ? x => trans.__('step %1', x) : undefined}
                   format={figure}
                 />
