@@ -32,13 +32,19 @@ export function ModelRow(
     changed ? ago(changed, trans, now) : ''
   ].filter(Boolean);
   const caret = open ? caretDownIcon : caretRightIcon;
+  const aliases = model.aliases ?? [];
+  const told = [
+    name,
+    aliases.map(({ alias, version }) => `${alias} → ${version}`).join(', '),
+    model.description?.slice(0, 300)
+  ];
   return (
     <div
       {...rowProps(props.id, props.place)}
       aria-level={1}
       aria-expanded={model.versions ? open : undefined}
       data-model-name={name}
-      title={[name, model.description?.slice(0, 300)].filter(Boolean).join('\n')}
+      title={told.filter(Boolean).join('\n')}
       onMouseDown={event => {
         props.place.onSelect(props.id);
         if (latest) {
@@ -65,8 +71,8 @@ export function ModelRow(
           </span>
           <span className="jp-perijove-badges">
             {!open &&
-              model.aliases
-                ?.slice(0, 3)
+              aliases
+                .slice(0, 3)
                 .map(alias => (
                   <Badge key={alias.alias} alias={alias} version={true} trans={trans} />
                 ))}
