@@ -18,6 +18,8 @@ export function LineageView(props: {
   trans: TranslationBundle;
 }): React.ReactElement {
   const { lineage, trans } = props;
+  // one of its own: what a hidden document has is not drawn in others
+  const arrow = React.useId();
   const placed = layers(lineage.nodes, lineage.edges);
   const most = Math.max(1, ...placed.map(({ row }) => row + 1));
   const counts = new Map<number, number>();
@@ -48,7 +50,7 @@ export function LineageView(props: {
         <svg width={width} height={height} aria-hidden="true">
           <defs>
             <marker
-              id="jp-perijove-arrow"
+              id={arrow}
               viewBox="0 0 8 8"
               refX="7"
               refY="4"
@@ -68,7 +70,13 @@ export function LineageView(props: {
             const end = [b.x - 2, b.y + BOX.height / 2];
             const bend = BOX.across / 2;
             const way = `C${start[0] + bend},${start[1]} ${end[0] - bend},${end[1]} ${end}`;
-            return <path key={`${from} ${to}`} d={`M${start} ${way}`} className="jp-mod-edge" />;
+            return (
+              <path
+                key={`${from} ${to}`}
+                d={`M${start} ${way}`}
+                markerEnd={`url(#${arrow})`}
+              />
+            );
           })}
         </svg>
         {placed.map(({ node }) => {
