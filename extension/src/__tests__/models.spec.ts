@@ -2,6 +2,7 @@ import { ServerConnection } from '@jupyterlab/services';
 import { Signal } from '@lumino/signaling';
 
 import type { ModelFacts, ModelVersion, RegisteredModel } from '../api';
+import { setKernelName } from '../kernels/tracked';
 import { bestUri, columnText, differences, figure, loadCode, uriOf } from '../models/format';
 import { ModelManager } from '../models/manager';
 
@@ -121,6 +122,12 @@ describe('Models in words', () => {
   it('has the code that loads them', () => {
     const facts = { flavors: { python_function: {}, sklearn: {} } } as ModelFacts;
     const churn = model('churn "x"', { aliases: [{ alias: 'new', version: '1' }] });
+    expect(loadCode(bestUri(churn), facts)).toBe(
+      'import mlflow\nimport perijove as pj\n\npj.Workspace().track()\n' +
+        'model = mlflow.sklearn.load_model("models:/churn \\"x\\"@new")'
+    );
+    // MLflow of an instance's kernel is there already
+    setKernelName(() => 'geo@box');
     expect(loadCode(bestUri(churn), facts)).toBe(
       'import mlflow\n\nmodel = mlflow.sklearn.load_model("models:/churn \\"x\\"@new")'
     );

@@ -1,5 +1,6 @@
 /** Models in words and in code. */
 import type { ModelFacts, ModelVersion, RegisteredModel, SignatureColumn } from '../api';
+import { mlflowCode } from '../kernels/tracked';
 
 /** Flavours that `load_model` of their own module loads, those that are wanted first, first. */
 const LOADERS = [
@@ -40,10 +41,10 @@ export function loadCode(uri: string, facts: ModelFacts | null): string {
   const quoted = JSON.stringify(uri);
   const flavors = Object.keys(facts?.flavors ?? {});
   if (facts && !flavors.length) {
-    return `import mlflow\n\nfolder = mlflow.artifacts.download_artifacts(${quoted})`;
+    return mlflowCode(`folder = mlflow.artifacts.download_artifacts(${quoted})`);
   }
   const flavor = LOADERS.find(name => flavors.includes(name)) ?? 'pyfunc';
-  return `import mlflow\n\nmodel = mlflow.${flavor}.load_model(${quoted})`;
+  return mlflowCode(`model = mlflow.${flavor}.load_model(${quoted})`);
 }
 
 export function figure(value: number | string | undefined): string {

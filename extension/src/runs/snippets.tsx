@@ -5,6 +5,7 @@ import * as React from 'react';
 
 import type { Run } from '../api';
 import { Popover } from '../components/popover';
+import { mlflowCode } from '../kernels/tracked';
 
 /** What each is, and the code. */
 export function snippetsOf(run: Run, trans: TranslationBundle): [string, string][] {
@@ -12,14 +13,14 @@ export function snippetsOf(run: Run, trans: TranslationBundle): [string, string]
   const models = (run.logged_models ?? []).filter(({ status }) => status === 'READY');
   const found: [string, string][] = models.map(model => [
     trans.__('Load model %1', model.name),
-    `import mlflow\n\nmodel = mlflow.pyfunc.load_model("models:/${model.model_id}")`
+    mlflowCode(`model = mlflow.pyfunc.load_model("models:/${model.model_id}")`)
   ]);
   found.push(
     [trans.__('This run'), `import perijove as pj\n\nrun = pj.Workspace().runs.get(${id})`],
-    [trans.__("This run, with MLflow's client"), `import mlflow\n\nrun = mlflow.get_run(${id})`],
+    [trans.__("This run, with MLflow's client"), mlflowCode(`run = mlflow.get_run(${id})`)],
     [
       trans.__('Download its artifacts'),
-      `import mlflow\n\nfolder = mlflow.artifacts.download_artifacts(run_id=${id})`
+      mlflowCode(`folder = mlflow.artifacts.download_artifacts(run_id=${id})`)
     ]
   );
   return found;
