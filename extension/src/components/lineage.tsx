@@ -71,11 +71,7 @@ export function LineageView(props: {
             const bend = BOX.across / 2;
             const way = `C${start[0] + bend},${start[1]} ${end[0] - bend},${end[1]} ${end}`;
             return (
-              <path
-                key={`${from} ${to}`}
-                d={`M${start} ${way}`}
-                markerEnd={`url(#${arrow})`}
-              />
+              <path key={`${from} ${to}`} d={`M${start} ${way}`} markerEnd={`url(#${arrow})`} />
             );
           })}
         </svg>
