@@ -55,4 +55,11 @@ async def test_those_who_follow_are_told(tracking: Tracking) -> None:
         server.state = "starting"
         await asyncio.wait_for(changed.wait(), 30)
         assert tracking.state(reachable=True) == "starting"
+        changed.clear()
+        server.state = "running"
+        while tracking.state(reachable=True) != "unreachable":
+            await asyncio.wait_for(changed.wait(), 30)
+            changed.clear()
+    while tracking.state(reachable=True) != "running":  # nobody follows, and nobody looked
+        await asyncio.sleep(0.05)
     attending.cancel()

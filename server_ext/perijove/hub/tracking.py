@@ -17,7 +17,7 @@ from perijove.services.broker import Broker
 from perijove.services.supervisor import Supervisor
 from perijove.tracking.api import Api
 from perijove.tracking.artifacts import FolderArtifacts, RestArtifacts
-from perijove.tracking.connection import Connection
+from perijove.tracking.connection import HUNG, Connection
 from perijove.tracking.existing import RestRecords
 from perijove.tracking.records import EmbeddedRecords
 from perijove.tracking.registry import RestRegistry
@@ -29,8 +29,6 @@ log = logging.getLogger(__name__)
 LOOK = 2.0
 """Seconds between two looks: whether MLflow answers, and at the metrics of running jobs on an
 existing server."""
-HUNG = 5.0
-"""Seconds in which it says that it is well."""
 
 
 class Tracking:
@@ -102,6 +100,7 @@ class Tracking:
         while True:
             await asyncio.sleep(LOOK)
             if not self._broker.followed:
+                self._answers = True  # as far as anybody looked
                 continue
             is_up = self._server is None or self._server.state == "running"
             self._answers = not is_up or await self.connection.ready(HUNG)
