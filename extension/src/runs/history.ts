@@ -6,7 +6,7 @@ import { asApiError, type ApiError, type Series, type TrackingChange } from '../
 import { concerns, RunManager } from './manager';
 
 /** Milliseconds between two looks at runs that go on, and before another try. */
-const PAUSE = { live: 900, retry: 3000 };
+const PAUSE = { live: 800, retry: 3000 };
 
 export interface IHistoryQuestion {
   runIds: readonly string[];
