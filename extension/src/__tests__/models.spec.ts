@@ -2,7 +2,7 @@ import { ServerConnection } from '@jupyterlab/services';
 import { Signal } from '@lumino/signaling';
 
 import type { ModelFacts, ModelVersion, RegisteredModel } from '../api';
-import { setKernelName } from '../kernels/tracked';
+import { setTracked } from '../kernels/tracked';
 import { bestUri, columnText, differences, figure, loadCode, uriOf } from '../models/format';
 import { ModelManager } from '../models/manager';
 
@@ -127,7 +127,7 @@ describe('Models in words', () => {
         'model = mlflow.sklearn.load_model("models:/churn \\"x\\"@new")'
     );
     // MLflow of an instance's kernel is there already
-    setKernelName(() => 'geo@box');
+    setTracked(() => true);
     expect(loadCode(bestUri(churn), facts)).toBe(
       'import mlflow\n\nmodel = mlflow.sklearn.load_model("models:/churn \\"x\\"@new")'
     );

@@ -16,7 +16,7 @@ import { instances, placeOf } from './place';
 import { notifyOfStarts } from './starts';
 import { isTold } from './told';
 import { PLUGIN_ID, TOOLBAR_ITEM } from './tokens';
-import { setKernelName } from './tracked';
+import { setTracked } from './tracked';
 /* eslint-enable jupyter/prefer-lazy-imports */
 
 /** Milliseconds between two looks whether the hub has written the kernelspecs after a change. */
@@ -41,7 +41,10 @@ export const kernelsPlugin: JupyterFrontEndPlugin<void> = {
     const { kernelspecs, serverSettings } = app.serviceManager;
     const trans = translator.load('perijove');
     const figures = new KernelFigures(serverSettings);
-    setKernelName(() => notebooks?.currentWidget?.sessionContext.session?.kernel?.name);
+    setTracked(() => {
+      const name = notebooks?.currentWidget?.sessionContext.session?.kernel?.name ?? '';
+      return placeOf(kernelspecs.specs?.kernelspecs[name]) !== null;
+    });
     toolbars?.addFactory<NotebookPanel>(
       'Notebook',
       TOOLBAR_ITEM,

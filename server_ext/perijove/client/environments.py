@@ -167,7 +167,8 @@ class Environments:
             body = validated(EnvironmentDefinition, given).model_dump(mode="json")
         except InvalidInput as error:
             if error.field == "text":  # which is what the file has that was given
-                error.message = f"{requirements or conda or pyproject}{error.message[4:]}"
+                file = requirements or conda or pyproject
+                error.message = f"{file}{error.message.removeprefix(error.field)}"
                 error.field = source.value
             raise
         found = self._client.request("POST", "/environments", json=body)
